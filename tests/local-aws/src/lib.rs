@@ -1,0 +1,23 @@
+//! The part of AWS that Tidegate talks to, strict, on the real wire protocols, in one process.
+//!
+//! One [`LocalAws`] is one world: accounts, regions, functions, objects, parameters, metrics and a clock. It answers
+//! HTTP requests as AWS does; [`server`] puts it on a loopback port, [`client`] plugs it below the SDK in the same process.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::allow_attributes,
+    reason = "a test double: a broken assumption should stop the test at once"
+)]
+
+pub mod clock;
+pub mod wire;
+
+mod cloudwatch;
+mod ecr;
+mod lambda;
+mod s3;
+mod scheduler;
+mod ssm;
+mod sts;
