@@ -11,13 +11,23 @@
     reason = "a test double: a broken assumption should stop the test at once"
 )]
 
+pub mod client;
 pub mod clock;
+pub mod faults;
+pub mod server;
 pub mod wire;
+pub mod world;
 
 mod cloudwatch;
+mod codec;
 mod ecr;
 mod lambda;
+mod limits;
 mod s3;
 mod scheduler;
 mod ssm;
 mod sts;
+
+pub use faults::{Fault, Hook};
+pub use wire::{AwsError, Call, Caller, Service};
+pub use world::{CallRecord, LocalAws, Options};
