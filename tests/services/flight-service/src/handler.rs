@@ -38,7 +38,7 @@ impl Rejection for Error {
         }
     }
 
-    fn code(&self) -> &'static str {
+    fn code(&self) -> &str {
         match self {
             Self::MalformedRequest(_) => "MalformedRequest",
             Self::MalformedFlightNumber(_) => "MalformedFlightNumber",

@@ -55,7 +55,7 @@ impl Rejection for Error {
         }
     }
 
-    fn code(&self) -> &'static str {
+    fn code(&self) -> &str {
         match self {
             Self::MalformedRequest(_) => "MalformedRequest",
             Self::Refused(reservations::Error::NoPassenger) => "NoPassenger",

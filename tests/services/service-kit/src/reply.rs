@@ -3,8 +3,6 @@
 //! The services are invoked directly, with plain JSON in and out. The answer has a `statusCode` with HTTP's meaning, so
 //! that "no such flight" is an answer and not a function error: Lambda's `Errors` then counts only what is broken.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 
 use crate::Build;
@@ -31,7 +29,7 @@ pub enum Outcome<T> {
     /// Why it is not to be had.
     Error {
         /// For programs: `UnknownFlight`.
-        code: Cow<'static, str>,
+        code: String,
         /// For people.
         message: String,
     },
@@ -42,7 +40,7 @@ pub trait Rejection: std::error::Error {
     /// As in HTTP: 4xx where the caller can do something about it, 5xx where not.
     fn status_code(&self) -> u16;
     /// A name that stays the same when the message changes.
-    fn code(&self) -> &'static str;
+    fn code(&self) -> &str;
 }
 
 impl<T> Reply<T> {
@@ -59,7 +57,7 @@ impl<T> Reply<T> {
         } else {
             tracing::info!(status_code, code, error = chain(rejection), "request rejected");
         }
-        let outcome = Outcome::Error { code: code.into(), message: rejection.to_string() };
+        let outcome = Outcome::Error { code: code.to_owned(), message: rejection.to_string() };
         Self { status_code, version: build.version().to_owned(), outcome }
     }
 
@@ -102,7 +100,7 @@ mod tests {
         fn status_code(&self) -> u16 {
             404
         }
-        fn code(&self) -> &'static str {
+        fn code(&self) -> &str {
             "UnknownFlight"
         }
     }

@@ -1,0 +1,138 @@
+//! Effect: asks Parameter Store which alias a service has, at `/services/<environment>/<service>`.
+//!
+//! Tidegate writes these parameters whenever it has moved an alias for good. An alias keeps its ARN from release to
+//! release, so an entry that is some seconds old does no harm; one that is older still beats none when Parameter Store
+//! is down.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_ssm::error::{BoxError, DisplayErrorContext, SdkError};
+use aws_sdk_ssm::operation::get_parameter::GetParameterError;
+use serde::Deserialize;
+use tokio::time::Instant;
+
+/// How long an entry is used before it is read again. With many instances this keeps far below the 40 reads a second
+/// that an account has.
+const FRESH_FOR: Duration = Duration::from_secs(15);
+
+/// What the registry tells of a service. Fields that a newer Tidegate adds are ignored.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Entry {
+    /// What to invoke.
+    pub(crate) alias_arn: String,
+    /// The Lambda version behind it.
+    pub(crate) version: Option<String>,
+    /// What the release calls that version, where it is known.
+    pub(crate) tag: Option<String>,
+}
+
+/// Why a service is not to be found.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// It was never released to this environment, or the path is wrong.
+    #[error("`{service}` is not registered: no parameter `{parameter}`")]
+    NotRegistered { service: &'static str, parameter: String },
+    /// Parameter Store did not answer, or refused.
+    #[error("the service registry cannot be read for `{service}`")]
+    Unavailable { service: &'static str, source: BoxError },
+    /// The parameter holds something else.
+    #[error("parameter `{parameter}` is not an entry of the service registry")]
+    Malformed { parameter: String, source: serde_json::Error },
+}
+
+/// The registry of one environment, remembered for a short time.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    ssm: aws_sdk_ssm::Client,
+    path: String,
+    known: Mutex<HashMap<&'static str, Known>>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    entry: Entry,
+    since: Instant,
+}
+
+impl Registry {
+    /// The registry under `path`: `/services/staging`.
+    pub(crate) fn new(ssm: aws_sdk_ssm::Client, path: &str) -> Self {
+        Self { ssm, path: path.trim_end_matches('/').to_owned(), known: Mutex::default() }
+    }
+
+    /// Finds a service.
+    pub(crate) async fn find(&self, service: &'static str) -> Result<Entry, Error> {
+        let known = self.remembered(service);
+        if let Some(known) = &known
+            && known.since.elapsed() < FRESH_FOR
+        {
+            return Ok(known.entry.clone());
+        }
+        match (self.read(service).await, known) {
+            (Ok(entry), _) => {
+                self.remember(service, &entry);
+                Ok(entry)
+            }
+            (Err(error @ Error::Unavailable { .. }), Some(known)) => {
+                tracing::warn!(service, error = %DisplayErrorContext(&error), "going on with the entry read before");
+                Ok(known.entry)
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    async fn read(&self, service: &'static str) -> Result<Entry, Error> {
+        let parameter = format!("{}/{service}", self.path);
+        let answer = match self.ssm.get_parameter().name(&parameter).send().await {
+            Ok(answer) => answer,
+            Err(error) if is_missing(&error) => return Err(Error::NotRegistered { service, parameter }),
+            Err(error) => return Err(Error::Unavailable { service, source: error.into() }),
+        };
+        let value = answer.parameter.and_then(|parameter| parameter.value).unwrap_or_default();
+        serde_json::from_str(&value).map_err(|source| Error::Malformed { parameter, source })
+    }
+
+    fn remembered(&self, service: &str) -> Option<Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(service).cloned()
+    }
+
+    fn remember(&self, service: &'static str, entry: &Entry) {
+        let known = Known { entry: entry.clone(), since: Instant::now() };
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(service, known);
+    }
+}
+
+fn is_missing(error: &SdkError<GetParameterError>) -> bool {
+    error.as_service_error().is_some_and(GetParameterError::is_parameter_not_found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_read_with_fields_that_are_not_known_here() {
+        let text = r#"{"schemaVersion": 2, "aliasArn": "arn:x", "version": "7", "tag": "v1.2.3", "region": "eu"}"#;
+        let entry = Entry { alias_arn: "arn:x".into(), version: Some("7".into()), tag: Some("v1.2.3".into()) };
+        assert_eq!(serde_json::from_str::<Entry>(text).unwrap(), entry);
+    }
+
+    #[test]
+    fn a_release_by_digest_has_no_tag() {
+        let entry = Entry { alias_arn: "arn:x".into(), version: Some("7".into()), tag: None };
+        for text in
+            [r#"{"aliasArn": "arn:x", "version": "7"}"#, r#"{"aliasArn": "arn:x", "version": "7", "tag": null}"#]
+        {
+            assert_eq!(serde_json::from_str::<Entry>(text).unwrap(), entry);
+        }
+    }
+
+    #[test]
+    fn an_entry_without_an_alias_is_none() {
+        let error = serde_json::from_str::<Entry>(r#"{"version": "7"}"#).unwrap_err();
+        assert!(error.to_string().starts_with("missing field `aliasArn`"), "{error}");
+    }
+}
