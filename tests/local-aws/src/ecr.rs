@@ -1,59 +1,81 @@
-//! Images: AWS-JSON 1.1.
+//! ECR: repositories, and images as manifests with tags, on AWS-JSON 1.1.
+//!
+//! A manifest's layers are not asked for: there are no blobs here. A repository's policy is kept as it came, and any policy
+//! lets every other account in; without one, other accounts are refused.
 use bytes::Bytes;
 
 use crate::LocalAws;
-use crate::wire::{Answer, AwsError, Call, rest_json_error};
+use crate::codec::{Value, json};
+use crate::wire::{Answer, AwsError, Call};
 
-/// All repositories of the world.
-#[derive(Default)]
-pub(crate) struct State {}
+mod images;
+mod push;
+mod repositories;
+mod repository;
 
-/// How an image is named within its repository.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Reference<'a> {
-    /// For example `v1.2.3`.
-    Tag(&'a str),
-    /// For example `sha256:…`.
-    Digest(&'a str),
-}
+pub(crate) use repository::{Reference, State, StoredImage};
 
-/// An image as Lambda pulls it.
-pub(crate) struct StoredImage {
-    /// `sha256:` and 64 hex digits: of the bytes of `manifest`.
-    pub(crate) digest: String,
-    /// The manifest as `PutImage` sent it.
-    pub(crate) manifest: String,
-}
-
-impl State {
-    /// The image of that name in `account`'s registry in `region`.
-    pub(crate) fn image(
-        &self,
-        _account: &str,
-        _region: &str,
-        _repository: &str,
-        _reference: Reference<'_>,
-    ) -> Option<StoredImage> {
-        None
-    }
-}
+const VERSION: &str = "1.1";
 
 /// The operation that a request asks for.
-pub(crate) fn operation(_head: &http::request::Parts, _body: &Bytes) -> Option<&'static str> {
-    None
+pub(crate) fn operation(head: &http::request::Parts, _body: &Bytes) -> Option<&'static str> {
+    let known = [
+        "CreateRepository",
+        "DescribeRepositories",
+        "DeleteRepository",
+        "SetRepositoryPolicy",
+        "GetRepositoryPolicy",
+        "DeleteRepositoryPolicy",
+        "PutImageTagMutability",
+        "PutImage",
+        "DescribeImages",
+        "ListImages",
+        "BatchGetImage",
+        "BatchDeleteImage",
+    ];
+    let target = json::target(head)?;
+    known.into_iter().find(|name| *name == target)
 }
 
-/// What a call is about, for the log of calls.
-pub(crate) fn resource(_call: &Call) -> String {
-    String::new()
+/// What a call is about, for the log of calls: the repository.
+pub(crate) fn resource(call: &Call) -> String {
+    let Ok(input) = json::read(&call.body) else { return String::new() };
+    input.text("repositoryName").ok().flatten().unwrap_or_default().to_owned()
 }
 
 /// Answers one call.
-pub(crate) async fn handle(_aws: &LocalAws, call: Call) -> Result<Answer, AwsError> {
-    Err(AwsError::not_implemented(call.operation))
+pub(crate) async fn handle(aws: &LocalAws, call: Call) -> Result<Answer, AwsError> {
+    let input = json::read(&call.body).and_then(|input| answer(&mut aws.ecr(), &call, &input));
+    match input {
+        Ok(output) => Ok(json::answer(VERSION, &output)),
+        // This service's front end has its own name for what breaks the model.
+        Err(error) if error.code == "ValidationException" => {
+            let message = error.message.replace("1 validation error detected: Value", "Invalid parameter: value");
+            Err(AwsError { code: "InvalidParameterException".to_owned(), message, ..error })
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// An error in the protocol of the request.
 pub(crate) fn error(_head: &http::request::Parts, error: &AwsError) -> Answer {
-    rest_json_error(error, "message")
+    json::error(VERSION, error)
+}
+
+fn answer(state: &mut State, call: &Call, input: &Value) -> Result<Value, AwsError> {
+    match call.operation {
+        "CreateRepository" => repositories::create(state, call, input),
+        "DescribeRepositories" => repositories::describe(state, call, input),
+        "DeleteRepository" => repositories::delete(state, call, input),
+        "SetRepositoryPolicy" => repositories::set_policy(state, call, input),
+        "GetRepositoryPolicy" => repositories::get_policy(state, call, input),
+        "DeleteRepositoryPolicy" => repositories::delete_policy(state, call, input),
+        "PutImageTagMutability" => repositories::put_mutability(state, call, input),
+        "PutImage" => push::put(state, call, input),
+        "BatchDeleteImage" => images::delete(state, call, input),
+        "DescribeImages" => images::describe(state, call, input),
+        "ListImages" => images::list(state, call, input),
+        "BatchGetImage" => images::get(state, call, input),
+        other => Err(AwsError::not_implemented(format_args!("ecr {other}"))),
+    }
 }
