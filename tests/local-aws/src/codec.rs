@@ -128,7 +128,9 @@ impl Value {
 
     /// A member that is a list of strings; missing is empty.
     pub(crate) fn texts(&self, name: &str) -> Result<Vec<&str>, AwsError> {
-        let text = |item| if let &Self::Text(ref text) = item { Ok(text.as_str()) } else { Err(wrong_type(name, "a list of strings")) };
+        let text = |item| {
+            if let Self::Text(text) = item { Ok(text.as_str()) } else { Err(wrong_type(name, "a list of strings")) }
+        };
         self.list(name)?.iter().map(text).collect()
     }
 
@@ -230,7 +232,9 @@ pub(crate) fn missing(name: &str) -> AwsError {
     AwsError::new(
         400,
         "ValidationException",
-        format!("1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null"),
+        format!(
+            "1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null"
+        ),
     )
 }
 
@@ -239,7 +243,9 @@ pub(crate) fn constraint(value: &str, member: &str, constraint: &str) -> AwsErro
     AwsError::new(
         400,
         "ValidationException",
-        format!("1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"),
+        format!(
+            "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
+        ),
     )
 }
 
@@ -250,7 +256,9 @@ mod tests {
     #[test]
     fn numbers_and_times_of_every_protocol_read_alike() {
         let when: DateTime<Utc> = "2026-01-02T03:04:05.678Z".parse().unwrap();
-        for time in [Value::Time(when), Value::Double(epoch_seconds(when)), Value::Text("2026-01-02T03:04:05.678Z".into())] {
+        for time in
+            [Value::Time(when), Value::Double(epoch_seconds(when)), Value::Text("2026-01-02T03:04:05.678Z".into())]
+        {
             assert_eq!(structure().with("T", time).time("T").unwrap(), Some(when));
         }
         for number in [Value::Int(7), Value::Double(7.0), Value::Text("7".into())] {
@@ -261,14 +269,7 @@ mod tests {
 
     #[test]
     fn a_member_of_the_wrong_type_is_named() {
-        let error = structure().with("Name", 7).text("Name").unwrap_err();
+        let error = structure().with("Name", 7_i64).text("Name").unwrap_err();
         assert_eq!((error.code.as_str(), error.message.as_str()), ("SerializationException", "Name must be a string"));
-    }
-}
-
-#[cfg(test)]
-impl From<i32> for Value {
-    fn from(number: i32) -> Self {
-        Self::Int(number.into())
     }
 }

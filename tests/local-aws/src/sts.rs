@@ -155,7 +155,9 @@ fn assume_role(state: &mut State, call: &Call, input: &Value) -> Result<Value, A
     }
     // A role's `MaxSessionDuration` is an hour unless somebody raised it, and nobody can here.
     if seconds > 3600 {
-        return Err(invalid("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.".to_owned()));
+        return Err(invalid(
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.".to_owned(),
+        ));
     }
     if !state.may_assume(arn, input.text("ExternalId")?) {
         let message =

@@ -110,7 +110,7 @@ mod tests {
         let time: chrono::DateTime<chrono::Utc> = "2026-01-02T03:04:05.678Z".parse().unwrap();
         let value = structure()
             .with("Text", "a")
-            .with("Int", -7)
+            .with("Int", -7_i64)
             .with("Double", 0.1)
             .with("Flag", true)
             .with("When", time)

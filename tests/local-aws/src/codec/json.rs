@@ -15,8 +15,8 @@ pub(crate) fn read(body: &[u8]) -> Result<Value, AwsError> {
     if body.is_empty() {
         return Ok(super::structure());
     }
-    let document: serde_json::Value =
-        serde_json::from_slice(body).map_err(|error| AwsError::new(400, "SerializationException", error.to_string()))?;
+    let document: serde_json::Value = serde_json::from_slice(body)
+        .map_err(|error| AwsError::new(400, "SerializationException", error.to_string()))?;
     match from_json(document) {
         Some(value @ Value::Struct(_)) => Ok(value),
         _ => Err(AwsError::new(400, "SerializationException", "Start of structure or map found where not expected.")),

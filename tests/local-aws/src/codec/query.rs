@@ -71,11 +71,11 @@ fn element(name: &str, value: &Value) -> Element {
         Value::Struct(members) => {
             Element::new(name).children(members.iter().map(|(member, value)| element(member, value)))
         }
-        Value::Dictionary(entries) => Element::new(name).children(
-            entries
-                .iter()
-                .map(|(key, value)| Element::new("entry").child(Element::text("key", key)).child(element("value", value))),
-        ),
+        Value::Dictionary(entries) => {
+            Element::new(name).children(entries.iter().map(|(key, value)| {
+                Element::new("entry").child(Element::text("key", key)).child(element("value", value))
+            }))
+        }
     }
 }
 

@@ -88,8 +88,13 @@ pub(crate) fn answer(status: u16, root: &Element) -> Answer {
 
 /// Reads a request's body; namespaces and attributes do not matter here.
 pub(crate) fn read(body: &[u8]) -> Result<Element, AwsError> {
-    let malformed =
-        || AwsError::new(400, "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema");
+    let malformed = || {
+        AwsError::new(
+            400,
+            "MalformedXML",
+            "The XML you provided was not well-formed or did not validate against our published schema",
+        )
+    };
     let text = std::str::from_utf8(body).map_err(|_| malformed())?;
     let mut reader = Reader::from_str(text);
     let mut open = vec![Element::default()];

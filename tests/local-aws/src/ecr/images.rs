@@ -51,7 +51,7 @@ fn detail(repository: &Repository, digest: &str) -> Value {
         .with_some("imageTags", Some(tags).filter(|tags| !tags.is_empty()));
     let Some(image) = repository.images.get(digest) else { return described };
     described
-        .with("imageSizeInBytes", Value::Int(image.size))
+        .with("imageSizeInBytes", image.size)
         .with("imagePushedAt", image.pushed)
         .with("imageManifestMediaType", &image.media_type)
         .with("imageStatus", "ACTIVE")

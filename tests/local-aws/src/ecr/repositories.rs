@@ -111,7 +111,8 @@ pub(super) fn delete(state: &mut State, call: &Call, input: &Value) -> Result<Va
 pub(super) fn set_policy(state: &mut State, call: &Call, input: &Value) -> Result<Value, AwsError> {
     let policy = input.required("policyText")?.to_owned();
     if serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&policy).is_err() {
-        let message = "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'";
+        let message =
+            "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'";
         return Err(AwsError::new(400, "InvalidParameterException", message));
     }
     let repository = state.repository(call, input)?;

@@ -90,7 +90,9 @@ impl State {
     pub(super) fn bucket(&mut self, call: &Call, target: &Target) -> Result<&mut Bucket, AwsError> {
         let name = &target.bucket;
         let Some(bucket) = self.buckets.get_mut(name) else {
-            return Err(AwsError::new(404, "NoSuchBucket", "The specified bucket does not exist").with("BucketName", name));
+            return Err(
+                AwsError::new(404, "NoSuchBucket", "The specified bucket does not exist").with("BucketName", name)
+            );
         };
         if bucket.owner != call.caller.account {
             return Err(access_denied());

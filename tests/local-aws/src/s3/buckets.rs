@@ -17,10 +17,7 @@ pub(super) fn list(state: &State, call: &Call) -> Answer {
             .child(Element::text("BucketRegion", &bucket.region))
     });
     let owner = Element::new("Owner").child(Element::text("ID", account));
-    xml::answer(
-        200,
-        &root("ListAllMyBucketsResult").child(owner).child(Element::new("Buckets").children(own)),
-    )
+    xml::answer(200, &root("ListAllMyBucketsResult").child(owner).child(Element::new("Buckets").children(own)))
 }
 
 /// `CreateBucket`: in the signed region, which the configuration has to name unless it is us-east-1.
@@ -41,9 +38,11 @@ pub(super) fn create(state: &mut State, call: &Call, target: &Target) -> Result<
                 "The {constraint} location constraint is incompatible for the region specific endpoint this request was \
                  sent to."
             ),
-            None => "The unspecified location constraint is incompatible for the region specific endpoint this request \
+            None => {
+                "The unspecified location constraint is incompatible for the region specific endpoint this request \
                      was sent to."
-                .to_owned(),
+                    .to_owned()
+            }
         };
         return Err(AwsError::new(400, "IllegalLocationConstraintException", message));
     }

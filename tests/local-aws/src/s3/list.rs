@@ -63,9 +63,8 @@ impl Query {
     }
 
     fn prefixes(&self, prefixes: &[String]) -> Vec<Element> {
-        let element = |prefix: &String| {
-            Element::new("CommonPrefixes").child(Element::text("Prefix", self.write(prefix)))
-        };
+        let element =
+            |prefix: &String| Element::new("CommonPrefixes").child(Element::text("Prefix", self.write(prefix)));
         prefixes.iter().map(element).collect()
     }
 }
@@ -125,9 +124,7 @@ fn current_objects<'b>(bucket: &'b Bucket, prefix: &str) -> impl Iterator<Item =
 
 fn decode_token(token: &str) -> Result<String, AwsError> {
     let text = URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    text.ok_or_else(|| {
-        invalid_argument("The continuation token provided is incorrect", "continuation-token", token)
-    })
+    text.ok_or_else(|| invalid_argument("The continuation token provided is incorrect", "continuation-token", token))
 }
 
 fn describe(element: &str, key: &str, version: &Version, query: &Query, owner: Option<&str>) -> Element {

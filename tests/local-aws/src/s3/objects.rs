@@ -166,13 +166,15 @@ fn find<'b>(bucket: &'b Bucket, key: &str, id: Option<&str>) -> Result<(&'b Vers
 
 /// An id that no version can have is another error than one that none has.
 pub(super) fn check_version_id(id: &str) -> Result<(), AwsError> {
-    let possible = id == super::bucket::NULL_VERSION || (id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let possible =
+        id == super::bucket::NULL_VERSION || (id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()));
     if possible { Ok(()) } else { Err(invalid_argument("Invalid version id specified", "versionId", id)) }
 }
 
 /// The order of RFC 9110: `If-Match` before `If-Unmodified-Since`, `If-None-Match` before `If-Modified-Since`.
 fn check_read(version: &Version, object: &Object, call: &Call) -> Result<(), AwsError> {
-    let date = |name| call.header(name).and_then(|text| httpdate::parse_http_date(text).ok()).map(DateTime::<Utc>::from);
+    let date =
+        |name| call.header(name).and_then(|text| httpdate::parse_http_date(text).ok()).map(DateTime::<Utc>::from);
     let modified = version.modified.trunc_subsecs(0);
     match call.header("if-match") {
         Some(expected) if !matches(expected, &object.etag) => return Err(precondition_failed("If-Match")),

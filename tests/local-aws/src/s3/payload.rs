@@ -27,11 +27,8 @@ pub(super) struct Payload {
 /// CRC-32, SHA-256 and MD5 are compared; other checksums are kept as they came.
 pub(super) fn read(call: &Call) -> Result<Payload, AwsError> {
     let declared = call.header("x-amz-content-sha256").unwrap_or("UNSIGNED-PAYLOAD");
-    let (bytes, trailers) = if declared.starts_with("STREAMING-") {
-        decode_chunks(call)?
-    } else {
-        (call.body.clone(), Vec::new())
-    };
+    let (bytes, trailers) =
+        if declared.starts_with("STREAMING-") { decode_chunks(call)? } else { (call.body.clone(), Vec::new()) };
     if declared.len() == 64 && hex::encode(Sha256::digest(&bytes)) != declared {
         let message = "The provided 'x-amz-content-sha256' header does not match what was computed.";
         return Err(AwsError::new(400, "XAmzContentSHA256Mismatch", message));

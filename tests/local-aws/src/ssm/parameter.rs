@@ -135,7 +135,7 @@ impl Parameter {
             .with("Name", name)
             .with("Type", self.kind.name())
             .with("Value", value)
-            .with("Version", Value::Int(version.number))
+            .with("Version", version.number)
             .with("LastModifiedDate", version.modified)
             .with("ARN", arn)
             .with("DataType", "text")
@@ -182,7 +182,8 @@ pub(super) fn check_name(name: &str) -> Result<(), AwsError> {
         return invalid("Parameter name: can't be prefixed with \"aws\" or \"ssm\" (case-insensitive).");
     }
     let legal = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
-    if levels == 0 || first.starts_with("ssm") || name.contains("//") || name.ends_with('/') || !name.chars().all(legal) {
+    if levels == 0 || first.starts_with("ssm") || name.contains("//") || name.ends_with('/') || !name.chars().all(legal)
+    {
         return invalid(
             "Parameter name: can't be prefixed with \"ssm\" (case-insensitive). If formed as a path, it can consist of \
              sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the \

@@ -51,7 +51,8 @@ fn find(store: &Store, name: &str, decrypt: bool) -> Result<Value, AwsError> {
     };
     let number: i64 = selector.parse().map_err(|_| AwsError::not_implemented("ssm parameter labels"))?;
     let version = parameter.version(number).ok_or_else(|| {
-        let message = format!("Systems Manager could not find version {number} of {plain}. Verify the version and try again.");
+        let message =
+            format!("Systems Manager could not find version {number} of {plain}. Verify the version and try again.");
         AwsError::new(400, "ParameterVersionNotFound", message)
     })?;
     Ok(parameter.describe(arn, plain, version, decrypt).with("Selector", format!(":{selector}")))
@@ -105,8 +106,7 @@ pub(super) fn describe(store: &Store, input: &Value) -> Result<Value, AwsError> 
     if !input.list("Filters")?.is_empty() {
         return Err(AwsError::not_implemented("ssm DescribeParameters with Filters: use ParameterFilters"));
     }
-    let filters =
-        input.list("ParameterFilters")?.iter().map(Filter::read).collect::<Result<Vec<_>, _>>()?;
+    let filters = input.list("ParameterFilters")?.iter().map(Filter::read).collect::<Result<Vec<_>, _>>()?;
     let matches = |name: &str, parameter: &Parameter| filters.iter().all(|filter| filter.matches(name, parameter));
     let (page, next) = page(store, input, 50, 50, matches)?;
     let parameters: Vec<_> = page.iter().map(|(name, parameter)| metadata(store, name, parameter)).collect();
@@ -123,7 +123,7 @@ fn metadata(store: &Store, name: &str, parameter: &Parameter) -> Value {
         .with("LastModifiedDate", latest.modified)
         .with("LastModifiedUser", &parameter.modified_by)
         .with_some("Description", parameter.description.as_ref())
-        .with("Version", Value::Int(latest.number))
+        .with("Version", latest.number)
         .with("Tier", parameter.tier.name())
         .with("Policies", Value::List(Vec::new()))
         .with("DataType", "text")

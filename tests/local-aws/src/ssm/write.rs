@@ -35,7 +35,7 @@ pub(super) fn put(store: &mut Store, call: &Call, input: &Value) -> Result<Value
         parameter.key_id = Some(input.text("KeyId")?.unwrap_or("alias/aws/ssm").to_owned());
     }
     let number = parameter.push(value.to_owned(), call.now);
-    Ok(structure().with("Version", Value::Int(number)).with("Tier", tier.name()))
+    Ok(structure().with("Version", number).with("Tier", tier.name()))
 }
 
 fn refuse_what_is_missing_here(input: &Value, overwrite: bool) -> Result<(), AwsError> {

@@ -1,0 +1,129 @@
+//! What CloudWatch keeps: for every metric its samples, by the minute or second that they fall into.
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::alarms::Alarm;
+use crate::codec::{Value, structure};
+
+/// All metrics and alarms of the world: a shelf for each account and region.
+#[derive(Default)]
+pub(crate) struct State {
+    shelves: BTreeMap<(String, String), Shelf>,
+}
+
+impl State {
+    /// The metrics and alarms of one account and region.
+    pub(super) fn shelf(&mut self, account: &str, region: &str) -> &mut Shelf {
+        self.shelves.entry((account.to_owned(), region.to_owned())).or_default()
+    }
+}
+
+/// The metrics and alarms of one account and region.
+#[derive(Default)]
+pub(super) struct Shelf {
+    pub(super) alarms: BTreeMap<String, Alarm>,
+    metrics: BTreeMap<Metric, Series>,
+}
+
+/// Samples by the start of their minute (or second), in epoch seconds.
+type Series = BTreeMap<i64, Vec<Sample>>;
+
+/// What makes one metric another than the next: all of these together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Metric {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    /// In the order of their names, whatever order they were given in.
+    pub(super) dimensions: Vec<(String, String)>,
+}
+
+impl Metric {
+    pub(super) fn new(namespace: String, name: String, mut dimensions: Vec<(String, String)>) -> Self {
+        dimensions.sort();
+        Self { namespace, name, dimensions }
+    }
+
+    /// The `Metric` structure of an answer.
+    pub(super) fn describe(&self) -> Value {
+        let dimension = |(name, value): &(String, String)| structure().with("Name", name).with("Value", value);
+        structure()
+            .with("Namespace", &self.namespace)
+            .with("MetricName", &self.name)
+            .with("Dimensions", self.dimensions.iter().map(dimension).collect::<Value>())
+    }
+}
+
+/// What one `PutMetricData` said of one metric.
+#[derive(Clone, Debug)]
+pub(super) struct Sample {
+    /// Server time when it came: it can be read some time later.
+    received: DateTime<Utc>,
+    unit: String,
+    pub(super) sum: f64,
+    pub(super) minimum: f64,
+    pub(super) maximum: f64,
+    pub(super) count: f64,
+    /// Value and how often; empty where only a statistic set is known.
+    pub(super) values: Vec<(f64, f64)>,
+}
+
+impl Sample {
+    /// A sample of single values, each with how often it occurred.
+    pub(super) fn of_values(received: DateTime<Utc>, unit: &str, values: Vec<(f64, f64)>) -> Self {
+        let each = || values.iter().map(|(value, _)| *value);
+        Self {
+            received,
+            unit: unit.to_owned(),
+            sum: values.iter().map(|(value, count)| value * count).sum(),
+            minimum: each().fold(f64::INFINITY, f64::min),
+            maximum: each().fold(f64::NEG_INFINITY, f64::max),
+            count: values.iter().map(|(_, count)| count).sum(),
+            values,
+        }
+    }
+
+    /// A sample of which only the statistics are known.
+    pub(super) fn of_statistics(received: DateTime<Utc>, unit: &str, [sum, minimum, maximum, count]: [f64; 4]) -> Self {
+        // One value, or many of the same: then the percentiles are known after all.
+        let exact = count == 1.0 || minimum == maximum;
+        let values = if exact { vec![(minimum, count)] } else { Vec::new() };
+        Self { received, unit: unit.to_owned(), sum, minimum, maximum, count, values }
+    }
+}
+
+impl Shelf {
+    /// Adds a sample at the start of the `resolution` seconds that `at` falls into.
+    pub(super) fn add(&mut self, metric: Metric, at: DateTime<Utc>, resolution: i64, sample: Sample) {
+        let start = at.timestamp() - at.timestamp().rem_euclid(resolution);
+        self.metrics.entry(metric).or_default().entry(start).or_default().push(sample);
+    }
+
+    /// The samples of a metric in `[start, end)`, with the second that each minute begins at.
+    pub(super) fn samples<'s>(
+        &'s self,
+        metric: &Metric,
+        window: std::ops::Range<i64>,
+        visible: DateTime<Utc>,
+        unit: Option<&'s str>,
+    ) -> impl Iterator<Item = (i64, &'s Sample)> {
+        let series = self.metrics.get(metric).filter(|_| window.start < window.end);
+        let minutes = series.map(|series| series.range(window)).into_iter().flatten();
+        minutes
+            .flat_map(|(start, samples)| samples.iter().map(|sample| (*start, sample)))
+            .filter(move |(_, sample)| sample.received <= visible && unit.is_none_or(|unit| sample.unit == unit))
+    }
+
+    /// The metrics that something can be read of, in order.
+    pub(super) fn metrics(&self, visible: DateTime<Utc>) -> impl Iterator<Item = &Metric> {
+        let readable = move |series: &Series| series.values().flatten().any(|sample| sample.received <= visible);
+        self.metrics.iter().filter(move |(_, series)| readable(series)).map(|(metric, _)| metric)
+    }
+}
+
+impl Sample {
+    /// The unit that it was published in.
+    pub(super) fn unit(&self) -> &str {
+        &self.unit
+    }
+}
