@@ -128,10 +128,12 @@ impl Value {
 
     /// A member that is a list of strings; missing is empty.
     pub(crate) fn texts(&self, name: &str) -> Result<Vec<&str>, AwsError> {
-        let text = |item| {
-            if let Self::Text(text) = item { Ok(text.as_str()) } else { Err(wrong_type(name, "a list of strings")) }
-        };
-        self.list(name)?.iter().map(text).collect()
+        let items = self.list(name)?.iter();
+        items.map(|item| item.as_text().ok_or_else(|| wrong_type(name, "a list of strings"))).collect()
+    }
+
+    fn as_text(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
     }
 
     fn as_double(&self) -> Option<f64> {
