@@ -1,0 +1,259 @@
+//! Serves a directory of bare repositories on loopback, logs every request, and misbehaves where it is told to.
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+
+use crate::backend::{self, Payload};
+
+/// How a [`GitServer`] is started.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The port; 0 takes a free one.
+    pub port: u16,
+    /// User and password that every request must carry.
+    pub credential: Option<(String, String)>,
+}
+
+/// What the server does with requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Behaviour {
+    /// Serves them.
+    #[default]
+    Serve,
+    /// Closes every connection at once.
+    Down,
+    /// Answers with this status.
+    Status(u16),
+    /// Waits, then serves them.
+    Slow(Duration),
+    /// Redirects to this URL, with the request's path and query behind it.
+    Redirect(String),
+    /// Answers as a Git server would begin to, and never ends.
+    Endless,
+    /// Lists references as it should, and sends an endless pack.
+    EndlessPack,
+    /// Answers with this text, as of the right media type.
+    Garbage(String),
+}
+
+/// One request, as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestRecord {
+    /// `GET` or `POST`.
+    pub method: String,
+    /// The path.
+    pub path: String,
+    /// The query, without its question mark; empty where there is none.
+    pub query: String,
+    /// The `Authorization` header.
+    pub authorization: Option<String>,
+    /// The `User-Agent` header.
+    pub user_agent: Option<String>,
+}
+
+/// A running server. Dropping it stops it.
+#[derive(Debug)]
+pub struct GitServer {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    root: PathBuf,
+    credential: Option<(String, String)>,
+    behaviour: Mutex<Behaviour>,
+    requests: Mutex<Vec<RequestRecord>>,
+}
+
+impl GitServer {
+    /// Serves the bare repositories under `root` on 127.0.0.1, from a thread of its own.
+    ///
+    /// # Errors
+    /// When the port is taken or the thread cannot be started.
+    pub fn start(root: &Path, options: Options) -> Result<Self> {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))
+            .with_context(|| format!("listening on port {}", options.port))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            root: root.to_owned(),
+            credential: options.credential,
+            behaviour: Mutex::default(),
+            requests: Mutex::default(),
+        });
+        let (stop, stopped) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let served = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name("git-server".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = accept(listener, served) => {}
+                    _ = stopped => {}
+                }
+            });
+        })?;
+        Ok(Self { shared, address, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL of a repository, by its directory's name under the root.
+    #[must_use]
+    pub fn url(&self, name: &str) -> String {
+        format!("http://{}/{name}", self.address)
+    }
+
+    /// Changes what it does with the requests from now on.
+    pub fn behave(&self, behaviour: Behaviour) {
+        *self.shared.behaviour.lock().unwrap_or_else(PoisonError::into_inner) = behaviour;
+    }
+
+    /// Every request so far, in order.
+    #[must_use]
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.shared.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Forgets the requests so far.
+    pub fn forget_requests(&self) {
+        self.shared.requests.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+impl Drop for GitServer {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // The thread's panic has been printed already.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn accept(listener: std::net::TcpListener, shared: Arc<Shared>) {
+    let listener = match TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "the listener cannot be used"),
+    };
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) if shared.behaviour() == Behaviour::Down => drop(stream),
+            Ok((stream, _)) => drop(tokio::spawn(serve_connection(stream, Arc::clone(&shared)))),
+            Err(error) => tracing::warn!(%error, "a connection could not be accepted"),
+        }
+    }
+}
+
+async fn serve_connection(stream: TcpStream, shared: Arc<Shared>) {
+    let service = service_fn(|request| {
+        let shared = Arc::clone(&shared);
+        async move { shared.serve(request).await }
+    });
+    if let Err(error) = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await
+    {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+impl Shared {
+    fn behaviour(&self) -> Behaviour {
+        self.behaviour.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// An error closes the connection.
+    async fn serve(&self, request: Request<Incoming>) -> Result<Response<Payload>> {
+        self.record(&request);
+        match self.behaviour() {
+            Behaviour::Down => anyhow::bail!("the server is down"),
+            Behaviour::Status(status) => return text(StatusCode::from_u16(status)?, "as it was told\n"),
+            Behaviour::Redirect(to) => {
+                let rest = request.uri().path_and_query().map_or("/", |rest| rest.as_str());
+                let response = Response::builder().status(StatusCode::FOUND).header(header::LOCATION, to + rest);
+                return Ok(response.body(Payload::text("elsewhere\n"))?);
+            }
+            Behaviour::Endless => return endless(&request),
+            Behaviour::EndlessPack if request.method() == http::Method::POST => return endless(&request),
+            Behaviour::Garbage(garbage) => return answer(&request, Payload::text(garbage)),
+            Behaviour::Slow(delay) => tokio::time::sleep(delay).await,
+            Behaviour::Serve | Behaviour::EndlessPack => {}
+        }
+        if !self.is_authorized(&request) {
+            let response = Response::builder().status(StatusCode::UNAUTHORIZED);
+            let response = response.header(header::WWW_AUTHENTICATE, "Basic realm=\"git\"");
+            return Ok(response.body(Payload::text("credential required\n"))?);
+        }
+        let user = self.credential.as_ref().map(|(user, _)| user.as_str());
+        match backend::serve(&self.root, user, request).await {
+            Ok(response) => Ok(response),
+            Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n")),
+        }
+    }
+
+    fn record(&self, request: &Request<Incoming>) {
+        let header = |name| request.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into());
+        let record = RequestRecord {
+            method: request.method().to_string(),
+            path: request.uri().path().to_owned(),
+            query: request.uri().query().unwrap_or_default().to_owned(),
+            authorization: header(header::AUTHORIZATION),
+            user_agent: header(header::USER_AGENT),
+        };
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+    }
+
+    fn is_authorized(&self, request: &Request<Incoming>) -> bool {
+        let Some((user, password)) = &self.credential else { return true };
+        let expected = format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")));
+        request.headers().get(header::AUTHORIZATION).is_some_and(|value| value.as_bytes() == expected.as_bytes())
+    }
+}
+
+/// The framing is right, only nothing ever comes of it: references, or progress messages, without end.
+fn endless(request: &Request<Incoming>) -> Result<Response<Payload>> {
+    let payload = if request.method() == http::Method::POST {
+        let progress = packet(&format!("\u{2}{}", " ".repeat(60_000)));
+        Payload::Endless { first: Some(packet("NAK\n")), then: progress }
+    } else {
+        let head = [packet("# service=git-upload-pack\n"), Bytes::from_static(b"0000")].concat();
+        let reference = packet(&format!("{} refs/heads/endless{}\n", "0".repeat(40), "x".repeat(4_000)));
+        Payload::Endless { first: Some(Bytes::from(head)), then: reference }
+    };
+    answer(request, payload)
+}
+
+fn packet(payload: &str) -> Bytes {
+    Bytes::from(format!("{:04x}{payload}", payload.len() + 4))
+}
+
+/// An answer of the media type that a Git client expects.
+fn answer(request: &Request<Incoming>, payload: Payload) -> Result<Response<Payload>> {
+    let media_type = match request.uri().query().and_then(|query| query.strip_prefix("service=")) {
+        Some(service) => format!("application/x-{service}-advertisement"),
+        None => format!("application/x-{}-result", request.uri().path().rsplit('/').next().unwrap_or_default()),
+    };
+    Ok(Response::builder().header(header::CONTENT_TYPE, media_type).body(payload)?)
+}
+
+fn text(status: StatusCode, body: impl Into<Bytes>) -> Result<Response<Payload>> {
+    Ok(Response::builder().status(status).body(Payload::text(body))?)
+}
