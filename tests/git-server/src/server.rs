@@ -9,7 +9,8 @@ use anyhow::{Context, Result};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode, Uri, header};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -41,7 +42,7 @@ pub enum Behaviour {
     Slow(Duration),
     /// Redirects to this URL, with the request's path and query behind it.
     Redirect(String),
-    /// Answers as a Git server would begin to, and never ends.
+    /// Lists references without end.
     Endless,
     /// Lists references as it should, and sends an endless pack.
     EndlessPack,
@@ -191,11 +192,11 @@ impl Shared {
                 let response = Response::builder().status(StatusCode::FOUND).header(header::LOCATION, to + rest);
                 return Ok(response.body(Payload::text("elsewhere\n"))?);
             }
-            Behaviour::Endless => return endless(&request),
-            Behaviour::EndlessPack if request.method() == http::Method::POST => return endless(&request),
-            Behaviour::Garbage(garbage) => return answer(&request, Payload::text(garbage)),
+            Behaviour::Endless if request.method() == http::Method::GET => return endless_references(&request),
+            Behaviour::EndlessPack if request.method() == http::Method::POST => return endless_pack(request).await,
+            Behaviour::Garbage(garbage) => return answer(request.uri(), Payload::text(garbage)),
             Behaviour::Slow(delay) => tokio::time::sleep(delay).await,
-            Behaviour::Serve | Behaviour::EndlessPack => {}
+            Behaviour::Serve | Behaviour::Endless | Behaviour::EndlessPack => {}
         }
         if !self.is_authorized(&request) {
             let response = Response::builder().status(StatusCode::UNAUTHORIZED);
@@ -228,17 +229,24 @@ impl Shared {
     }
 }
 
-/// The framing is right, only nothing ever comes of it: references, or progress messages, without end.
-fn endless(request: &Request<Incoming>) -> Result<Response<Payload>> {
-    let payload = if request.method() == http::Method::POST {
-        let progress = packet(&format!("\u{2}{}", " ".repeat(60_000)));
-        Payload::Endless { first: Some(packet("NAK\n")), then: progress }
-    } else {
-        let head = [packet("# service=git-upload-pack\n"), Bytes::from_static(b"0000")].concat();
-        let reference = packet(&format!("{} refs/heads/endless{}\n", "0".repeat(40), "x".repeat(4_000)));
-        Payload::Endless { first: Some(Bytes::from(head)), then: reference }
-    };
-    answer(request, payload)
+/// References without end: the framing is right, only the wanted one never comes.
+fn endless_references(request: &Request<Incoming>) -> Result<Response<Payload>> {
+    let head = [packet("# service=git-upload-pack\n"), Bytes::from_static(b"0000")].concat();
+    let reference = packet(&format!("{} refs/heads/endless{}\n", "0".repeat(40), "x".repeat(4_000)));
+    answer(request.uri(), Payload::Endless { first: Some(Bytes::from(head)), then: reference })
+}
+
+/// Progress messages without end, in place of a pack.
+async fn endless_pack(request: Request<Incoming>) -> Result<Response<Payload>> {
+    let (head, body) = request.into_parts();
+    let asked = body.collect().await?.to_bytes();
+    if !asked.ends_with(b"done\n") {
+        // A client that fetches to a depth asks for the boundary first: there is none.
+        return answer(&head.uri, Payload::text("0000"));
+    }
+    let first = [Bytes::from_static(b"0000"), packet("NAK\n")].concat();
+    let then = packet(&format!("\u{2}{}", " ".repeat(60_000)));
+    answer(&head.uri, Payload::Endless { first: Some(Bytes::from(first)), then })
 }
 
 fn packet(payload: &str) -> Bytes {
@@ -246,10 +254,10 @@ fn packet(payload: &str) -> Bytes {
 }
 
 /// An answer of the media type that a Git client expects.
-fn answer(request: &Request<Incoming>, payload: Payload) -> Result<Response<Payload>> {
-    let media_type = match request.uri().query().and_then(|query| query.strip_prefix("service=")) {
+fn answer(uri: &Uri, payload: Payload) -> Result<Response<Payload>> {
+    let media_type = match uri.query().and_then(|query| query.strip_prefix("service=")) {
         Some(service) => format!("application/x-{service}-advertisement"),
-        None => format!("application/x-{}-result", request.uri().path().rsplit('/').next().unwrap_or_default()),
+        None => format!("application/x-{}-result", uri.path().rsplit('/').next().unwrap_or_default()),
     };
     Ok(Response::builder().header(header::CONTENT_TYPE, media_type).body(payload)?)
 }
