@@ -1,4 +1,12 @@
 //! The rules of S3, SSM, ECR, STS and CloudWatch, seen through the SDK that shipped code uses, in one process.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the helpers of tests may fail as tests do"
+)]
+
 mod cloudwatch;
 mod ecr;
 mod s3;
