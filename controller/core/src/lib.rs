@@ -1,1 +1,24 @@
-//! To be written.
+//! Decides what Tidegate does: what Git wants, what is live, what is stored and the time go in; a plan comes out.
+//!
+//! Nothing here touches a clock, the network, the file system, the environment or randomness; `clippy.toml` says so.
+//! [`decide::decide`] is the one function that decides one service. It either asks for something it has not seen yet
+//! ([`decide::Decision::Look`]) or answers with a [`plan::Plan`]: data that `diff` prints and `sync` executes.
+#![warn(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants)]
+
+pub mod command;
+pub mod decide;
+pub mod diff;
+pub mod environment;
+pub mod history;
+pub mod ids;
+pub mod live;
+pub mod marker;
+pub mod plan;
+pub mod registry;
+pub mod release;
+pub mod report;
+pub mod state;
+pub mod status;
+
+/// The version of every document this build writes. A document with a newer one is refused, never rewritten.
+pub const SCHEMA_VERSION: u32 = 1;

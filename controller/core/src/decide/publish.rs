@@ -1,0 +1,69 @@
+//! Brings `$LATEST` to the release and publishes it: configuration first where it differs, then code and version in one call.
+use super::{Look, Subject, World, record, rest, seen, waiting};
+use crate::history::Kind;
+use crate::live::{ConfigurationChange, LiveVersion, UpdateStatus, VersionState};
+use crate::plan::{Action, Plan, Standing};
+use crate::state::{Phase, ServiceState};
+use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
+
+pub(super) fn plan(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Plan, Look> {
+    let Some(latest) = seen(&world.latest, Look::Latest)? else {
+        return Ok(rest::missing());
+    };
+    match &latest.last_update {
+        UpdateStatus::InProgress => return Ok(waiting(PhaseName::Publishing, WaitingOn::UpdateInProgress)),
+        UpdateStatus::Failed { reason } if ours(state, latest) => {
+            return fail(subject, world, state, format!("AWS could not update the function: {reason}"));
+        }
+        UpdateStatus::Failed { .. } | UpdateStatus::Successful => {}
+    }
+    if latest.state == VersionState::Pending {
+        return Ok(waiting(PhaseName::Publishing, WaitingOn::UpdateInProgress));
+    }
+    let declared = &subject.service.configuration;
+    if latest.configuration.environment.is_none() && !declared.environment.is_empty() {
+        let message =
+            "the function's environment cannot be decrypted, so it can be neither compared nor changed".to_owned();
+        return Ok(waiting(PhaseName::Publishing, WaitingOn::Blocked { message }));
+    }
+    let intent = state.moved_to(Phase::Publishing { revision_before: Some(latest.revision.clone()) }, subject.now);
+    let if_revision = latest.revision.clone();
+    let save = Action::SaveState(Box::new(intent.clone()));
+    let note = Action::SavePublished(Box::new(intent));
+    let actions = if let Some(change) = ConfigurationChange::between(&latest.configuration, declared) {
+        vec![save, Action::UpdateConfiguration { change, if_revision }]
+    } else if latest.code.as_ref() == Some(&state.release.code) {
+        vec![save, Action::PublishVersion { code: state.release.code.clone(), if_revision }, note]
+    } else {
+        vec![save, Action::UpdateCode { source: state.release.source.clone(), if_revision }, note]
+    };
+    Ok(Plan { actions, ..waiting(PhaseName::Publishing, WaitingOn::NextTick) })
+}
+
+/// Whether `$LATEST` changed since our last write was sent, so that its failure is that write's.
+///
+/// A write that never arrived, followed by somebody else's failed update, is taken for ours: a person's `sync` starts anew.
+fn ours(state: &ServiceState, latest: &LiveVersion) -> bool {
+    match &state.phase {
+        Phase::Publishing { revision_before: Some(before) } => *before != latest.revision,
+        Phase::Publishing { revision_before: None } | Phase::Promoting { .. } | Phase::Failed { .. } => false,
+    }
+}
+
+/// The release cannot be: recorded once, and kept from being tried again.
+pub(super) fn fail(subject: &Subject<'_>, world: &World, state: &ServiceState, reason: String) -> Result<Plan, Look> {
+    let version = match state.phase {
+        Phase::Promoting { version, .. } => Some(version),
+        Phase::Publishing { .. } | Phase::Failed { .. } => None,
+    };
+    let mut actions = record::finished(subject, world, state, Kind::Failed, version, Some(reason.clone()))?;
+    let failed = state.moved_to(Phase::Failed { reason: reason.clone() }, subject.now);
+    actions.push(Action::SaveState(Box::new(failed)));
+    let standing = Standing {
+        sync: SyncStatus::OutOfSync,
+        health: Health::Degraded,
+        phase: PhaseName::Failed,
+        waiting_on: Some(WaitingOn::NewRelease { reason }),
+    };
+    Ok(Plan { actions, standing })
+}

@@ -1,0 +1,90 @@
+//! Makes the history records of what a decision finishes.
+use super::{Look, Subject, World, seen};
+use crate::SCHEMA_VERSION;
+use crate::history::{Deployed, Kind, Record};
+use crate::ids::{TransitionNumber, Version};
+use crate::live::{LiveVersion, applied_part};
+use crate::plan::Action;
+use crate::release::{Release, release_id};
+use crate::state::{Phase, ServiceState};
+
+/// The number of the next transition, when `records` more are appended before it begins.
+pub(super) fn next_number(world: &World, records: usize) -> Result<TransitionNumber, Look> {
+    let last = seen(&world.head, Look::Head)?.map_or(0, |head| head.number.0);
+    Ok(TransitionNumber(last.saturating_add(records as u64).saturating_add(1)))
+}
+
+/// The end of a transition that is stored, unless history has it already: a tick died between record and state.
+pub(super) fn finished(
+    subject: &Subject<'_>,
+    world: &World,
+    state: &ServiceState,
+    kind: Kind,
+    version: Option<Version>,
+    reason: Option<String>,
+) -> Result<Vec<Action>, Look> {
+    if next_number(world, 0)? > state.transition {
+        return Ok(Vec::new());
+    }
+    let record = Record {
+        schema_version: SCHEMA_VERSION,
+        number: state.transition,
+        previous: None,
+        environment: subject.environment.clone(),
+        service: subject.service.name.clone(),
+        kind,
+        from: state.from.clone(),
+        to: deployed(&state.release, version),
+        commit: Some(state.commit.clone()),
+        actor: subject.actor.to_owned(),
+        reason,
+        started: state.started,
+        finished: subject.now,
+        tick: subject.tick.to_owned(),
+    };
+    Ok(vec![Action::AppendRecord(Box::new(record))])
+}
+
+pub(super) fn superseded(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Vec<Action>, Look> {
+    let version = match state.phase {
+        Phase::Promoting { version, .. } => Some(version),
+        Phase::Publishing { .. } | Phase::Failed { .. } => None,
+    };
+    let reason = format!("commit {} wants something else", subject.commit.short());
+    finished(subject, world, state, Kind::Superseded, version, Some(reason))
+}
+
+/// What is live becomes part of the history without being touched: as a baseline, or because it is what Git wants.
+pub(super) fn adopted(subject: &Subject<'_>, world: &World, to: Deployed, reason: &str) -> Result<Action, Look> {
+    let from = seen(&world.head, Look::Head)?.and_then(|head| head.last_live()).map(|record| record.to.clone());
+    let record = Record {
+        schema_version: SCHEMA_VERSION,
+        number: next_number(world, 0)?,
+        previous: None,
+        environment: subject.environment.clone(),
+        service: subject.service.name.clone(),
+        kind: Kind::Adopted,
+        from,
+        to,
+        commit: Some(subject.commit.clone()),
+        actor: subject.actor.to_owned(),
+        reason: Some(reason.to_owned()),
+        started: subject.now,
+        finished: subject.now,
+        tick: subject.tick.to_owned(),
+    };
+    Ok(Action::AppendRecord(Box::new(record)))
+}
+
+pub(super) fn deployed(release: &Release, version: Option<Version>) -> Deployed {
+    Deployed { version, release: release.id.clone(), code: release.code.clone(), tag: release.tag.clone() }
+}
+
+/// What is live, as history would have it. Its tag is what history called that version. `None` where AWS did not say
+/// which code it is.
+pub(super) fn deployed_live(subject: &Subject<'_>, world: &World, live: &LiveVersion) -> Option<Deployed> {
+    let code = live.code.clone()?;
+    let release = release_id(&code, &applied_part(&live.configuration, &subject.service.configuration));
+    let tag = live.version.and_then(|version| world.head.found()?.tag_of(version).cloned());
+    Some(Deployed { version: live.version, release, code, tag })
+}

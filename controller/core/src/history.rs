@@ -1,0 +1,189 @@
+//! History: one record for each finished transition, without gaps, each chained by hash to the one before.
+use chrono::{DateTime, Utc};
+use release_schema::{EnvironmentName, ServiceName, Tag};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::ids::{Commit, ReleaseId, TransitionNumber, Version};
+use crate::release::Code;
+
+/// SHA-256 of a record's bytes as they are stored, as 64 hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RecordHash(pub String);
+
+/// What was or became live.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Deployed {
+    /// The published version; `None` where a release failed before it had one.
+    pub version: Option<Version>,
+    /// Its content.
+    pub release: ReleaseId,
+    /// Its code.
+    pub code: Code,
+    /// What it was called, where that is known.
+    pub tag: Option<Tag>,
+}
+
+impl Deployed {
+    /// What people call it: the tag, else the beginning of the digest.
+    #[must_use]
+    pub fn label(&self) -> String {
+        self.tag.as_ref().map_or_else(|| self.code.short(), ToString::to_string)
+    }
+}
+
+/// How a transition ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Kind {
+    /// What was already live became the baseline; nothing was changed.
+    Adopted,
+    /// The alias moved to the release for good.
+    Promoted,
+    /// The release could not be published or could not serve; the alias did not move.
+    Failed,
+    /// Git wanted something else before it was finished; the alias did not move.
+    Superseded,
+}
+
+impl Kind {
+    /// As people read it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Adopted => "adopted",
+            Self::Promoted => "promoted",
+            Self::Failed => "failed",
+            Self::Superseded => "superseded",
+        }
+    }
+}
+
+/// One finished transition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Record {
+    /// Version of this document's form.
+    pub schema_version: u32,
+    /// 1 for the first of a service, without gaps.
+    pub number: TransitionNumber,
+    /// Hash of the record before; `None` for the first, and until [`Head::append`] chains it.
+    pub previous: Option<RecordHash>,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The service.
+    pub service: ServiceName,
+    /// How it ended.
+    pub kind: Kind,
+    /// What was live before.
+    pub from: Option<Deployed>,
+    /// Where it led, or would have led.
+    pub to: Deployed,
+    /// Where Git said so.
+    pub commit: Option<Commit>,
+    /// Who caused it: `controller` for what a tick did by itself.
+    pub actor: String,
+    /// Why, where there is more to say than the commit does.
+    pub reason: Option<String>,
+    /// Server time.
+    pub started: DateTime<Utc>,
+    /// Server time.
+    pub finished: DateTime<Utc>,
+    /// The tick that finished it.
+    pub tick: String,
+}
+
+/// The newest end of a service's history: what a tick and `tidegate history` read with one call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Head {
+    /// Version of this document's form.
+    pub schema_version: u32,
+    /// Number of the last record.
+    pub number: TransitionNumber,
+    /// Hash of the last record.
+    pub hash: RecordHash,
+    /// The last records, newest first, at most [`Head::RECENT`].
+    pub recent: Vec<Record>,
+}
+
+/// A record as it is stored, and the head that names it as the last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The exact bytes of the record's object.
+    pub bytes: Vec<u8>,
+    /// The head after it.
+    pub head: Head,
+}
+
+/// Hash of a record's stored bytes.
+#[must_use]
+pub fn hash_bytes(bytes: &[u8]) -> RecordHash {
+    RecordHash(hex::encode(Sha256::digest(bytes)))
+}
+
+impl Record {
+    /// Whether two records tell of the same transition, whichever tick wrote them: how a writer recognises its own record
+    /// after a lost answer.
+    #[must_use]
+    pub fn same_transition(&self, other: &Self) -> bool {
+        (&self.number, &self.previous, self.kind, &self.to, self.started)
+            == (&other.number, &other.previous, other.kind, &other.to, other.started)
+    }
+}
+
+impl Head {
+    /// How many records a head carries.
+    pub const RECENT: usize = 20;
+
+    /// Chains `record` to what stands before it.
+    ///
+    /// # Errors
+    /// Where the record cannot be written as JSON, which no record made by this crate is.
+    pub fn append(before: Option<&Self>, record: Record) -> Result<Appended, serde_json::Error> {
+        let record = Record { previous: before.map(|head| head.hash.clone()), ..record };
+        let mut bytes = serde_json::to_vec_pretty(&record)?;
+        bytes.push(b'\n');
+        let head = Self::after(before, record, hash_bytes(&bytes));
+        Ok(Appended { bytes, head })
+    }
+
+    /// The head after `record`, whose stored bytes have this hash.
+    #[must_use]
+    pub fn after(before: Option<&Self>, record: Record, hash: RecordHash) -> Self {
+        let number = record.number;
+        let older = before.into_iter().flat_map(|head| head.recent.iter().cloned());
+        let recent = std::iter::once(record).chain(older).take(Self::RECENT).collect();
+        Self { schema_version: crate::SCHEMA_VERSION, number, hash, recent }
+    }
+
+    /// The last record that moved traffic or took it over: what should be live.
+    #[must_use]
+    pub fn last_live(&self) -> Option<&Record> {
+        self.recent.iter().find(|record| match record.kind {
+            Kind::Adopted | Kind::Promoted => true,
+            Kind::Failed | Kind::Superseded => false,
+        })
+    }
+
+    /// The version that was live with this content, newest first: a release is published at most once.
+    #[must_use]
+    pub fn version_of(&self, release: &ReleaseId) -> Option<Version> {
+        self.recent
+            .iter()
+            .filter(|record| match record.kind {
+                Kind::Adopted | Kind::Promoted | Kind::Superseded => true,
+                Kind::Failed => false,
+            })
+            .find(|record| record.to.release == *release)
+            .and_then(|record| record.to.version)
+    }
+
+    /// What a version was called, as far as recent history knows.
+    #[must_use]
+    pub fn tag_of(&self, version: Version) -> Option<&Tag> {
+        self.recent.iter().find(|record| record.to.version == Some(version)).and_then(|record| record.to.tag.as_ref())
+    }
+}

@@ -1,0 +1,172 @@
+//! A plan: what will be done to one service, as data. `diff` and `sync` show it, only `sync` executes it.
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::history::Record;
+use crate::ids::{RevisionId, Version};
+use crate::live::ConfigurationChange;
+use crate::marker::Marker;
+use crate::release::{Code, Source};
+use crate::state::ServiceState;
+use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
+
+/// One effect. Each is an "ensure": executing it twice does no more than once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Store the intent, or how far it is.
+    SaveState(Box<ServiceState>),
+    /// Change `$LATEST`'s configuration.
+    UpdateConfiguration {
+        /// Only what differs.
+        change: ConfigurationChange,
+        /// `$LATEST` as it was read.
+        if_revision: RevisionId,
+    },
+    /// Bring `$LATEST` to the code and publish it, in one call.
+    UpdateCode {
+        /// By digest, or by object version.
+        source: Source,
+        /// `$LATEST` as it was read.
+        if_revision: RevisionId,
+    },
+    /// Publish `$LATEST`, which has the code already. Answers with the same version again where one exists.
+    PublishVersion {
+        /// Refused by AWS where `$LATEST` has other code.
+        code: Code,
+        /// `$LATEST` as it was read.
+        if_revision: RevisionId,
+    },
+    /// Store the version that the publishing call before gave: the same intent, now promoting.
+    SavePublished(Box<ServiceState>),
+    /// Create the alias, where there is none.
+    CreateAlias {
+        /// What it names.
+        version: Version,
+        /// Who says so.
+        marker: Marker,
+    },
+    /// Send all traffic to one version: with explicit empty weights, and the marker.
+    UpdateAlias {
+        /// What it names.
+        version: Version,
+        /// Who says so.
+        marker: Marker,
+        /// The alias as it was read.
+        if_revision: RevisionId,
+    },
+    /// Append to the history, and move its head.
+    AppendRecord(Box<Record>),
+    /// Tell the other services.
+    WriteRegistry {
+        /// The version that is live.
+        version: Version,
+        /// What it is called.
+        tag: Option<release_schema::Tag>,
+    },
+    /// Set the function's reserved concurrency: it belongs to the function, not to a version.
+    SetReservedConcurrency {
+        /// How many.
+        concurrency: u32,
+    },
+    /// Nothing is under way any more.
+    ClearState,
+}
+
+impl Action {
+    /// Whether it changes anything in Lambda. Only these wait while an environment is on hold.
+    #[must_use]
+    pub const fn mutates_lambda(&self) -> bool {
+        match self {
+            Self::UpdateConfiguration { .. }
+            | Self::UpdateCode { .. }
+            | Self::PublishVersion { .. }
+            | Self::CreateAlias { .. }
+            | Self::UpdateAlias { .. }
+            | Self::SetReservedConcurrency { .. } => true,
+            Self::SaveState(_)
+            | Self::SavePublished(_)
+            | Self::AppendRecord(_)
+            | Self::WriteRegistry { .. }
+            | Self::ClearState => false,
+        }
+    }
+}
+
+/// What people read of an action. Configuration values are not shown.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SaveState(state) => match &state.phase {
+                crate::state::Phase::Failed { .. } => {
+                    write!(f, "keep {} from being tried again", state.release.label())
+                }
+                crate::state::Phase::Publishing { .. } | crate::state::Phase::Promoting { .. } => {
+                    write!(f, "begin transition {} to {}", state.transition, state.release.label())
+                }
+            },
+            Self::UpdateConfiguration { change, .. } => {
+                let ConfigurationChange { memory_size, timeout, environment: _, environment_names } = change;
+                let fields = [memory_size.map(|_| "memorySize"), timeout.map(|_| "timeout")];
+                let names = environment_names.iter().map(|name| format!("environment.{name}"));
+                let all: Vec<String> = fields.into_iter().flatten().map(str::to_owned).chain(names).collect();
+                write!(f, "set {}", all.join(", "))
+            }
+            Self::UpdateCode { source: Source::Image { uri }, .. } => write!(f, "publish {uri}"),
+            Self::UpdateCode { source: Source::Zip { bucket, key, object_version }, .. } => {
+                write!(f, "publish s3://{bucket}/{key} (version {object_version})")
+            }
+            Self::PublishVersion { code, .. } => write!(f, "publish `$LATEST`, which has {}", code.short()),
+            Self::SavePublished(_) => f.write_str("note the published version"),
+            Self::CreateAlias { version, .. } => write!(f, "create the alias on version {version}"),
+            Self::UpdateAlias { version, .. } => write!(f, "send all traffic to version {version}"),
+            Self::AppendRecord(record) => write!(f, "record transition {} as {}", record.number, record.kind.as_str()),
+            Self::WriteRegistry { version, .. } => write!(f, "write version {version} to the service registry"),
+            Self::SetReservedConcurrency { concurrency } => write!(f, "set reservedConcurrency to {concurrency}"),
+            Self::ClearState => f.write_str("finish the transition"),
+        }
+    }
+}
+
+/// How a service stands, as the plan was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Standing {
+    /// Whether live is what Git wants.
+    pub sync: SyncStatus,
+    /// How it is.
+    pub health: Health,
+    /// Where it is in its life.
+    pub phase: PhaseName,
+    /// Why nothing more happens, where nothing more does.
+    pub waiting_on: Option<WaitingOn>,
+}
+
+/// What will be done to one service, in this order, and how it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// In order; the first that fails ends the service's tick.
+    pub actions: Vec<Action>,
+    /// How the service stands.
+    pub standing: Standing,
+}
+
+impl Plan {
+    /// Nothing to do.
+    #[must_use]
+    pub const fn rest(standing: Standing) -> Self {
+        Self { actions: Vec::new(), standing }
+    }
+
+    /// Whether it changes anything in Lambda.
+    #[must_use]
+    pub fn mutates_lambda(&self) -> bool {
+        self.actions.iter().any(Action::mutates_lambda)
+    }
+
+    /// The same standing without the actions, waiting on `reason`.
+    #[must_use]
+    pub fn held_by(self, reason: WaitingOn) -> Self {
+        Self::rest(Standing { waiting_on: Some(reason), ..self.standing })
+    }
+}

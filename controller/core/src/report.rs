@@ -1,0 +1,143 @@
+//! What a tick tells: the status document, the Lambda's answer and what the command line prints are this one value.
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use release_schema::{EnvironmentName, ServiceName, Tag};
+use serde::{Deserialize, Serialize};
+
+use crate::history::Record;
+use crate::ids::{Commit, ReleaseId, Version};
+use crate::plan::Standing;
+use crate::release::Code;
+use crate::status::{Health, HoldReason, SyncStatus};
+
+/// The last tick of one environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TickReport {
+    /// Version of this document's form.
+    pub schema_version: u32,
+    /// Which environment.
+    pub environment: EnvironmentName,
+    /// The tick's id, which is in every log line of it.
+    pub tick: String,
+    /// Server time at which its lease was granted.
+    pub started: DateTime<Utc>,
+    /// Wall time in milliseconds.
+    pub duration_ms: u64,
+    /// The commit that was decided from.
+    pub commit: Option<Commit>,
+    /// Why the whole environment makes no forward move, where it does not.
+    pub hold: Option<HoldReason>,
+    /// All problems of the environment's files, one a line, where they are not valid.
+    pub problems: Vec<String>,
+    /// Server time of the last tick without an error that concerns the whole environment.
+    pub last_success: Option<DateTime<Utc>>,
+    /// Calls made, by service and operation (`lambda:GetFunction`).
+    pub calls: BTreeMap<String, u64>,
+    /// Every managed service.
+    pub services: BTreeMap<ServiceName, ServiceReport>,
+}
+
+/// How one service stands, and what the tick did to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ServiceReport {
+    /// Sync status, health, phase, and why it waits.
+    pub standing: Standing,
+    /// The function.
+    pub function: String,
+    /// The alias.
+    pub alias: String,
+    /// What Git wants.
+    pub wanted: Wanted,
+    /// What is live, where that was seen.
+    pub live: Option<Served>,
+    /// What the tick did, in order, in words.
+    pub done: Vec<String>,
+    /// What it could not do, where something failed.
+    pub error: Option<String>,
+}
+
+/// What Git wants a service to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Wanted {
+    /// The tag, or the object's key, as written.
+    pub label: String,
+    /// The content, where the tag could be resolved.
+    pub release: Option<ReleaseId>,
+    /// The code, where the tag could be resolved.
+    pub code: Option<Code>,
+}
+
+/// What a service serves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Served {
+    /// The alias's primary version.
+    pub version: Option<Version>,
+    /// Its code.
+    pub code: Option<Code>,
+    /// What it is called, where that is known.
+    pub tag: Option<Tag>,
+}
+
+impl TickReport {
+    /// The worst health of any service; an environment that is on hold is `Degraded` at best.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let floor = if self.hold.is_some() { Health::Degraded } else { Health::Healthy };
+        self.services.values().map(|service| service.standing.health).fold(floor, Ord::max)
+    }
+
+    /// The worst sync status of any service.
+    #[must_use]
+    pub fn sync(&self) -> SyncStatus {
+        self.services.values().map(|service| service.standing.sync).fold(SyncStatus::Synced, Ord::max)
+    }
+}
+
+/// What a command answers with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "answer", deny_unknown_fields)]
+pub enum Answer {
+    /// Of `sync` and `status`: one report for each environment that was asked for.
+    Reports {
+        /// By environment.
+        reports: Vec<TickReport>,
+        /// What could not be done, by environment.
+        failures: Vec<Failure>,
+    },
+    /// Of `history`: newest first.
+    History {
+        /// At most as many as were asked for.
+        records: Vec<Record>,
+    },
+    /// The command as a whole was refused or could not be done.
+    Failed(Failure),
+}
+
+/// Why a command could not be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Failure {
+    /// The environment it concerns, where it concerns one.
+    pub environment: Option<EnvironmentName>,
+    /// What kind of failure it is.
+    pub kind: FailureKind,
+    /// What went wrong, with its causes, for people.
+    pub message: String,
+}
+
+/// What kind a failure is: it decides the command line's exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FailureKind {
+    /// The release repository's files are not valid: exit code 3.
+    InvalidRelease,
+    /// Refused: not allowed, not known, or somebody else holds the lease: exit code 4.
+    Refused,
+    /// It could not be done: something that is needed does not answer or is not configured: exit code 5.
+    Unavailable,
+}
