@@ -161,3 +161,44 @@ impl Write for Exchange {
 fn network_error(message: &str) -> git2::Error {
     git2::Error::new(ErrorCode::GenericError, ErrorClass::Net, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use git_server::{GitServer, Options, Repository};
+
+    use super::super::{Credential, Limits, Remote};
+    use super::{Session, URL, set_up, with_session};
+    use crate::secret::Secret;
+
+    #[test]
+    fn a_branch_can_be_pushed_through_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let served = Repository::create(dir.path().join("served/r.git")).expect("a repository");
+        let author = served.work_tree(dir.path().join("author")).expect("a work tree");
+        author.write("file", vec![b'x'; 100_000]).expect("written");
+        let commit = author.commit("Begin").expect("committed");
+        let credential = Some(("deploy".to_owned(), "s3cret".to_owned()));
+        let options = Options { credential, ..Options::default() };
+        let server = GitServer::start(&dir.path().join("served"), options).expect("a server");
+        let remote = Remote::new(&server.url("r.git"), "main").expect("a remote");
+        let remote =
+            remote.with_credential(Credential { username: "deploy".to_owned(), password: Secret::new("s3cret") });
+
+        set_up().expect("libgit2");
+        let session = Session::open(&remote, &Limits::default()).expect("a session");
+        let repository = git2::Repository::open(author.dir()).expect("a repository");
+        with_session(&session, || {
+            let mut origin = repository.remote_anonymous(URL).expect("a remote");
+            origin.push(&["HEAD:refs/heads/rollback"], None).expect("pushed");
+        });
+
+        assert_eq!(served.head("rollback").expect("a branch"), commit);
+    }
+
+    #[test]
+    fn outside_an_operation_there_is_no_way_to_the_network() {
+        set_up().expect("libgit2");
+        let mut remote = git2::Remote::create_detached(URL).expect("a remote");
+        assert!(remote.connect(git2::Direction::Fetch).is_err());
+    }
+}
