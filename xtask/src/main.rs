@@ -1,2 +1,100 @@
-//! To be written.
-fn main() {}
+//! Decides which task `cargo xtask …` runs: everything that a newcomer or CI starts is one of these.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
+
+mod command;
+mod counts;
+mod doctor;
+mod launch;
+mod node;
+mod python;
+mod steps;
+mod test;
+mod workspace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::doctor::Tool;
+use crate::workspace::Workspace;
+
+/// Everything that a newcomer or CI runs
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Name what this machine lacks, and where to get it
+    Doctor,
+    /// Set up and run everything that CI runs
+    Test(test::Arguments),
+    /// Play the main job on this machine: a merge becomes the live version
+    #[command(disable_help_flag = true)]
+    Demo {
+        /// Arguments of the demo, such as `--keep` or `--help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Print the figures: size, start, memory, calls
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Arguments of the benchmark, such as `--help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Serve the local AWS alone, on loopback
+    #[command(disable_help_flag = true)]
+    LocalAws {
+        /// Arguments of `local-aws`, such as `--port 4566` or `--help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Install the Python tools of the tests into `target/venv`
+    Venv,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<ExitCode> {
+    match task {
+        Task::Doctor => Ok(doctor::report()),
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Demo { arguments } => {
+            let workspace = prepare(launch::NEEDS)?;
+            launch::demo(&workspace, &arguments)
+        }
+        Task::Bench { arguments } => {
+            let workspace = prepare(launch::NEEDS)?;
+            launch::bench(&workspace, &arguments)
+        }
+        Task::LocalAws { arguments } => {
+            let workspace = prepare(&[Tool::Rust, Tool::C])?;
+            launch::local_aws(&workspace, &arguments)
+        }
+        Task::Venv => {
+            let workspace = prepare(&[Tool::Python])?;
+            let venv = python::Venv::ensure(&workspace)?;
+            println!("{}", venv.bin().display());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Refuses to start anything while a tool is missing.
+fn prepare(needs: &[Tool]) -> anyhow::Result<Workspace> {
+    doctor::require(needs)?;
+    Workspace::locate()
+}

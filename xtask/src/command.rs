@@ -1,0 +1,133 @@
+//! Effect: runs other programs, showing what is run and what they print.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use anyhow::Context;
+
+use crate::counts::Counts;
+
+/// Variables that `cargo run` sets for this program. A Cargo started by it must not see them: build scripts that watch
+/// one would run again, and everything behind them be compiled again.
+const SET_BY_CARGO_RUN: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
+
+/// Cargo with these arguments, from the toolchain that the workspace pins.
+pub(crate) fn cargo<A: AsRef<OsStr>>(arguments: &[A]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        if is_set_by_cargo_run(&name) {
+            command.env_remove(name);
+        }
+    }
+    command.args(arguments);
+    command
+}
+
+fn is_set_by_cargo_run(name: &OsString) -> bool {
+    name.to_str().is_some_and(|name| SET_BY_CARGO_RUN.iter().any(|prefix| name.starts_with(prefix)))
+}
+
+/// Runs a command that says by its exit status whether all is well.
+pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
+    announce(command);
+    let status = command.stdin(Stdio::null()).status().with_context(|| cannot_start(command))?;
+    anyhow::ensure!(status.success(), "`{}` failed with {status}", program(command));
+    Ok(())
+}
+
+/// Runs a test runner, passing its output on and counting what it says.
+///
+/// # Errors
+/// It failed otherwise than by failing tests, or ran none.
+pub(crate) fn run_counting(command: &mut Command, count: fn(&str) -> Option<Counts>) -> anyhow::Result<Counts> {
+    announce(command);
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().with_context(|| cannot_start(command))?;
+    let mut counts = Counts::default();
+    if let Some(stdout) = child.stdout.take() {
+        let mut terminal = std::io::stdout().lock();
+        for line in BufReader::new(stdout).split(b'\n') {
+            let line = line.context("the test runner's output could not be read")?;
+            terminal.write_all(&line)?;
+            terminal.write_all(b"\n")?;
+            counts += count(&String::from_utf8_lossy(&line)).unwrap_or_default();
+        }
+    }
+    let status = child.wait()?;
+    anyhow::ensure!(status.success() || counts.failed > 0, "`{}` failed with {status}", program(command));
+    anyhow::ensure!(counts.passed + counts.failed > 0, "`{}` ran no test", program(command));
+    Ok(counts)
+}
+
+fn announce(command: &Command) {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let line = words.map(shown).collect::<Vec<_>>().join(" ");
+    println!("$ {line}");
+}
+
+/// A word of a command line as people read it: programs without their directory, words with blanks in quotes.
+fn shown(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    let here = std::env::current_dir().ok().and_then(|here| Some(format!("{}/", here.to_str()?)));
+    let word = here.and_then(|here| word.strip_prefix(&here)).unwrap_or(&word);
+    if word.contains([' ', '\n', '{', '"']) { format!("'{}'", word.replace('\n', " ")) } else { word.to_owned() }
+}
+
+fn program(command: &Command) -> String {
+    let name = std::path::Path::new(command.get_program()).file_name().unwrap_or_default();
+    let first = command.get_args().next().filter(|first| !first.to_string_lossy().starts_with(['-', '/']));
+    std::iter::once(name).chain(first).map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+}
+
+fn cannot_start(command: &Command) -> String {
+    format!("`{}` could not be started", command.get_program().to_string_lossy())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    /// Stands in for a test runner's own last line: what is printed here, an outer run of these tests counts as well.
+    fn count(line: &str) -> Option<Counts> {
+        (line == "two of three").then_some(Counts { passed: 2, failed: 1, skipped: 0 })
+    }
+
+    #[test]
+    fn a_runner_whose_tests_fail_is_counted_and_not_an_error() {
+        let counts = run_counting(&mut shell("echo 'two of three'; exit 101"), count).unwrap();
+        assert_eq!(counts, Counts { passed: 2, failed: 1, skipped: 0 });
+    }
+
+    #[test]
+    fn a_runner_that_does_not_come_to_its_tests_is_an_error() {
+        let error = run_counting(&mut shell("exit 101"), count).unwrap_err();
+        assert_eq!(error.to_string(), "`sh` failed with exit status: 101");
+    }
+
+    #[test]
+    fn a_runner_without_a_test_is_an_error() {
+        let error = run_counting(&mut shell("true"), count).unwrap_err();
+        assert_eq!(error.to_string(), "`sh` ran no test");
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_named() {
+        let error = run(&mut Command::new("no-such-program-here")).unwrap_err();
+        assert_eq!(error.to_string(), "`no-such-program-here` could not be started");
+    }
+
+    #[test]
+    fn only_what_cargo_run_sets_is_kept_from_the_next_cargo() {
+        assert!(is_set_by_cargo_run(&"CARGO_PKG_NAME".into()));
+        assert!(is_set_by_cargo_run(&"CARGO_MANIFEST_DIR".into()));
+        assert!(!is_set_by_cargo_run(&"CARGO_HOME".into()));
+        assert!(!is_set_by_cargo_run(&"CARGO_TARGET_DIR".into()));
+    }
+}

