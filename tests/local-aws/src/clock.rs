@@ -30,4 +30,14 @@ impl Clock {
     pub async fn sleep(&self, server_time: Duration) {
         tokio::time::sleep(server_time.div_f64(self.scale)).await;
     }
+
+    /// Sleeps until this clock shows `at`; not at all where it already does.
+    pub async fn sleep_until(&self, at: DateTime<Utc>) {
+        // Timers have milliseconds: one that is a fraction early must not be taken for late.
+        while let Ok(left) = (at - self.now()).to_std()
+            && !left.is_zero()
+        {
+            self.sleep(left.max(Duration::from_millis(1).mul_f64(self.scale))).await;
+        }
+    }
 }

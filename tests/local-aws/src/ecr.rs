@@ -13,7 +13,7 @@ mod push;
 mod repositories;
 mod repository;
 
-pub(crate) use repository::{Reference, State, StoredImage};
+pub(crate) use repository::{Reference, State};
 
 const VERSION: &str = "1.1";
 

@@ -20,14 +20,18 @@ pub mod world;
 
 mod cloudwatch;
 mod codec;
+mod control;
 mod ecr;
 mod lambda;
 mod limits;
+mod process;
+mod runtime_api;
 mod s3;
 mod scheduler;
 mod ssm;
 mod sts;
 
 pub use faults::{Fault, Hook};
+pub use lambda::{Context, Event, FunctionError, Handler, LogLine, VersionState};
 pub use wire::{AwsError, Call, Caller, Service};
 pub use world::{CallRecord, LocalAws, Options};

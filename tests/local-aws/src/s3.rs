@@ -16,7 +16,7 @@ mod objects;
 mod payload;
 mod target;
 
-pub(crate) use bucket::{State, StoredObject};
+pub(crate) use bucket::State;
 use target::Target;
 
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";

@@ -22,8 +22,6 @@ pub(crate) struct StoredObject {
     pub(crate) account: String,
     /// The bucket's region.
     pub(crate) region: String,
-    /// The version's id; none where the bucket is not versioned.
-    pub(crate) version: Option<String>,
     /// The content.
     pub(crate) bytes: Bytes,
 }
@@ -78,12 +76,7 @@ impl State {
             None => bucket.current(key)?,
         };
         let object = found.object.as_ref()?;
-        Some(StoredObject {
-            account: bucket.owner.clone(),
-            region: bucket.region.clone(),
-            version: bucket.shown_id(found).map(str::to_owned),
-            bytes: object.bytes.clone(),
-        })
+        Some(StoredObject { account: bucket.owner.clone(), region: bucket.region.clone(), bytes: object.bytes.clone() })
     }
 
     /// The bucket of a request, if its caller owns it and signed for its region.
