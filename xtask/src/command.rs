@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::Context;
@@ -61,23 +62,28 @@ pub(crate) fn run_counting(command: &mut Command, count: fn(&str) -> Option<Coun
 }
 
 fn announce(command: &Command) {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
-    let line = words.map(shown).collect::<Vec<_>>().join(" ");
-    println!("$ {line}");
+    let words = command.get_args().map(shown);
+    let line = std::iter::once(name(command).to_string_lossy().into_owned()).chain(words).collect::<Vec<_>>();
+    println!("$ {}", line.join(" "));
 }
 
-/// A word of a command line as people read it: programs without their directory, words with blanks in quotes.
+/// A word of a command line as people read it: paths from here, words with blanks in quotes.
 fn shown(word: &OsStr) -> String {
     let word = word.to_string_lossy();
-    let here = std::env::current_dir().ok().and_then(|here| Some(format!("{}/", here.to_str()?)));
-    let word = here.and_then(|here| word.strip_prefix(&here)).unwrap_or(&word);
+    let here = std::env::current_dir().map(|here| format!("{}/", here.display())).unwrap_or_default();
+    let word = word.strip_prefix(&here).unwrap_or(&word);
     if word.contains([' ', '\n', '{', '"']) { format!("'{}'", word.replace('\n', " ")) } else { word.to_owned() }
 }
 
+/// The program without its directory.
+fn name(command: &Command) -> &OsStr {
+    Path::new(command.get_program()).file_name().unwrap_or(command.get_program())
+}
+
+/// What failed, in a word or two: `cargo clippy`.
 fn program(command: &Command) -> String {
-    let name = std::path::Path::new(command.get_program()).file_name().unwrap_or_default();
     let first = command.get_args().next().filter(|first| !first.to_string_lossy().starts_with(['-', '/']));
-    std::iter::once(name).chain(first).map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+    std::iter::once(name(command)).chain(first).map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
 fn cannot_start(command: &Command) -> String {

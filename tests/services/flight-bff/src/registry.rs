@@ -111,7 +111,86 @@ fn is_missing(error: &SdkError<GetParameterError>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use aws_config::retry::RetryConfig;
+    use aws_sdk_ssm::config::{BehaviorVersion, Credentials, Region};
+    use local_aws::{Fault, LocalAws, Options};
+
     use super::*;
+
+    const ENTRY: &str = r#"{"schemaVersion": 1, "aliasArn": "arn:x", "version": "7", "tag": "v1.2.3"}"#;
+
+    fn ssm(aws: &LocalAws) -> aws_sdk_ssm::Client {
+        let config = aws_sdk_ssm::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(Credentials::new("111111111111", "secret", None, None, "test"))
+            .retry_config(RetryConfig::disabled())
+            .http_client(aws.http_client())
+            .build();
+        aws_sdk_ssm::Client::from_conf(config)
+    }
+
+    async fn register(aws: &LocalAws, value: &str) {
+        let put = ssm(aws).put_parameter().name("/services/staging/flight-service").value(value).overwrite(true);
+        put.r#type(aws_sdk_ssm::types::ParameterType::String).send().await.unwrap();
+        aws.forget_calls();
+    }
+
+    fn world() -> (LocalAws, Registry) {
+        let aws = LocalAws::new(Options::default());
+        let registry = Registry::new(ssm(&aws), "/services/staging/");
+        (aws, registry)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_service_that_is_not_registered_is_named_with_its_parameter() {
+        let (_aws, registry) = world();
+        let error = registry.find("flight-service").await.unwrap_err();
+        let message = "`flight-service` is not registered: no parameter `/services/staging/flight-service`";
+        assert_eq!(error.to_string(), message);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_entry_is_read_once_while_it_is_fresh_and_again_after_that() {
+        let (aws, registry) = world();
+        register(&aws, ENTRY).await;
+        for _ in 0..10 {
+            assert_eq!(registry.find("flight-service").await.unwrap().tag.as_deref(), Some("v1.2.3"));
+        }
+        assert_eq!(aws.calls().len(), 1);
+
+        register(&aws, &ENTRY.replace("v1.2.3", "v1.3.0")).await;
+        tokio::time::advance(FRESH_FOR).await;
+        assert_eq!(registry.find("flight-service").await.unwrap().tag.as_deref(), Some("v1.3.0"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_parameter_store_is_down_the_entry_read_before_is_used() {
+        let (aws, registry) = world();
+        register(&aws, ENTRY).await;
+        let before = registry.find("flight-service").await.unwrap();
+
+        aws.set_hook(Arc::new(|_| Fault::LoseRequest));
+        tokio::time::advance(FRESH_FOR * 100).await;
+        assert_eq!(registry.find("flight-service").await.unwrap(), before);
+        let error = registry.find("reservation-service").await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable { service: "reservation-service", .. }), "{error}");
+
+        aws.clear_hook();
+        register(&aws, &ENTRY.replace("v1.2.3", "v1.3.0")).await;
+        assert_eq!(registry.find("flight-service").await.unwrap().tag.as_deref(), Some("v1.3.0"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_parameter_that_holds_something_else_is_named() {
+        let (aws, registry) = world();
+        register(&aws, "soon").await;
+        let error = registry.find("flight-service").await.unwrap_err();
+        let message = "parameter `/services/staging/flight-service` is not an entry of the service registry";
+        assert_eq!(error.to_string(), message);
+    }
 
     #[test]
     fn an_entry_is_read_with_fields_that_are_not_known_here() {
