@@ -6,6 +6,7 @@ mod downstream;
 mod handler;
 mod registry;
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
@@ -22,8 +23,12 @@ use crate::registry::Registry;
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
+async fn main() -> ExitCode {
     service_kit::init_logs();
+    service_kit::end(run().await)
+}
+
+async fn run() -> Result<(), lambda_runtime::Error> {
     let build = Build::from_env()?;
     let path = std::env::var("SERVICE_REGISTRY").map_err(|source| format!("`SERVICE_REGISTRY`: {source}"))?;
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build();

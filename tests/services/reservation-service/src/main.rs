@@ -3,6 +3,7 @@
 mod handler;
 mod reservations;
 
+use std::process::ExitCode;
 use std::sync::Mutex;
 
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -13,8 +14,12 @@ use crate::handler::ReservationService;
 use crate::reservations::Reservations;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
+async fn main() -> ExitCode {
     service_kit::init_logs();
+    service_kit::end(run().await)
+}
+
+async fn run() -> Result<(), lambda_runtime::Error> {
     let service = ReservationService { build: Build::from_env()?, reservations: Mutex::new(Reservations::default()) };
     tracing::info!(version = service.build.version(), "ready");
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| handler::handle(&service, event))).await

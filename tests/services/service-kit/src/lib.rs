@@ -7,5 +7,5 @@ mod logs;
 mod reply;
 
 pub use build::{Build, Error, Fault};
-pub use logs::init as init_logs;
+pub use logs::{end, init as init_logs};
 pub use reply::{Outcome, Rejection, Reply};

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Build;
+use crate::logs::chain;
 
 /// What a service answers: a result, or why there is none, and always which build says so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,12 +79,6 @@ impl<T> Reply<T> {
     }
 }
 
-/// An error and its causes in one line. Callers see only the first part.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -125,11 +120,5 @@ mod tests {
             })
         );
         assert_eq!((reply.result(), reply.error_code()), (None, Some("UnknownFlight")));
-    }
-
-    #[test]
-    fn the_log_has_the_whole_chain() {
-        let text = chain(&Unknown { source: std::fmt::Error });
-        assert_eq!(text, format!("no flight `XX1`: {}", std::fmt::Error));
     }
 }
