@@ -90,3 +90,6 @@ async fn assemble(downstream: &Downstream, payload: Value) -> Result<FlightPage,
         served_by: ServedBy { flight_service: flight.version, reservation_service: seats.version },
     })
 }
+
+#[cfg(test)]
+mod tests;
