@@ -150,6 +150,11 @@ impl<'a> Findings<'a> {
         self.found.is_empty()
     }
 
+    /// Whether a costly hint is worth its time: beyond what is shown it is not.
+    pub(crate) fn wants_hints(&self) -> bool {
+        self.found.len() < MOST_SHOWN
+    }
+
     /// Adds a problem; an empty `hint` is none.
     pub(crate) fn add(&mut self, span: Range<usize>, message: impl Into<String>, hint: impl Into<String>) {
         // Ten times of what is shown is kept: problems come by pass, not by place, and the first places are shown.

@@ -189,7 +189,7 @@ pub(crate) fn check_bucket(text: &str) -> Result<(), Error> {
     if text.starts_with("s3://") || text.starts_with("arn:") {
         return Err(Error::misplaced(text, "is an address, not a bucket name", "give the bucket's name alone"));
     }
-    let good = (3..=63).contains(&text.len()) && text.split('.').all(|label| is_bucket_label(label));
+    let good = (3..=63).contains(&text.len()) && text.split('.').all(is_bucket_label);
     if good { Ok(()) } else { Err(Error::malformed("a bucket name", text, RULE)) }
 }
 

@@ -5,6 +5,7 @@ mod names;
 mod quantity;
 
 pub use artifact::{CodeSha256, Digest, EcrRepository, Tag};
+pub(crate) use artifact::{check_bucket, check_key, check_object_version, parse_tag_and_digest};
 pub use names::{AlarmName, AliasName, EnvironmentName, FunctionName, ServiceName};
 pub(crate) use quantity::parse_duration;
 pub use quantity::{Percentage, Weight, format_duration};

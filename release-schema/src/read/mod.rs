@@ -1,0 +1,53 @@
+//! Decides what a file says: text to positions, positions to shape, shape to values.
+//!
+//! Three passes, because each needs the one before to be safe. An event parser builds a bounded tree with positions
+//! ([`tree`]); the tree is held against the JSON Schema that editors use too ([`shape`]), which leaves out whatever is
+//! wrong; what remains is read with `serde_yaml` into the types of [`crate::parsed`]. So one wrong field hides no other.
+
+mod scalar;
+mod shape;
+mod tree;
+
+pub(crate) use shape::closest;
+pub(crate) use tree::{Node, Place};
+
+use crate::problem::Findings;
+use crate::source::SourceFile;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Schema;
+use std::ops::Range;
+
+/// What was understood of a file. Problems, if any, are in the findings.
+pub(crate) struct Document<T> {
+    /// The values, without what was wrong.
+    pub(crate) value: T,
+    /// The tree they were read from, for positions.
+    pub(crate) tree: Node,
+}
+
+/// Reads a file of the given schema. `None` if nothing of it could be understood; the findings say why.
+pub(crate) fn document<T: DeserializeOwned>(
+    file: &SourceFile,
+    schema: &Schema,
+    findings: &mut Findings<'_>,
+) -> Option<Document<T>> {
+    let tree = tree::read(file, findings)?;
+    let value = shape::check(&tree, schema, findings)?;
+    match serde_path_to_error::deserialize(value) {
+        Ok(value) => Some(Document { value, tree }),
+        Err(error) => {
+            // The shape was right, so this is a gap between schema and types: still told with its place.
+            let place = Place::of(&tree).at_path(error.path());
+            findings.add(place.span(), format!("cannot be read: {}", error.inner()), "");
+            None
+        }
+    }
+}
+
+/// Where the values of environment variables stand in a file, in the file's order. Works on files that are no YAML, too.
+pub(crate) fn secrets(file: &SourceFile) -> Vec<Range<usize>> {
+    match tree::read(file, &mut Findings::new(file)) {
+        Some(tree) => tree.secrets(),
+        None => tree::guess_secrets(file.text()),
+    }
+}

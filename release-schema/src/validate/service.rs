@@ -1,0 +1,144 @@
+//! Decides what one service's entry means, with the defaults of its environment.
+
+use super::config::merge_configuration;
+use super::{analysis, artifact, duration, require, set, strategy, value};
+use crate::parsed;
+use crate::problem::Findings;
+use crate::read::Place;
+use crate::release::{Configuration, Defaults, Service, SmokeTest};
+use crate::value::{AliasName, ServiceName, printable};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Checks one service, all of it. `None` if something was found.
+pub(super) fn service(
+    parsed: parsed::Service,
+    name: Option<ServiceName>,
+    place: &Place<'_>,
+    defaults: &Defaults,
+    findings: &mut Findings<'_>,
+) -> Option<Service> {
+    require(findings, place, "functionName", "");
+    let artifact = artifact::artifact(&parsed, place, findings);
+    let function = value(findings, &place.field("functionName"), parsed.function_name);
+    let alias = match parsed.alias {
+        None => defaults.alias.clone().or_else(|| "live".parse::<AliasName>().ok()),
+        text @ Some(_) => value(findings, &place.field("alias"), text),
+    };
+    let strategy = match parsed.strategy {
+        None => defaults.strategy.clone().unwrap_or_default(),
+        Some(parsed) => strategy::strategy(parsed, &place.field("strategy"), findings).unwrap_or_default(),
+    };
+    let own_strategy = if place.has("strategy") { place.field("strategy") } else { place.field("alias") };
+    strategy::check_aliases(alias.as_ref(), Some(&strategy), &own_strategy, findings);
+    let own = configuration(parsed.memory_size, parsed.timeout.as_deref(), parsed.environment, place, findings);
+    let configuration = merge_configuration(own, &defaults.configuration);
+    check_variables(&configuration, &place.field("environment"), findings);
+    let smoke_test = match parsed.smoke_test {
+        None => defaults.smoke_test.clone(),
+        Some(parsed) => Some(smoke_test(parsed, &place.field("smokeTest"))),
+    };
+    let analysis = analysis::analysis(parsed.analysis, place, defaults, findings);
+    let depends_on = set(findings, &place.field("dependsOn"), parsed.depends_on).unwrap_or_default();
+    Some(Service {
+        name: name?,
+        function: function?,
+        alias: alias?,
+        artifact: artifact?,
+        configuration,
+        reserved_concurrency: parsed.reserved_concurrency,
+        strategy,
+        smoke_test,
+        analysis,
+        depends_on,
+    })
+}
+
+/// Makes a smoke test; its shape has been checked, and nothing else can be wrong with it.
+pub(super) fn smoke_test(parsed: parsed::SmokeTest, place: &Place<'_>) -> SmokeTest {
+    let parsed::SmokeTest { payload, expect_status, expect_body } = parsed;
+    let none = if place.has("payload") { serde_json::Value::Null } else { serde_json::json!({}) };
+    SmokeTest { payload: payload.unwrap_or(none), expect_status, expect_body }
+}
+
+/// Makes the configuration that one place gives; `place` is what its fields stand in.
+pub(super) fn configuration(
+    memory_size: Option<u32>,
+    timeout: Option<&str>,
+    environment: Option<BTreeMap<String, Option<String>>>,
+    place: &Place<'_>,
+    findings: &mut Findings<'_>,
+) -> Configuration {
+    let variables = place.field("environment");
+    let mut checked = BTreeMap::new();
+    for (key, value) in environment.unwrap_or_default() {
+        check_variable(&key, value.as_deref(), &variables, findings);
+        checked.extend(value.map(|value| (key, value)));
+    }
+    Configuration {
+        memory_size,
+        timeout: timeout_seconds(timeout, &place.field("timeout"), findings),
+        environment: checked,
+    }
+}
+
+/// Lambda takes whole seconds from 1 to 900 (Lambda quotas).
+fn timeout_seconds(text: Option<&str>, place: &Place<'_>, findings: &mut Findings<'_>) -> Option<u32> {
+    const MOST: Duration = Duration::from_secs(900);
+    let timeout = duration(findings, place, text, Duration::from_secs(1))?;
+    if timeout > MOST || timeout.subsec_nanos() != 0 {
+        let message = format!("a function cannot have a timeout of `{}`", printable(text.unwrap_or_default()));
+        findings.add(place.span(), message, "whole seconds, at most `15m`");
+        return None;
+    }
+    u32::try_from(timeout.as_secs()).ok()
+}
+
+/// Names that Lambda sets itself and refuses to be set (Lambda guide, "Defined runtime environment variables").
+const RESERVED_VARIABLES: [&str; 18] = [
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+];
+
+/// Lambda's pattern of a variable's name is `[a-zA-Z]([a-zA-Z0-9_])+` (Lambda API, `EnvironmentVariableName`).
+fn check_variable(key: &str, value: Option<&str>, variables: &Place<'_>, findings: &mut Findings<'_>) {
+    let place = variables.key(key);
+    let named = key.len() >= 2
+        && key.starts_with(|first: char| first.is_ascii_alphabetic())
+        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if RESERVED_VARIABLES.contains(&key) {
+        findings.add(place.span(), format!("`{key}` is set by Lambda itself"), "leave it out");
+    } else if !named {
+        let message = format!("`{}` is not the name of an environment variable", printable(key));
+        findings.add(place.span(), message, "a letter, then letters, digits and `_`, at least 2 characters");
+    }
+    if value.is_some_and(|value| value.contains('\0')) {
+        findings.add(place.span(), format!("the value of `{}` contains a zero character", printable(key)), "");
+    }
+}
+
+/// All variables together are at most 4 KB (Lambda quotas).
+pub(super) fn check_variables(configuration: &Configuration, place: &Place<'_>, findings: &mut Findings<'_>) {
+    const MOST: usize = 4096;
+    let size: usize = configuration.environment.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if size > MOST {
+        let message = format!("the environment variables have {size} bytes together, more than Lambda's {MOST}");
+        findings.add(place.span(), message, "count the defaults of `release-config.yaml` too");
+    }
+}
