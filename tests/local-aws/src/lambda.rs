@@ -7,11 +7,14 @@ use crate::LocalAws;
 use crate::wire::{Answer, AwsError, Call, path_segments, rest_json_error, set_header};
 
 mod aliases;
+mod asynchronous;
 mod code;
 mod concurrency;
 mod configuration;
+mod environment;
 mod event_invoke;
 mod functions;
+mod idleness;
 mod invoke;
 mod logs;
 mod metrics;
@@ -28,7 +31,7 @@ pub use logs::LogLine;
 pub use model::VersionState;
 pub use program::{Context, Event, FunctionError, Handler};
 
-pub(crate) use invoke::enqueue;
+pub(crate) use asynchronous::enqueue;
 pub(crate) use logs::Sink;
 pub(crate) use naming::{Key, Target};
 

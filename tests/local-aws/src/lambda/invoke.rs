@@ -9,25 +9,24 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
-use super::code::{Code, still_there};
+use super::code::Code;
 use super::concurrency::ACCOUNT_LIMIT;
 use super::logs::Sink;
 use super::metrics::{self, Observation};
-use super::model::{Reason, Snapshot, Transition, VersionState};
+use super::model::{Snapshot, VersionState};
 use super::program::{Context, Event, Launch};
 use super::validation::Problems;
-use super::{Key, State, Target, conflict, event_invoke, function_not_found};
+use super::{Key, State, Target, asynchronous, conflict, environment, function_not_found, idleness};
 use crate::LocalAws;
 use crate::process::{Program, Ran, Sandbox, runtime_error};
 use crate::runtime_api::Delivery;
-use crate::sts::Session;
 use crate::wire::{self, Answer, AwsError, Call};
 use crate::world::WeakAws;
 
 /// The largest payload of a synchronous invocation: 6 MB.
 const SYNCHRONOUS_LIMIT: usize = 6 * 1024 * 1024;
 /// The largest payload of an asynchronous one: 1 MB.
-const ASYNCHRONOUS_LIMIT: usize = 1024 * 1024;
+pub(super) const ASYNCHRONOUS_LIMIT: usize = 1024 * 1024;
 
 /// One invocation, whoever asks for it.
 #[derive(Clone)]
@@ -35,15 +34,15 @@ pub(crate) struct Request {
     pub(crate) target: Target,
     pub(crate) payload: Bytes,
     pub(crate) request_id: String,
-    trace_id: String,
-    client_context: Option<String>,
+    pub(super) trace_id: String,
+    pub(super) client_context: Option<String>,
 }
 
 /// How an invocation that ran ended.
-struct Outcome {
+pub(super) struct Outcome {
     version: String,
     /// The answer, or the error object.
-    result: Result<Bytes, Bytes>,
+    pub(super) result: Result<Bytes, Bytes>,
     /// The log's tail in base64.
     log: String,
 }
@@ -69,7 +68,7 @@ pub(crate) async fn invoke(aws: &LocalAws, call: Call) -> Result<Answer, AwsErro
             Ok(wire::empty(204))
         }
         "Event" => {
-            enqueue_request(aws, request)?;
+            asynchronous::enqueue_request(aws, request)?;
             Ok(wire::json(202, &serde_json::json!({})).map(|_| Bytes::new()))
         }
         _ => {
@@ -81,7 +80,7 @@ pub(crate) async fn invoke(aws: &LocalAws, call: Call) -> Result<Answer, AwsErro
     }
 }
 
-fn checked_payload(body: &Bytes, limit: usize) -> Result<Bytes, AwsError> {
+pub(super) fn checked_payload(body: &Bytes, limit: usize) -> Result<Bytes, AwsError> {
     if body.len() > limit {
         let message = format!("Request must be smaller than {limit} bytes for the InvokeFunction operation");
         return Err(AwsError::new(413, "RequestTooLargeException", message));
@@ -115,62 +114,10 @@ fn answer(outcome: Outcome, with_log: bool) -> Answer {
     answer
 }
 
-fn new_trace_id(aws: &LocalAws, now: DateTime<Utc>) -> String {
+pub(super) fn new_trace_id(aws: &LocalAws, now: DateTime<Utc>) -> String {
     let id = aws.uuid().replace('-', "");
     let (root, parent) = (&id[..24], &id[16..]);
     format!("Root=1-{:08x}-{root};Parent={parent};Sampled=0", now.timestamp())
-}
-
-/// Invokes a function asynchronously, as a schedule does.
-///
-/// # Errors
-/// Where there is no such function, version or alias. Whatever happens later is retried and then dropped.
-pub(crate) fn enqueue(aws: &LocalAws, target: Target, payload: Bytes) -> Result<(), AwsError> {
-    let trace_id = new_trace_id(aws, aws.clock().now());
-    let payload = checked_payload(&payload, ASYNCHRONOUS_LIMIT)?;
-    let request_id = aws.uuid();
-    enqueue_request(aws, Request { target, payload, request_id, trace_id, client_context: None })
-}
-
-fn enqueue_request(aws: &LocalAws, request: Request) -> Result<(), AwsError> {
-    let now = aws.clock().now();
-    let (retries, age) = {
-        let mut state = aws.lambda();
-        let function = state.function(&request.target, now)?;
-        function.qualified(&request.target)?;
-        let config = function.event_invoke.get(&event_invoke::qualifier(&request.target));
-        config.map_or(event_invoke::DEFAULT, |config| (config.retries, config.age))
-    };
-    tokio::spawn(deliver(aws.downgrade(), request, retries, now + age));
-    Ok(())
-}
-
-/// Runs an event until it succeeds, has failed too often, or is too old. Function errors wait one minute and then two;
-/// throttles and Lambda's own errors wait from a second up to five minutes and do not count.
-async fn deliver(world: WeakAws, request: Request, retries: u32, expires: DateTime<Utc>) {
-    let (mut failures, mut refusals) = (0, 0);
-    loop {
-        let Some(aws) = world.upgrade() else { return };
-        if aws.clock().now() > expires {
-            return;
-        }
-        let wait = match run(aws.clone(), request.clone()).await {
-            Ok(Outcome { result: Ok(_), .. }) => return,
-            Ok(Outcome { result: Err(_), .. }) if failures >= retries => return,
-            Ok(Outcome { result: Err(_), .. }) => {
-                failures += 1;
-                Duration::from_secs(60 * u64::from(failures))
-            }
-            Err(error) if error.status == 404 => return,
-            Err(_) => {
-                refusals += 1;
-                Duration::from_secs(1 << refusals.min(8)).min(Duration::from_secs(300))
-            }
-        };
-        let clock = aws.clock().clone();
-        drop(aws);
-        clock.sleep(wait).await;
-    }
 }
 
 /// An invocation that may run: what it runs, and its place among the function's concurrent executions.
@@ -196,7 +143,7 @@ impl Drop for Slot {
     }
 }
 
-async fn run(aws: LocalAws, request: Request) -> Result<Outcome, AwsError> {
+pub(super) async fn run(aws: LocalAws, request: Request) -> Result<Outcome, AwsError> {
     let now = aws.clock().now();
     let admitted = match admit(&aws, &request.target, now) {
         Ok(admitted) => admitted,
@@ -257,7 +204,7 @@ fn admit(aws: &LocalAws, target: &Target, now: DateTime<Utc>) -> Result<Admitted
         VersionState::Active => {}
         VersionState::Pending | VersionState::Failed => return Err(refused(version.state)),
         VersionState::Inactive => {
-            wake(aws, version, now);
+            idleness::wake(aws, version, now);
             return Err(refused(VersionState::Inactive));
         }
     }
@@ -268,21 +215,6 @@ fn admit(aws: &LocalAws, target: &Target, now: DateTime<Utc>) -> Result<Admitted
     function.running += 1;
     let slot = Slot { aws: aws.downgrade(), key: target.key.clone() };
     Ok(Admitted { label, snapshot, concurrent: function.running, _slot: slot })
-}
-
-/// The first invocation of an idle version fails, and makes Lambda fetch its image again.
-fn wake(aws: &LocalAws, version: &mut super::model::Version, now: DateTime<Utc>) {
-    let code = &version.snapshot.code;
-    let failure = match code {
-        Code::Image(image) if !still_there(aws, image) => {
-            Some(Reason::new("ImageDeleted", format!("The image {} was deleted.", image.resolved)))
-        }
-        Code::Image(_) | Code::Zip(_) => None,
-    };
-    version.state = VersionState::Pending;
-    version.reason = Some(Reason::new("Restoring", "The function is being restored."));
-    version.transition =
-        Some(Transition { at: now + code.update_time(aws), revision: aws.uuid(), failure, previous: None });
 }
 
 fn check_account_limit(state: &State, target: &Target) -> Result<(), AwsError> {
@@ -322,7 +254,9 @@ async fn execute(aws: &LocalAws, admitted: &Admitted, request: &Request) -> (Ran
                 (None, Some(parent)) => parent.to_owned(),
                 (None, None) => std::path::PathBuf::from("/"),
             };
-            let environment = process_environment(aws, admitted, key, &directory, environment);
+            let configuration = &admitted.snapshot.configuration;
+            let environment =
+                environment::of_process(aws, key, &admitted.label, configuration, &directory, environment);
             run_process(aws, admitted, request, Program { path, directory, environment, unpacked }).await
         }
         Err(text) => {
@@ -421,84 +355,4 @@ fn end_when_idle(aws: &LocalAws, id: u64) {
             aws.lambda().pool.end(id);
         }
     });
-}
-
-/// Everything that Lambda puts into a function's environment, and then the image's and the function's own.
-fn process_environment(
-    aws: &LocalAws,
-    admitted: &Admitted,
-    key: &Key,
-    directory: &std::path::Path,
-    image: BTreeMap<String, String>,
-) -> BTreeMap<String, String> {
-    let configuration = &admitted.snapshot.configuration;
-    let access_key = session_key(aws, key, &configuration.role);
-    // Until the world is served, a port where nobody listens: a function must never reach the real AWS.
-    let endpoint = aws.endpoint().unwrap_or_else(|| "http://127.0.0.1:9".to_owned());
-    let mut environment = image;
-    environment.extend(configuration.environment.clone());
-    environment.entry("AWS_ENDPOINT_URL".to_owned()).or_insert(endpoint);
-    environment.entry("PATH".to_owned()).or_insert_with(|| "/usr/local/bin:/usr/bin:/bin:/opt/bin".to_owned());
-    environment.entry("LANG".to_owned()).or_insert_with(|| "en_US.UTF-8".to_owned());
-    environment.entry("TZ".to_owned()).or_insert_with(|| ":UTC".to_owned());
-    let reserved = [
-        ("AWS_REGION", key.region.clone()),
-        ("AWS_DEFAULT_REGION", key.region.clone()),
-        ("AWS_ACCESS_KEY_ID", access_key),
-        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
-        ("AWS_SESSION_TOKEN", "local".to_owned()),
-        ("AWS_LAMBDA_FUNCTION_NAME", key.name.clone()),
-        ("AWS_LAMBDA_FUNCTION_VERSION", admitted.label.clone()),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", configuration.memory.to_string()),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
-        ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", key.name)),
-        ("AWS_LAMBDA_LOG_STREAM_NAME", format!("local/[{}]", admitted.label)),
-        ("LAMBDA_TASK_ROOT", directory.display().to_string()),
-        ("_HANDLER", configuration.handler.clone().unwrap_or_else(|| "bootstrap".to_owned())),
-    ];
-    environment.extend(reserved.map(|(name, value)| (name.to_owned(), value)));
-    environment
-}
-
-/// An access key that speaks for the function's role, for as long as the world lives.
-fn session_key(aws: &LocalAws, key: &Key, role: &str) -> String {
-    let access_key = format!("ASIA{}", aws.uuid().replace('-', "")[..16].to_uppercase());
-    let mut parts = role.splitn(6, ':').skip(4);
-    let account = parts.next().unwrap_or(&key.account).to_owned();
-    let name = parts.next().and_then(|role| role.rsplit('/').next()).unwrap_or_default();
-    let arn = format!("arn:aws:sts::{account}:assumed-role/{name}/{}", key.name);
-    let expires = DateTime::<Utc>::MAX_UTC;
-    aws.sts().remember(access_key.clone(), Session { account, arn, expires });
-    access_key
-}
-
-impl LocalAws {
-    /// Puts a version (`$LATEST`, a number or an alias's primary) into a state that only time or a fault would bring:
-    /// `Inactive` after weeks without an invocation, for example. Whether there is such a version.
-    pub fn set_version_state(
-        &self,
-        account: &str,
-        region: &str,
-        function: &str,
-        qualifier: &str,
-        state: VersionState,
-    ) -> bool {
-        let key = Key { account: account.to_owned(), region: region.to_owned(), name: function.to_owned() };
-        let target = Target { key, qualifier: Some(qualifier.to_owned()) };
-        let (now, revision) = (self.clock().now(), self.uuid());
-        let mut lambda = self.lambda();
-        let Ok(function) = lambda.function(&target, now) else { return false };
-        let Ok(label) = function.qualified(&target).map(super::model::Version::label) else { return false };
-        let Some(version) = function.version_mut(&label) else { return false };
-        version.state = state;
-        version.revision = revision;
-        version.transition = None;
-        version.reason = match state {
-            VersionState::Active => None,
-            VersionState::Inactive => Some(Reason::new("Idle", "The function is idle.")),
-            VersionState::Pending => Some(Reason::creating()),
-            VersionState::Failed => Some(Reason::new("InternalError", "The function could not be restored.")),
-        };
-        true
-    }
 }
