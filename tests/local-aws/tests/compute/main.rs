@@ -1,6 +1,7 @@
 //! The rules of Lambda and EventBridge Scheduler, seen through the SDK that shipped code uses: one process, paused time.
 #![expect(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     reason = "the helpers of tests may fail as tests do"
