@@ -40,6 +40,9 @@ fn forbid_null(schema: &mut Value) {
                     keywords.insert("type".to_owned(), only);
                 }
             }
+            if let Some(Value::Array(allowed)) = keywords.get_mut("enum") {
+                allowed.retain(|value| !value.is_null());
+            }
             if let Some(Value::Array(choices)) = keywords.get_mut("anyOf") {
                 choices.retain(|choice| choice.get("type").and_then(Value::as_str) != Some("null"));
                 if let [Value::Object(only)] = choices.as_slice() {

@@ -1,5 +1,7 @@
 //! What people read when a file is wrong: every kind of mistake, with its place and its hint.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of tests that cannot go on has failed its test")]
+
 use insta::assert_snapshot;
 use miette::{GraphicalReportHandler, GraphicalTheme, NarratableReportHandler};
 use release_schema::{Problems, ReleaseConfig, SourceFile, read_environment, read_release_config};
