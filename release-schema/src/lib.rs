@@ -65,6 +65,6 @@ pub fn read_environment(
 fn finish<T>(file: &SourceFile, read: Option<T>, findings: Findings<'_>) -> Result<T, Problems> {
     match read {
         Some(read) if findings.is_empty() => Ok(read),
-        Some(_) | None => Err(findings.into_problems(&read::secrets(file))),
+        Some(_) | None => Err(findings.into_problems(&read::secrets::of(file))),
     }
 }

@@ -163,6 +163,9 @@ impl<'a> Findings<'a> {
             return;
         }
         let (line, column) = self.file.position(span.start);
+        // One line is pointed at: a text may go on for pages.
+        let length = self.file.text().get(span.clone()).and_then(|meant| meant.find(['\n', '\r']));
+        let span = span.start..length.map_or(span.end, |length| span.start + length);
         let hint = Some(hint.into()).filter(|hint| !hint.is_empty());
         self.found.push(Problem {
             file: self.file.name().to_owned(),

@@ -80,6 +80,8 @@ fn no_value_of_an_environment_variable_is_shown() {
         SEVERAL.replace("API_TOKEN: planted-secret", "API_TOKEN: \"planted-secret"),
         SEVERAL.replace("environment:\n      API_TOKEN: planted-secret", "environment: { API_TOKEN: planted-secret ]"),
         SEVERAL.replace("planted-secret", "[planted-secret]"),
+        SEVERAL.replace("    environment:", "    environment: {}\n    environment:"),
+        format!("{SEVERAL}    x: &x {{ TOKEN: planted-secret }}\n    environment: *x\n"),
         SEVERAL.replace("planted-secret", "|\n        planted-secret\n        planted-secret"),
     ] {
         let problems = problems(&text);
@@ -283,6 +285,14 @@ fn what_is_no_yaml_is_refused_where_it_stops_being_it() {
     .map(|text| format!("{text:?}\n{}\n", problems(text)))
     .collect();
     assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn one_line_is_pointed_at_however_long_the_text_is() {
+    let problems = problems(&format!("services: |\n{}", "  pages\n".repeat(1_000)));
+    let mut shown = String::new();
+    GraphicalReportHandler::new().render_report(&mut shown, &problems.diagnostic()).unwrap();
+    assert!(shown.lines().count() < 15, "{shown}");
 }
 
 #[test]

@@ -137,9 +137,9 @@ proptest! {
     }
 }
 
-/// The text `unit` over and over, up to the largest file but for a few bytes.
+/// 500 kB of the text `unit`: of `{`, that costs libyaml 47 s.
 fn much(unit: &str) -> String {
-    unit.repeat(2_000_000 / unit.len())
+    unit.repeat(500_000 / unit.len())
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn much(unit: &str) -> String {
 fn hostile_files_are_refused_soon() {
     let mut side_by_side = "services:\n".to_owned();
     let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned();
-    for number in 0..100_000 {
+    for number in 0..30_000 {
         writeln!(side_by_side, "  s{number}: {{}}").unwrap();
     }
     for number in 1..1_000 {
@@ -164,6 +164,6 @@ fn hostile_files_are_refused_soon() {
         assert!(!problems.to_string().is_empty());
         let shown: String = file.chars().take(20).collect();
         // Debug builds on a loaded machine take a few seconds at most; what is quadratic would take minutes.
-        assert!(start.elapsed().as_secs() < 20, "{shown:?} took {:?}", start.elapsed());
+        assert!(start.elapsed().as_secs() < 10, "{shown:?} took {:?}", start.elapsed());
     }
 }

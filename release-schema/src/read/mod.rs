@@ -1,10 +1,12 @@
 //! Decides what a file says: text to positions, positions to shape, shape to values.
 //!
 //! Three passes, because each needs the one before to be safe. An event parser builds a bounded tree with positions
-//! ([`tree`]); the tree is held against the JSON Schema that editors use too ([`shape`]), which leaves out whatever is
+//! ([`events`], [`tree`]); the tree is held against the JSON Schema that editors use too ([`shape`]), which leaves out whatever is
 //! wrong; what remains is read with `serde_yaml` into the types of [`crate::parsed`]. So one wrong field hides no other.
 
+mod events;
 mod scalar;
+pub(crate) mod secrets;
 mod shape;
 mod tree;
 
@@ -15,7 +17,6 @@ use crate::problem::Findings;
 use crate::source::SourceFile;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Schema;
-use std::ops::Range;
 
 /// What was understood of a file. Problems, if any, are in the findings.
 pub(crate) struct Document<T> {
@@ -31,7 +32,7 @@ pub(crate) fn document<T: DeserializeOwned>(
     schema: &Schema,
     findings: &mut Findings<'_>,
 ) -> Option<Document<T>> {
-    let tree = tree::read(file, findings)?;
+    let tree = events::read(file, findings)?;
     let value = shape::check(&tree, schema, findings)?;
     match serde_path_to_error::deserialize(value) {
         Ok(value) => Some(Document { value, tree }),
@@ -41,13 +42,5 @@ pub(crate) fn document<T: DeserializeOwned>(
             findings.add(place.span(), format!("cannot be read: {}", error.inner()), "");
             None
         }
-    }
-}
-
-/// Where the values of environment variables stand in a file, in the file's order. Works on files that are no YAML, too.
-pub(crate) fn secrets(file: &SourceFile) -> Vec<Range<usize>> {
-    match tree::read(file, &mut Findings::new(file)) {
-        Some(tree) => tree.secrets(),
-        None => tree::guess_secrets(file.text()),
     }
 }
