@@ -1,2 +1,18 @@
-//! To be written.
-fn main() {}
+//! The Lambda: builds the clients once, turns an event into a command, answers with a report.
+mod event;
+mod handler;
+mod settings;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use tidegate_runtime::aws::Home;
+use tidegate_runtime::controller::Controller;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tidegate_runtime::logs::json();
+    let settings =
+        settings::Settings::from_environment().inspect_err(|error| tracing::error!(%error, "cannot start"))?;
+    let home = Home::from_environment().await;
+    let controller = Controller::new(home, settings.source, settings.cache);
+    lambda_runtime::run(service_fn(|event: LambdaEvent<serde_json::Value>| handler::handle(&controller, event))).await
+}

@@ -1,1 +1,11 @@
-//! To be written.
+//! Observes and executes: Git, AWS, stored state, and the reconcile pipeline. What to do is decided in `tidegate-core`.
+
+pub mod aws;
+pub mod config;
+pub mod controller;
+pub mod git;
+pub mod logs;
+pub mod secret;
+pub mod store;
+pub mod tick;
+pub mod wanted;

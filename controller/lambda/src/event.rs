@@ -1,0 +1,109 @@
+//! Turns an event into a command. An event that is not known is refused with its name, never guessed.
+use serde_json::Value;
+use tidegate_core::command::Command;
+
+/// Why an event is not a command.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Error {
+    /// A command that does not exist.
+    #[error("unknown command `{name}`; the commands are {}", Command::NAMES.map(|name| format!("`{name}`")).join(", "))]
+    UnknownCommand {
+        /// As the event says.
+        name: String,
+    },
+    /// A command with something wrong in it.
+    #[error("the command `{name}` is not valid: {message}")]
+    InvalidCommand {
+        /// The command.
+        name: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// Something that AWS sends, and nobody asked it to.
+    #[error("the event `{name}` is none that Tidegate answers; send a command such as {{\"command\":\"sync\"}}")]
+    UnknownEvent {
+        /// What the event says of itself.
+        name: String,
+    },
+}
+
+/// The command in an event: an object with `command`, or EventBridge's own scheduled event, which is a `sync` of all
+/// environments.
+pub(crate) fn command(event: Value) -> Result<Command, Error> {
+    if let Some(name) = event.get("command").and_then(Value::as_str).map(str::to_owned) {
+        if !Command::NAMES.contains(&name.as_str()) {
+            return Err(Error::UnknownCommand { name: shown(&name) });
+        }
+        return serde_json::from_value(event)
+            .map_err(|error| Error::InvalidCommand { name, message: error.to_string() });
+    }
+    let detail_type = event.get("detail-type").and_then(Value::as_str);
+    if detail_type == Some("Scheduled Event") {
+        return Ok(Command::Sync { environment: None, service: None, confirm: None });
+    }
+    let source = event.get("source").and_then(Value::as_str);
+    let keys = || event.as_object().map(|object| object.keys().take(5).cloned().collect::<Vec<_>>().join(", "));
+    let name = match (detail_type, source) {
+        (Some(detail), Some(source)) => format!("{detail} from {source}"),
+        (Some(name), None) | (None, Some(name)) => name.to_owned(),
+        (None, None) => {
+            keys().filter(|keys| !keys.is_empty()).map_or("without a name".to_owned(), |keys| format!("with {keys}"))
+        }
+    };
+    Err(Error::UnknownEvent { name: shown(&name) })
+}
+
+/// Text from outside: escaped and cut.
+fn shown(text: &str) -> String {
+    text.chars().take(80).flat_map(char::escape_default).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_schedule_with_an_environment_ticks_that_environment() {
+        let command = command(json!({"command": "sync", "environment": "staging"})).unwrap();
+        let environment = Some("staging".parse().unwrap());
+        assert_eq!(command, Command::Sync { environment, service: None, confirm: None });
+    }
+
+    #[test]
+    fn the_plain_scheduled_event_ticks_every_environment() {
+        let event = json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}});
+        assert_eq!(command(event).unwrap(), Command::Sync { environment: None, service: None, confirm: None });
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused_with_its_name() {
+        let refused = |event| command(event).unwrap_err().to_string();
+        same(
+            &refused(json!({"command": "deploy"})),
+            "unknown command `deploy`; the commands are `history`, `status`, `sync`",
+        );
+        same(
+            &refused(json!({"source": "aws.s3", "detail-type": "Object Created"})),
+            "the event `Object Created from aws.s3` is none that Tidegate answers; send a command such as {\"command\":\"sync\"}",
+        );
+        same(
+            &refused(json!({"Records": []})),
+            "the event `with Records` is none that Tidegate answers; send a command such as {\"command\":\"sync\"}",
+        );
+    }
+
+    #[test]
+    fn a_field_that_is_not_known_or_a_name_that_cannot_be_is_refused() {
+        let refused = |event| command(event).unwrap_err().to_string();
+        assert!(refused(json!({"command": "sync", "force": true})).contains("unknown field `force`"));
+        assert!(
+            refused(json!({"command": "sync", "environment": "../x"})).starts_with("the command `sync` is not valid")
+        );
+    }
+
+    fn same(found: &str, expected: &str) {
+        assert_eq!(found, expected);
+    }
+}

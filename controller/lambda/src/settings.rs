@@ -1,0 +1,66 @@
+//! What the Lambda's environment variables say: only where configuration and state are.
+use std::path::PathBuf;
+
+use tidegate_runtime::config::{Source, StateLocation};
+
+/// Name of the installation, whose parameters lie below `/tidegate/<installation>/`.
+const INSTALLATION: &str = "TIDEGATE_INSTALLATION";
+/// Where the last good copy of the configuration is kept: `s3://bucket/prefix`, the place of the stored state.
+const STATE: &str = "TIDEGATE_STATE";
+/// Where the release repository is cached between ticks; the only place a Lambda may write is `/tmp`.
+const CACHE: &str = "TIDEGATE_CACHE";
+
+/// Where things are.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) source: Source,
+    pub(crate) cache: PathBuf,
+}
+
+impl Settings {
+    pub(crate) fn from_environment() -> anyhow::Result<Self> {
+        Self::from(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    }
+
+    fn from(variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
+        let installation = variable(INSTALLATION).ok_or_else(|| {
+            anyhow::anyhow!("`{INSTALLATION}` is not set: it names the installation, whose parameters lie below `/tidegate/<installation>/`")
+        })?;
+        let copy = variable(STATE).map(|text| StateLocation::parse(&text)).transpose()?;
+        let cache = variable(CACHE).map_or_else(|| std::env::temp_dir().join("tidegate"), PathBuf::from);
+        Ok(Self { source: Source::Parameters { installation, copy }, cache })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_installation_is_named() {
+        let error = Settings::from(|_| None).unwrap_err().to_string();
+        assert!(error.starts_with("`TIDEGATE_INSTALLATION` is not set"), "{error}");
+    }
+
+    #[test]
+    fn state_that_is_no_place_is_refused_with_the_form_it_should_have() {
+        let variable = |name: &str| match name {
+            INSTALLATION => Some("main".to_owned()),
+            STATE => Some("my-bucket".to_owned()),
+            _ => None,
+        };
+        let error = Settings::from(variable).unwrap_err().to_string();
+        assert_eq!(error, "`my-bucket` is no place for state: it should look like `s3://bucket/prefix`");
+    }
+
+    #[test]
+    fn the_copy_lies_where_the_state_does() {
+        let settings = Settings::from(|name| match name {
+            INSTALLATION => Some("main".to_owned()),
+            STATE => Some("s3://bucket/some/prefix/".to_owned()),
+            _ => None,
+        });
+        let copy = Some(StateLocation { bucket: "bucket".to_owned(), prefix: "some/prefix".to_owned() });
+        assert_eq!(settings.unwrap().source, Source::Parameters { installation: "main".to_owned(), copy });
+    }
+}

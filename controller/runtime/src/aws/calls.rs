@@ -1,0 +1,82 @@
+//! Counts every attempt that goes out to AWS, and catches the server's time: two interceptors below every client.
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use chrono::{DateTime, Utc};
+
+/// How often each operation was called, attempts counted one by one: what AWS's rates and bills count.
+#[derive(Clone, Debug, Default)]
+pub struct Calls {
+    counts: Arc<Mutex<BTreeMap<String, u64>>>,
+}
+
+impl Calls {
+    /// The counts since the last time they were taken, as `service:Operation`.
+    #[must_use]
+    pub fn take(&self) -> BTreeMap<String, u64> {
+        std::mem::take(&mut *self.counts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Calls {
+    fn name(&self) -> &'static str {
+        "Calls"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(metadata) = config.load::<Metadata>() {
+            let name = format!("{}:{}", metadata.service().to_ascii_lowercase(), metadata.name());
+            *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
+        }
+        Ok(())
+    }
+}
+
+/// The `Date` of the answer to the call it is attached to: the server's time, the only one that Tidegate decides by.
+#[derive(Clone, Debug, Default)]
+pub struct ServerDate {
+    date: Arc<Mutex<Option<DateTime<Utc>>>>,
+}
+
+impl ServerDate {
+    /// The date of the last answer; `None` where there was no answer, or no date in it.
+    #[must_use]
+    pub fn get(&self) -> Option<DateTime<Utc>> {
+        *self.date.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for ServerDate {
+    fn name(&self) -> &'static str {
+        "ServerDate"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(date) =
+            context.response().headers().get("date").and_then(|text| httpdate::parse_http_date(text).ok())
+        {
+            *self.date.lock().unwrap_or_else(PoisonError::into_inner) = Some(DateTime::<Utc>::from(date));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! Builds the clients: once for the home account, once for each environment with its region and role.
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+
+use super::Calls;
+use crate::config::EnvironmentConfig;
+
+/// A hanging call ends here and is retried, so that one of them cannot use up a tick.
+const ATTEMPT: Duration = Duration::from_secs(10);
+const CONNECT: Duration = Duration::from_secs(3);
+const OPERATION: Duration = Duration::from_secs(25);
+
+/// The account that Tidegate runs in: its stored state, its configuration and its metrics.
+#[derive(Clone, Debug)]
+pub struct Home {
+    config: SdkConfig,
+    /// State.
+    pub s3: aws_sdk_s3::Client,
+    /// Configuration.
+    pub ssm: aws_sdk_ssm::Client,
+    /// Metrics.
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
+}
+
+impl Home {
+    /// Credentials, region and endpoint as the environment of the process gives them.
+    pub async fn from_environment() -> Self {
+        Self::new(&aws_config::defaults(BehaviorVersion::latest()).load().await)
+    }
+
+    /// On this configuration: where tests plug in another AWS.
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT)
+            .operation_attempt_timeout(ATTEMPT)
+            .operation_timeout(OPERATION)
+            .build();
+        let config = config.to_builder().timeout_config(timeouts).build();
+        Self {
+            s3: s3_client(&config, &Calls::default()),
+            ssm: aws_sdk_ssm::Client::new(&config),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
+            config,
+        }
+    }
+
+    /// The same clients, counted into `calls`.
+    #[must_use]
+    pub fn counted(&self, calls: &Calls) -> Self {
+        let ssm = aws_sdk_ssm::config::Builder::from(&self.config).interceptor(calls.clone()).build();
+        let cloudwatch = aws_sdk_cloudwatch::config::Builder::from(&self.config).interceptor(calls.clone()).build();
+        Self {
+            s3: s3_client(&self.config, calls),
+            ssm: aws_sdk_ssm::Client::from_conf(ssm),
+            cloudwatch: aws_sdk_cloudwatch::Client::from_conf(cloudwatch),
+            config: self.config.clone(),
+        }
+    }
+
+    /// The clients of one environment: its region, and its role where it has one. The role is assumed at the first call.
+    pub async fn environment(&self, environment: &EnvironmentConfig, session: &str, calls: &Calls) -> Clients {
+        let region = Region::new(environment.region.clone());
+        let mut builder = self.config.to_builder().region(region.clone());
+        if let Some(role) = &environment.role_arn {
+            let provider = aws_config::sts::AssumeRoleProvider::builder(role.clone())
+                .session_name(session)
+                .region(region)
+                .configure(&self.config);
+            let provider = match &environment.external_id {
+                Some(id) => provider.external_id(id.clone()),
+                None => provider,
+            };
+            builder = builder.credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(
+                provider.build().await,
+            ));
+        }
+        Clients::new(&builder.build(), calls)
+    }
+}
+
+/// What one environment is reached with.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// Functions, versions, aliases.
+    pub lambda: aws_sdk_lambda::Client,
+    /// Images.
+    pub ecr: aws_sdk_ecr::Client,
+    /// Zip archives.
+    pub s3: aws_sdk_s3::Client,
+    /// The service registry.
+    pub ssm: aws_sdk_ssm::Client,
+    /// What is called through them.
+    pub calls: Calls,
+}
+
+impl Clients {
+    fn new(config: &SdkConfig, calls: &Calls) -> Self {
+        let lambda = aws_sdk_lambda::config::Builder::from(config).interceptor(calls.clone()).build();
+        let ecr = aws_sdk_ecr::config::Builder::from(config).interceptor(calls.clone()).build();
+        let ssm = aws_sdk_ssm::config::Builder::from(config).interceptor(calls.clone()).build();
+        Self {
+            lambda: aws_sdk_lambda::Client::from_conf(lambda),
+            ecr: aws_sdk_ecr::Client::from_conf(ecr),
+            s3: s3_client(config, calls),
+            ssm: aws_sdk_ssm::Client::from_conf(ssm),
+            calls: calls.clone(),
+        }
+    }
+}
+
+/// Path style where the endpoint is not AWS's own: a bucket's name is no host there.
+fn s3_client(config: &SdkConfig, calls: &Calls) -> aws_sdk_s3::Client {
+    let own_endpoint = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL").is_some();
+    let config =
+        aws_sdk_s3::config::Builder::from(config).interceptor(calls.clone()).force_path_style(own_endpoint).build();
+    aws_sdk_s3::Client::from_conf(config)
+}

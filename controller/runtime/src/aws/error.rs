@@ -1,0 +1,143 @@
+//! What a failed AWS call means for us, whichever service it was.
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::http::Response;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+/// What a failure asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The thing does not exist (404).
+    NotFound,
+    /// An update is in progress, or it exists already (409).
+    Conflict,
+    /// Somebody else wrote since we read (412): read again, plan again.
+    Raced,
+    /// Too many requests, after the SDK's own retries.
+    Throttled,
+    /// The credentials may not do this, or could not be had.
+    Denied,
+    /// AWS refused what was sent.
+    Invalid,
+    /// No answer, or an answer of 5xx: whether it had an effect is not known.
+    Unreachable,
+}
+
+impl Kind {
+    const fn describe(self) -> &'static str {
+        match self {
+            Self::NotFound => "not found",
+            Self::Conflict => "conflict",
+            Self::Raced => "changed by somebody else meanwhile",
+            Self::Throttled => "throttled",
+            Self::Denied => "access denied",
+            Self::Invalid => "refused",
+            Self::Unreachable => "no answer",
+        }
+    }
+}
+
+/// A call that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("`{operation}` of `{resource}`: {}{}", kind.describe(), detail(code.as_deref(), message))]
+pub struct CallError {
+    /// Service and operation, for example `lambda:GetFunction`.
+    pub operation: &'static str,
+    /// What it was about.
+    pub resource: String,
+    /// What the failure asks for.
+    pub kind: Kind,
+    /// AWS's own code, where there was an answer.
+    pub code: Option<String>,
+    /// AWS's own words, or what the connection said.
+    pub message: String,
+}
+
+fn detail(code: Option<&str>, message: &str) -> String {
+    match code {
+        Some(code) => format!(" ({code}: {message})"),
+        None => format!(" ({message})"),
+    }
+}
+
+impl CallError {
+    /// Whether the thing does not exist.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.kind == Kind::NotFound
+    }
+}
+
+/// Turns the SDK's error into ours: for `map_err`.
+pub fn failed<E>(operation: &'static str, resource: &str) -> impl FnOnce(SdkError<E, Response>) -> CallError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let resource = resource.to_owned();
+    move |error| {
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        let code = error.as_service_error().and_then(|service| service.code()).map(str::to_owned);
+        let kind = kind_of(&error, code.as_deref(), status);
+        let message = match error.as_service_error() {
+            Some(service) => service.message().unwrap_or("no message").to_owned(),
+            None => chain(&error),
+        };
+        CallError { operation, resource, kind, code, message }
+    }
+}
+
+fn kind_of<E>(error: &SdkError<E, Response>, code: Option<&str>, status: Option<u16>) -> Kind {
+    if matches!(error, SdkError::ConstructionFailure(_)) {
+        return Kind::Invalid;
+    }
+    if let SdkError::DispatchFailure(failure) = error
+        && failure.as_connector_error().is_none()
+    {
+        return Kind::Denied;
+    }
+    let by_code = code.and_then(|code| match code {
+        "ResourceNotFoundException"
+        | "NoSuchKey"
+        | "NoSuchBucket"
+        | "NotFound"
+        | "ParameterNotFound"
+        | "RepositoryNotFoundException"
+        | "ImageNotFoundException" => Some(Kind::NotFound),
+        "PreconditionFailedException" | "PreconditionFailed" => Some(Kind::Raced),
+        "ResourceConflictException" | "ConditionalRequestConflict" | "OperationAborted" => Some(Kind::Conflict),
+        "TooManyRequestsException" | "ThrottlingException" | "Throttling" | "SlowDown" | "RequestLimitExceeded" => {
+            Some(Kind::Throttled)
+        }
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "ExpiredTokenException"
+        | "ExpiredToken"
+        | "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "KMSAccessDeniedException" => Some(Kind::Denied),
+        _ => None,
+    });
+    by_code.unwrap_or(match status {
+        Some(404) => Kind::NotFound,
+        Some(409) => Kind::Conflict,
+        Some(412) => Kind::Raced,
+        Some(429) => Kind::Throttled,
+        Some(401 | 403) => Kind::Denied,
+        Some(400..=499) => Kind::Invalid,
+        _ => Kind::Unreachable,
+    })
+}
+
+/// An error and its causes, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

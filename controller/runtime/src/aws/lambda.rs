@@ -1,0 +1,307 @@
+//! Lambda: reads functions, versions and aliases, and makes the few writes that a plan asks for.
+use std::collections::HashMap;
+
+use aws_sdk_lambda::types::{
+    AliasRoutingConfiguration, Environment, FunctionCodeLocation, FunctionConfiguration, LastUpdateStatus, PackageType,
+    State,
+};
+use tidegate_core::ids::{RevisionId, Version};
+use tidegate_core::live::{
+    ConfigurationChange, LiveAlias, LiveConfiguration, LiveVersion, UpdateStatus, VersionState, Weighted,
+};
+use tidegate_core::marker::Marker;
+use tidegate_core::release::{Code, Package, Source};
+
+use super::error::{CallError, Kind, failed};
+
+/// A version as it was read, and the function's ARN without a qualifier.
+#[derive(Clone, Debug)]
+pub struct ReadVersion {
+    /// What was read.
+    pub live: LiveVersion,
+    /// `arn:…:function:NAME`.
+    pub function_arn: String,
+}
+
+/// `GetFunction` of a qualifier: an alias, a version, or `$LATEST`.
+///
+/// # Errors
+/// Where AWS does not answer with the function; [`Kind::NotFound`] says that there is none, or no such qualifier.
+pub async fn get_function(
+    client: &aws_sdk_lambda::Client,
+    function: &str,
+    qualifier: &str,
+) -> Result<ReadVersion, CallError> {
+    const OPERATION: &str = "lambda:GetFunction";
+    let resource = format!("{function}:{qualifier}");
+    let answer = client
+        .get_function()
+        .function_name(function)
+        .qualifier(qualifier)
+        .send()
+        .await
+        .map_err(failed(OPERATION, &resource))?;
+    let odd = |what: &str| unexpected(OPERATION, &resource, what);
+    let configuration = answer.configuration.ok_or_else(|| odd("without a configuration"))?;
+    let arn = configuration.function_arn().ok_or_else(|| odd("without an ARN"))?;
+    let function_arn = arn.split(':').take(7).collect::<Vec<_>>().join(":");
+    let concurrency = answer.concurrency.and_then(|concurrency| concurrency.reserved_concurrent_executions);
+    let mut live = live_version(&configuration, answer.code.as_ref()).ok_or_else(|| odd("without a revision id"))?;
+    live.reserved_concurrency = concurrency.and_then(|count| u32::try_from(count).ok());
+    Ok(ReadVersion { live, function_arn })
+}
+
+fn unexpected(operation: &'static str, resource: &str, what: &str) -> CallError {
+    CallError {
+        operation,
+        resource: resource.to_owned(),
+        kind: Kind::Unreachable,
+        code: None,
+        message: format!("an answer {what}"),
+    }
+}
+
+fn live_version(configuration: &FunctionConfiguration, code: Option<&FunctionCodeLocation>) -> Option<LiveVersion> {
+    let package = match configuration.package_type() {
+        Some(PackageType::Image) => Package::Image,
+        _ => Package::Zip,
+    };
+    Some(LiveVersion {
+        version: configuration.version().and_then(|version| version.parse().ok()),
+        code: code_of(package, configuration, code),
+        package,
+        state: state_of(configuration),
+        last_update: last_update_of(configuration),
+        configuration: LiveConfiguration {
+            memory_size: configuration.memory_size().and_then(|mb| u32::try_from(mb).ok()).unwrap_or(128),
+            timeout: configuration.timeout().and_then(|seconds| u32::try_from(seconds).ok()).unwrap_or(3),
+            environment: environment_of(configuration),
+        },
+        reserved_concurrency: None,
+        revision: RevisionId(configuration.revision_id()?.to_owned()),
+    })
+}
+
+/// An image is told by the digest in `ResolvedImageUri`; a zip archive by `CodeSha256`.
+fn code_of(
+    package: Package,
+    configuration: &FunctionConfiguration,
+    code: Option<&FunctionCodeLocation>,
+) -> Option<Code> {
+    match package {
+        Package::Image => {
+            let resolved = code.and_then(|code| code.resolved_image_uri());
+            let digest = resolved.and_then(|uri| uri.split_once('@')).and_then(|(_, digest)| digest.parse().ok());
+            // The hex of the digest stands in every answer, also where `ResolvedImageUri` is not given.
+            let by_sha = || configuration.code_sha256().and_then(|hex| format!("sha256:{hex}").parse().ok());
+            digest.or_else(by_sha).map(Code::Image)
+        }
+        Package::Zip => configuration.code_sha256().and_then(|sha| sha.parse().ok()).map(Code::Zip),
+    }
+}
+
+fn state_of(configuration: &FunctionConfiguration) -> VersionState {
+    match configuration.state() {
+        // Left out by answers of old functions, which are active.
+        None | Some(State::Active) => VersionState::Active,
+        Some(State::Pending) => VersionState::Pending,
+        Some(State::Inactive) => VersionState::Inactive,
+        Some(State::Failed) => VersionState::Failed {
+            reason: reason(configuration.state_reason(), configuration.state_reason_code().map(|code| code.as_str())),
+        },
+        Some(other) => VersionState::Other { name: other.as_str().to_owned() },
+    }
+}
+
+fn last_update_of(configuration: &FunctionConfiguration) -> UpdateStatus {
+    match configuration.last_update_status() {
+        Some(LastUpdateStatus::InProgress) => UpdateStatus::InProgress,
+        Some(LastUpdateStatus::Failed) => UpdateStatus::Failed {
+            reason: reason(
+                configuration.last_update_status_reason(),
+                configuration.last_update_status_reason_code().map(|code| code.as_str()),
+            ),
+        },
+        _ => UpdateStatus::Successful,
+    }
+}
+
+fn reason(text: Option<&str>, code: Option<&str>) -> String {
+    text.or(code).unwrap_or("AWS gave no reason").to_owned()
+}
+
+fn environment_of(configuration: &FunctionConfiguration) -> Option<std::collections::BTreeMap<String, String>> {
+    match configuration.environment() {
+        None => Some(Default::default()),
+        Some(environment) if environment.error().is_some() => None,
+        Some(environment) => {
+            Some(environment.variables().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect())
+        }
+    }
+}
+
+/// `GetAlias`: the whole alias, with its weights, marker and revision.
+///
+/// # Errors
+/// Where AWS does not answer with the alias; [`Kind::NotFound`] says that there is none.
+pub async fn get_alias(client: &aws_sdk_lambda::Client, function: &str, alias: &str) -> Result<LiveAlias, CallError> {
+    const OPERATION: &str = "lambda:GetAlias";
+    let resource = format!("{function}:{alias}");
+    let answer =
+        client.get_alias().function_name(function).name(alias).send().await.map_err(failed(OPERATION, &resource))?;
+    let revision = answer.revision_id.ok_or_else(|| unexpected(OPERATION, &resource, "without a revision id"))?;
+    Ok(LiveAlias {
+        version: answer.function_version.as_deref().and_then(|version| version.parse().ok()),
+        additional: answer.routing_config.as_ref().and_then(additional),
+        marker: answer.description.as_deref().and_then(Marker::parse),
+        revision: RevisionId(revision),
+    })
+}
+
+/// AWS gives the share as a fraction of one; a weight of zero still pins the version, so it counts.
+fn additional(routing: &AliasRoutingConfiguration) -> Option<Weighted> {
+    let (version, weight) = routing.additional_version_weights()?.iter().next()?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=10000 right before")]
+    let basis_points = (weight * 10_000.0).round().clamp(0.0, 10_000.0) as u16;
+    Some(Weighted { version: version.parse().ok()?, basis_points })
+}
+
+/// `UpdateFunctionCode` with `Publish`: answers with the number of the new version.
+///
+/// # Errors
+/// Where AWS refuses or does not answer; after no answer the update may have begun.
+pub async fn update_code(
+    client: &aws_sdk_lambda::Client,
+    function: &str,
+    source: &Source,
+    if_revision: &RevisionId,
+) -> Result<Option<Version>, CallError> {
+    let call = client.update_function_code().function_name(function).publish(true).revision_id(&if_revision.0);
+    let call = match source {
+        Source::Image { uri } => call.image_uri(uri),
+        Source::Zip { bucket, key, object_version } => {
+            call.s3_bucket(bucket).s3_key(key).s3_object_version(object_version)
+        }
+    };
+    let answer = call.send().await.map_err(failed("lambda:UpdateFunctionCode", function))?;
+    Ok(answer.version.as_deref().and_then(|version| version.parse().ok()))
+}
+
+/// `PublishVersion` of `$LATEST`, if it still has this code.
+///
+/// # Errors
+/// Where AWS refuses or does not answer; asking again gives the same version.
+pub async fn publish_version(
+    client: &aws_sdk_lambda::Client,
+    function: &str,
+    code: &Code,
+    if_revision: &RevisionId,
+) -> Result<Option<Version>, CallError> {
+    let answer = client
+        .publish_version()
+        .function_name(function)
+        .code_sha256(code.lambda_code_sha256())
+        .revision_id(&if_revision.0)
+        .send()
+        .await
+        .map_err(failed("lambda:PublishVersion", function))?;
+    Ok(answer.version.as_deref().and_then(|version| version.parse().ok()))
+}
+
+/// `UpdateFunctionConfiguration` with only what differs.
+///
+/// # Errors
+/// Where AWS refuses or does not answer; after no answer the update may have begun.
+pub async fn update_configuration(
+    client: &aws_sdk_lambda::Client,
+    function: &str,
+    change: &ConfigurationChange,
+    if_revision: &RevisionId,
+) -> Result<(), CallError> {
+    let ConfigurationChange { memory_size, timeout, environment, environment_names: _ } = change;
+    let environment = environment.as_ref().map(|values| {
+        let values: HashMap<String, String> = values.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        Environment::builder().set_variables(Some(values)).build()
+    });
+    client
+        .update_function_configuration()
+        .function_name(function)
+        .set_memory_size(memory_size.and_then(|mb| i32::try_from(mb).ok()))
+        .set_timeout(timeout.and_then(|seconds| i32::try_from(seconds).ok()))
+        .set_environment(environment)
+        .revision_id(&if_revision.0)
+        .send()
+        .await
+        .map_err(failed("lambda:UpdateFunctionConfiguration", function))?;
+    Ok(())
+}
+
+/// `CreateAlias`, with the marker.
+///
+/// # Errors
+/// [`Kind::Conflict`] where somebody created it meanwhile.
+pub async fn create_alias(
+    client: &aws_sdk_lambda::Client,
+    function: &str,
+    alias: &str,
+    version: Version,
+    marker: &Marker,
+) -> Result<(), CallError> {
+    client
+        .create_alias()
+        .function_name(function)
+        .name(alias)
+        .function_version(version.to_string())
+        .description(marker.to_string())
+        .send()
+        .await
+        .map_err(failed("lambda:CreateAlias", &format!("{function}:{alias}")))?;
+    Ok(())
+}
+
+/// `UpdateAlias`: all traffic to one version, with explicit empty weights and the marker, in one call.
+///
+/// # Errors
+/// [`Kind::Raced`] where somebody changed the alias meanwhile.
+pub async fn update_alias(
+    client: &aws_sdk_lambda::Client,
+    function: &str,
+    alias: &str,
+    version: Version,
+    marker: &Marker,
+    if_revision: &RevisionId,
+) -> Result<(), CallError> {
+    // Left out, the old weights would stay.
+    let no_weights = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(HashMap::new())).build();
+    client
+        .update_alias()
+        .function_name(function)
+        .name(alias)
+        .function_version(version.to_string())
+        .routing_config(no_weights)
+        .description(marker.to_string())
+        .revision_id(&if_revision.0)
+        .send()
+        .await
+        .map_err(failed("lambda:UpdateAlias", &format!("{function}:{alias}")))?;
+    Ok(())
+}
+
+/// `PutFunctionConcurrency`. It belongs to the function, and AWS takes no precondition for it.
+///
+/// # Errors
+/// Where AWS refuses or does not answer.
+pub async fn set_reserved_concurrency(
+    client: &aws_sdk_lambda::Client,
+    function: &str,
+    concurrency: u32,
+) -> Result<(), CallError> {
+    client
+        .put_function_concurrency()
+        .function_name(function)
+        .reserved_concurrent_executions(i32::try_from(concurrency).unwrap_or(i32::MAX))
+        .send()
+        .await
+        .map_err(failed("lambda:PutFunctionConcurrency", function))?;
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! CloudWatch: what dashboards and alarms read of a tick, in one call. A failure to publish never fails a tick.
+use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
+use tidegate_core::report::TickReport;
+use tidegate_core::status::{Health, PhaseName, SyncStatus};
+
+use super::error::{CallError, failed};
+
+/// Publishes the metrics of one environment's tick.
+///
+/// # Errors
+/// Where CloudWatch refuses or does not answer; the caller logs it and goes on.
+pub async fn publish(
+    client: &aws_sdk_cloudwatch::Client,
+    namespace: &str,
+    report: &TickReport,
+) -> Result<(), CallError> {
+    client
+        .put_metric_data()
+        .namespace(namespace)
+        .set_metric_data(Some(data(report)))
+        .send()
+        .await
+        .map_err(failed("cloudwatch:PutMetricData", namespace))?;
+    Ok(())
+}
+
+fn data(report: &TickReport) -> Vec<MetricDatum> {
+    let services = || report.services.values();
+    let count =
+        |matches: &dyn Fn(&&tidegate_core::report::ServiceReport) -> bool| services().filter(matches).count() as f64;
+    let lambda_calls: u64 = report.calls.iter().filter(|(name, _)| name.starts_with("lambda:")).map(|(_, n)| n).sum();
+    let errors = count(&|service| service.error.is_some()) + f64::from(u8::from(report.hold.is_some()));
+    let mut data = vec![
+        ("ManagedServices", services().count() as f64, StandardUnit::Count),
+        ("OutOfSyncServices", count(&|service| service.standing.sync == SyncStatus::OutOfSync), StandardUnit::Count),
+        ("DegradedServices", count(&|service| service.standing.health >= Health::Missing), StandardUnit::Count),
+        ("RolloutsInProgress", count(&|service| in_progress(service.standing.phase)), StandardUnit::Count),
+        ("SyncDuration", report.duration_ms as f64, StandardUnit::Milliseconds),
+        ("SyncErrors", errors, StandardUnit::Count),
+        ("LambdaApiCalls", lambda_calls as f64, StandardUnit::Count),
+    ];
+    if let Some(last) = report.last_success {
+        let seconds = (report.started - last).num_seconds().max(0);
+        data.push(("SecondsSinceLastSuccessfulSync", seconds as f64, StandardUnit::Seconds));
+    }
+    let environment = Dimension::builder().name("Environment").value(report.environment.as_str()).build();
+    data.into_iter()
+        .map(|(name, value, unit)| {
+            MetricDatum::builder().metric_name(name).value(value).unit(unit).dimensions(environment.clone()).build()
+        })
+        .collect()
+}
+
+const fn in_progress(phase: PhaseName) -> bool {
+    match phase {
+        PhaseName::Publishing | PhaseName::Promoting => true,
+        PhaseName::Idle | PhaseName::Failed => false,
+    }
+}

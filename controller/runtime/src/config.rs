@@ -1,0 +1,281 @@
+//! What the controller is told, and by whom: never by the release repository. Parameters, or a file for the command line.
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use release_schema::{EnvironmentName, FunctionName};
+use serde::{Deserialize, Serialize};
+use tidegate_core::SCHEMA_VERSION;
+
+use crate::aws::error::CallError;
+use crate::aws::{Home, parameters};
+use crate::store::{self, If, Store, keys};
+
+/// Everything that the controller is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Configuration {
+    /// What all environments share.
+    pub installation: Installation,
+    /// Each environment's account, region and limits.
+    pub environments: BTreeMap<EnvironmentName, EnvironmentConfig>,
+}
+
+/// What all environments of an installation share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Installation {
+    /// Version of this document's form.
+    pub schema_version: u32,
+    /// The release repository.
+    pub repository: Repository,
+    /// Where state is stored.
+    pub state: StateLocation,
+    /// CloudWatch's namespace for the metrics.
+    #[serde(default = "default_namespace")]
+    pub metric_namespace: String,
+}
+
+fn default_namespace() -> String {
+    "Tidegate".to_owned()
+}
+
+/// The release repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Repository {
+    /// `https://…`, without a credential in it.
+    pub url: String,
+    /// The branch that is deployed.
+    #[serde(default = "default_branch")]
+    pub branch: String,
+    /// Name of the SecureString with the password or token, where the repository is private.
+    pub credential: Option<String>,
+    /// The user that goes with it. GitHub and GitLab take any name with a token.
+    #[serde(default = "default_username")]
+    pub username: String,
+}
+
+fn default_branch() -> String {
+    "main".to_owned()
+}
+
+fn default_username() -> String {
+    "x-access-token".to_owned()
+}
+
+/// A bucket and a prefix in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StateLocation {
+    /// The bucket.
+    pub bucket: String,
+    /// Without a slash at its end; empty for the whole bucket.
+    #[serde(default)]
+    pub prefix: String,
+}
+
+impl StateLocation {
+    /// From `s3://bucket/prefix`.
+    ///
+    /// # Errors
+    /// Where the text is not of that form.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let rest = text.strip_prefix("s3://").filter(|rest| !rest.is_empty());
+        let rest = rest.ok_or_else(|| Error::Location { text: text.to_owned() })?;
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        Ok(Self { bucket: bucket.to_owned(), prefix: prefix.trim_end_matches('/').to_owned() })
+    }
+}
+
+/// One environment: where it is, and what a release repository may reach in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EnvironmentConfig {
+    /// Version of this document's form.
+    pub schema_version: u32,
+    /// The AWS region of its functions.
+    pub region: String,
+    /// The role to assume there; the controller's own where it is left out.
+    pub role_arn: Option<String>,
+    /// The external id that the role asks for.
+    pub external_id: Option<String>,
+    /// Names of functions that may be managed, `*` for any characters.
+    pub allowed_functions: Vec<String>,
+    /// Hosts of ECR registries that images may come from; the first is the one of repositories without a host.
+    #[serde(default)]
+    pub registries: Vec<String>,
+    /// Buckets that zip archives may come from.
+    #[serde(default)]
+    pub buckets: Vec<String>,
+    /// Whether a branch that was rewritten is followed without a person's word.
+    #[serde(default)]
+    pub allow_history_rewrite: bool,
+}
+
+impl EnvironmentConfig {
+    /// Whether a release repository may name this function here.
+    #[must_use]
+    pub fn allows(&self, function: &FunctionName) -> bool {
+        self.allowed_functions.iter().any(|pattern| wildmatch::WildMatch::new(pattern).matches(function.as_str()))
+    }
+}
+
+/// Where the configuration comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A file: `installation:` and `environments:` in one YAML document.
+    File(PathBuf),
+    /// Parameters below `/tidegate/<installation>/`.
+    Parameters {
+        /// The installation's name.
+        installation: String,
+        /// Where its last good copy is kept, for when Parameter Store is down.
+        copy: Option<StateLocation>,
+    },
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("the configuration file `{}` cannot be read", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What went wrong.
+        source: std::io::Error,
+    },
+    /// A document is not what it should be.
+    #[error("the configuration in {place} is not valid")]
+    Invalid {
+        /// Which file or parameter.
+        place: String,
+        /// Where and what, as the parser says it.
+        source: serde_yaml::Error,
+    },
+    /// A newer build's document.
+    #[error("the configuration in {place} has schemaVersion {found}, and this build knows {SCHEMA_VERSION}")]
+    Newer {
+        /// Which file or parameter.
+        place: String,
+        /// Its version.
+        found: u32,
+    },
+    /// A parameter is not there.
+    #[error("the parameter `{name}` does not exist: is the installation's name right?")]
+    Missing {
+        /// Which one.
+        name: String,
+    },
+    /// Parameter Store does not answer, and there is no copy.
+    #[error("the configuration could not be read, and there is no copy of it")]
+    Unavailable(#[from] CallError),
+    /// Not a place in S3.
+    #[error("`{text}` is no place for state: it should look like `s3://bucket/prefix`")]
+    Location {
+        /// What was given.
+        text: String,
+    },
+}
+
+/// The prefix of an installation's parameters.
+#[must_use]
+pub fn parameter_path(installation: &str) -> String {
+    format!("/tidegate/{installation}")
+}
+
+/// Reads the configuration. Where Parameter Store does not answer, the last good copy serves.
+///
+/// # Errors
+/// Where there is none, or it is not valid.
+pub async fn load(source: &Source, home: &Home) -> Result<Configuration, Error> {
+    match source {
+        Source::File(path) => {
+            let text =
+                tokio::fs::read_to_string(path).await.map_err(|source| Error::File { path: path.clone(), source })?;
+            let place = format!("`{}`", path.display());
+            let configuration =
+                serde_yaml::from_str(&text).map_err(|source| Error::Invalid { place: place.clone(), source })?;
+            checked(configuration, &place)
+        }
+        Source::Parameters { installation, copy } => {
+            let copy = copy.clone().map(|location| Store::new(home.s3.clone(), location));
+            match from_parameters(installation, home).await {
+                Ok(configuration) => {
+                    if let Some(store) = copy {
+                        keep_copy(&store, &configuration).await;
+                    }
+                    Ok(configuration)
+                }
+                Err(Error::Unavailable(error)) => match copy {
+                    Some(store) => from_copy(&store, error).await,
+                    None => Err(Error::Unavailable(error)),
+                },
+                Err(error) => Err(error),
+            }
+        }
+    }
+}
+
+async fn from_parameters(installation: &str, home: &Home) -> Result<Configuration, Error> {
+    let path = parameter_path(installation);
+    let found = parameters::below(&home.ssm, &path).await?;
+    let name = format!("{path}/installation");
+    let text = found.get("installation").ok_or_else(|| Error::Missing { name: name.clone() })?;
+    let installation = parse(text, &name)?;
+    let mut environments = BTreeMap::new();
+    for (key, text) in &found {
+        let Some(environment) = key.strip_prefix("environments/") else { continue };
+        let name = format!("{path}/{key}");
+        let invalid = |source| Error::Invalid { place: format!("`{name}`"), source };
+        let environment: EnvironmentName =
+            environment.parse().map_err(|error| invalid(serde::de::Error::custom(error)))?;
+        environments.insert(environment, parse(text, &name)?);
+    }
+    checked(Configuration { installation, environments }, &format!("`{path}`"))
+}
+
+fn parse<T: serde::de::DeserializeOwned>(text: &str, name: &str) -> Result<T, Error> {
+    serde_yaml::from_str(text).map_err(|source| Error::Invalid { place: format!("`{name}`"), source })
+}
+
+fn checked(configuration: Configuration, place: &str) -> Result<Configuration, Error> {
+    let versions = configuration.environments.values().map(|environment| environment.schema_version);
+    let newest = versions.chain([configuration.installation.schema_version]).max().unwrap_or(SCHEMA_VERSION);
+    if newest > SCHEMA_VERSION {
+        return Err(Error::Newer { place: place.to_owned(), found: newest });
+    }
+    Ok(configuration)
+}
+
+/// The copy, with its version.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Copy {
+    schema_version: u32,
+    configuration: Configuration,
+}
+
+/// Written only where it differs; that it could not be written never stops a tick.
+async fn keep_copy(store: &Store, configuration: &Configuration) {
+    let kept = match store.get::<Copy>(keys::CONFIGURATION).await {
+        Ok(Some(kept)) if kept.value.configuration == *configuration => return,
+        Ok(kept) => kept.map_or(If::Absent, |kept| If::Unchanged(kept.etag)),
+        Err(store::Error::Broken { etag, .. }) => If::Unchanged(etag),
+        Err(error) => return tracing::warn!(%error, "the configuration's copy could not be read"),
+    };
+    let copy = Copy { schema_version: SCHEMA_VERSION, configuration: configuration.clone() };
+    if let Err(error) = store.put(keys::CONFIGURATION, &copy, kept).await {
+        tracing::warn!(%error, "the configuration's copy could not be written");
+    }
+}
+
+async fn from_copy(store: &Store, error: CallError) -> Result<Configuration, Error> {
+    match store.get::<Copy>(keys::CONFIGURATION).await {
+        Ok(Some(copy)) => {
+            tracing::warn!(%error, "the configuration could not be read: the last good copy serves");
+            Ok(copy.value.configuration)
+        }
+        Ok(None) | Err(_) => Err(Error::Unavailable(error)),
+    }
+}

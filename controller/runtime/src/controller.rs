@@ -1,0 +1,358 @@
+//! The controller: runs a command, whoever sent it, and answers with what happened.
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use release_schema::{EnvironmentName, ServiceName};
+use tidegate_core::command::Command;
+use tidegate_core::diff::Difference;
+use tidegate_core::ids::Commit;
+use tidegate_core::plan::Standing;
+use tidegate_core::report::{Answer, Failure, FailureKind, TickReport};
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use crate::aws::error::chain;
+use crate::aws::{Calls, Home, parameters};
+use crate::config::{self, Configuration, EnvironmentConfig, Installation, Source};
+use crate::git::{Cache, Credential, Limits, Remote};
+use crate::store::desired::DesiredDocument;
+use crate::store::{self, Store, history, keys};
+use crate::tick::{self, Tick};
+use crate::wanted::{self, Accept, Content, Repository, Wanted};
+
+/// How many records `history` shows where nobody says how many.
+const HISTORY: usize = 20;
+
+/// How long a command may take where nobody sets a deadline: the Lambda's timeout.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Built once, serves many commands.
+#[derive(Clone, Debug)]
+pub struct Controller {
+    home: Home,
+    source: Source,
+    cache: Arc<Cache>,
+}
+
+/// Who sent a command, and until when it has to be answered.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// `controller` for the schedule, else the person as far as known: it goes into history.
+    pub actor: String,
+    /// Names the command in logs and records.
+    pub id: String,
+    /// When the answer has to be there.
+    pub deadline: Instant,
+}
+
+/// What `diff` shows of one service.
+#[derive(Clone, Debug)]
+pub struct ServicePreview {
+    /// How it stands.
+    pub standing: Standing,
+    /// Unified diff of live against Git; empty where nothing differs.
+    pub diff: String,
+    /// What the next tick would do, in order, in words.
+    pub actions: Vec<String>,
+}
+
+/// What `diff` shows of an environment.
+pub type Preview = BTreeMap<ServiceName, Result<ServicePreview, String>>;
+
+impl Controller {
+    /// On these clients, with the configuration from `source`; what is fetched from Git is kept in `cache` between ticks.
+    #[must_use]
+    pub fn new(home: Home, source: Source, cache: PathBuf) -> Self {
+        Self { home, source, cache: Arc::new(Cache::open(cache)) }
+    }
+
+    /// Runs a command.
+    pub async fn run(&self, command: &Command, caller: &Caller) -> Answer {
+        let configuration = match config::load(&self.source, &self.home).await {
+            Ok(configuration) => configuration,
+            Err(error) => {
+                tracing::error!(error = chain(&error), "there is no configuration");
+                return Answer::Failed(unavailable(None, &error));
+            }
+        };
+        match command {
+            Command::Sync { environment, service, confirm } => {
+                let wish = Wish { service: service.as_ref(), confirm: confirm.as_deref() };
+                self.for_each(&configuration, environment.as_ref(), |name, config| {
+                    self.sync(&configuration.installation, name, config, wish, caller)
+                })
+                .await
+            }
+            Command::Status { environment } => {
+                self.for_each(&configuration, environment.as_ref(), |name, _| {
+                    self.status(&configuration.installation, name)
+                })
+                .await
+            }
+            Command::History { environment, service, limit } => {
+                let limit = limit.unwrap_or(HISTORY);
+                match self.history(&configuration, environment, service.as_ref(), limit).await {
+                    Ok(records) => Answer::History { records },
+                    Err(failure) => Answer::Failed(failure),
+                }
+            }
+        }
+    }
+
+    /// Runs `work` for the environment that is named, or for all at once.
+    async fn for_each<'a, F>(
+        &self,
+        configuration: &'a Configuration,
+        environment: Option<&EnvironmentName>,
+        work: impl Fn(&'a EnvironmentName, &'a EnvironmentConfig) -> F,
+    ) -> Answer
+    where
+        F: Future<Output = Result<TickReport, Failure>>,
+    {
+        let named = match environment.map(|name| known(configuration, name)).transpose() {
+            Ok(named) => named,
+            Err(failure) => return Answer::Failed(failure),
+        };
+        let chosen: Vec<_> = named.map_or_else(|| configuration.environments.iter().collect(), |named| vec![named]);
+        let outcomes = futures::future::join_all(chosen.into_iter().map(|(name, config)| work(name, config))).await;
+        let (mut reports, mut failures) = (Vec::new(), Vec::new());
+        for outcome in outcomes {
+            match outcome {
+                Ok(report) => reports.push(report),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        Answer::Reports { reports, failures }
+    }
+
+    async fn sync(
+        &self,
+        installation: &Installation,
+        name: &EnvironmentName,
+        config: &EnvironmentConfig,
+        wish: Wish<'_>,
+        caller: &Caller,
+    ) -> Result<TickReport, Failure> {
+        let span = tracing::info_span!("tick", tick = caller.id, environment = %name);
+        async {
+            let calls = Calls::default();
+            let home = self.home.counted(&calls);
+            let clients = home.environment(config, "tidegate", &calls).await;
+            let store = Store::new(home.s3.clone(), installation.state.clone());
+            let tick = Tick {
+                name,
+                config,
+                home: &home,
+                metric_namespace: &installation.metric_namespace,
+                clients: &clients,
+                store: &store,
+                calls: &calls,
+                id: &caller.id,
+                actor: &caller.actor,
+                only: wish.service,
+                accept: Accept { confirmed: wish.confirm.map(str::to_owned), rewrites: config.allow_history_rewrite },
+                deadline: caller.deadline,
+            };
+            let repository = self.repository(installation, &home).await;
+            tick::run(&tick, repository).await.map_err(|error| {
+                tracing::warn!(error = chain(&error), "there was no tick");
+                failure_of(name, &error)
+            })
+        }
+        .instrument(span)
+        .await
+    }
+
+    /// The release repository with its credential. That the credential cannot be had counts as Git being unreachable.
+    async fn repository(&self, installation: &Installation, home: &Home) -> Result<Repository, String> {
+        let config::Repository { url, branch, credential, username } = &installation.repository;
+        let mut remote = Remote::new(url, branch).map_err(|error| chain(&error))?;
+        if let Some(name) = credential {
+            let secret = parameters::secret(&home.ssm, name).await.map_err(|error| chain(&error))?;
+            let password = secret.ok_or_else(|| format!("the parameter `{name}` has no value"))?;
+            remote = remote.with_credential(Credential { username: username.clone(), password });
+        }
+        Ok(Repository { remote, cache: Arc::clone(&self.cache), limits: Limits::default() })
+    }
+
+    async fn status(&self, installation: &Installation, name: &EnvironmentName) -> Result<TickReport, Failure> {
+        let store = Store::new(self.home.s3.clone(), installation.state.clone());
+        match store.get::<TickReport>(&keys::status(name)).await {
+            Ok(Some(report)) => Ok(report.value),
+            Ok(None) => Err(Failure {
+                environment: Some(name.clone()),
+                kind: FailureKind::Unavailable,
+                message: format!("`{name}` has no status yet: no tick of it has ended; does its schedule run?"),
+            }),
+            Err(error) => Err(unavailable(Some(name), &error)),
+        }
+    }
+
+    async fn history(
+        &self,
+        configuration: &Configuration,
+        environment: &EnvironmentName,
+        service: Option<&ServiceName>,
+        limit: usize,
+    ) -> Result<Vec<tidegate_core::history::Record>, Failure> {
+        known(configuration, environment)?;
+        let store = Store::new(self.home.s3.clone(), configuration.installation.state.clone());
+        let failed = |error: store::Error| unavailable(Some(environment), &error);
+        let services = match service {
+            Some(service) => vec![service.clone()],
+            None => with_history(&store, environment).await.map_err(failed)?,
+        };
+        let mut records = Vec::new();
+        for name in &services {
+            records.extend(history::last(&store, environment, name, limit).await.map_err(failed)?);
+        }
+        if let Some(service) = service.filter(|_| records.is_empty()) {
+            let all = with_history(&store, environment).await.map_err(failed)?;
+            let names: Vec<String> = all.iter().map(|name| format!("`{name}`")).collect();
+            let message = format!("`{environment}/{service}` has no history; these have: {}", names.join(", "));
+            return Err(Failure { environment: Some(environment.clone()), kind: FailureKind::Refused, message });
+        }
+        records.sort_by_key(|record| std::cmp::Reverse((record.finished, record.number)));
+        records.truncate(limit);
+        Ok(records)
+    }
+
+    /// What the files of a working tree would change, looked at with the caller's own rights; nothing is changed.
+    ///
+    /// # Errors
+    /// Where the environment is not configured, the files are not valid, or nothing can be looked at.
+    pub async fn preview(
+        &self,
+        name: &EnvironmentName,
+        content: &Content,
+        now: DateTime<Utc>,
+        caller: &Caller,
+    ) -> Result<Preview, Failure> {
+        let configuration =
+            config::load(&self.source, &self.home).await.map_err(|error| unavailable(Some(name), &error))?;
+        let (name, config) = known(&configuration, name)?;
+        let environment = wanted::validate(name, content).map_err(|problems| Failure {
+            environment: Some(name.clone()),
+            kind: FailureKind::InvalidRelease,
+            message: problems.to_string(),
+        })?;
+        let calls = Calls::default();
+        let home = self.home.counted(&calls);
+        let clients = home.environment(config, "tidegate-diff", &calls).await;
+        let store = Store::new(home.s3.clone(), configuration.installation.state.clone());
+        let tick = Tick {
+            name,
+            config,
+            home: &home,
+            metric_namespace: &configuration.installation.metric_namespace,
+            clients: &clients,
+            store: &store,
+            calls: &calls,
+            id: &caller.id,
+            actor: &caller.actor,
+            only: None,
+            accept: Accept::default(),
+            deadline: caller.deadline,
+        };
+        let stored: Option<DesiredDocument> = match store.get(&keys::desired(name)).await {
+            Ok(stored) => stored.map(|stored| stored.value),
+            Err(error) => return Err(unavailable(Some(name), &error)),
+        };
+        let commit = Commit {
+            id: "0".repeat(40),
+            author: caller.actor.clone(),
+            time: now,
+            summary: "the working tree".to_owned(),
+        };
+        let document = DesiredDocument {
+            schema_version: tidegate_core::SCHEMA_VERSION,
+            commit,
+            release_config: String::new(),
+            services: String::new(),
+            pins: stored.map(|stored| stored.pins).unwrap_or_default(),
+            last_success: None,
+        };
+        let wanted = Wanted { document, environment, hold: None, problems: Vec::new() };
+        let (wanted, releases, previews) =
+            tick::preview(&tick, wanted, now).await.map_err(|error| failure_of(name, &error))?;
+        Ok(previews
+            .into_iter()
+            .map(|(service, preview)| {
+                let shown = preview.map(|preview| show(&wanted, &releases, &service, &preview));
+                (service, shown)
+            })
+            .collect())
+    }
+}
+
+/// What a person asks of a tick beyond the ordinary.
+#[derive(Clone, Copy, Debug)]
+struct Wish<'a> {
+    service: Option<&'a ServiceName>,
+    confirm: Option<&'a str>,
+}
+
+fn show(wanted: &Wanted, releases: &tick::Releases, name: &ServiceName, preview: &tick::Preview) -> ServicePreview {
+    let tick::Preview { seen, plan } = preview;
+    let live = seen.world.serving.found();
+    let service = wanted.environment.services.get(name);
+    let release = releases.get(name).and_then(|release| release.as_ref().ok());
+    let head = seen.world.head.found();
+    let tag = live.and_then(|live| live.version).and_then(|version| head?.tag_of(version)).map(|tag| tag.as_str());
+    let diff = match (service, release) {
+        (Some(service), Some(wanted)) => {
+            // Where the code is what Git wants, it is called what Git calls it.
+            let same = live.and_then(|live| live.code.as_ref()) == Some(&wanted.code);
+            let live_tag = if same { wanted.tag.as_ref().map(|tag| tag.as_str()) } else { tag };
+            let version = live.and_then(|live| live.version).map(|version| format!(" (version {version})"));
+            let live_name = format!("live/{name}{}", version.unwrap_or_default());
+            Difference { service, wanted, live, live_tag }.unified(&live_name, &format!("git/{name}"))
+        }
+        _ => String::new(),
+    };
+    let actions = plan.actions.iter().map(ToString::to_string).collect();
+    ServicePreview { standing: plan.standing.clone(), diff, actions }
+}
+
+/// The services that have a history, from the names of their heads.
+async fn with_history(store: &Store, environment: &EnvironmentName) -> Result<Vec<ServiceName>, store::Error> {
+    let beginning = format!("history/{environment}/");
+    let names = store.list(&beginning).await?;
+    let heads = names.iter().filter_map(|name| name.strip_prefix(&beginning)?.strip_suffix("/head.json"));
+    Ok(heads.filter_map(|name| name.parse().ok()).collect())
+}
+
+fn known<'a>(
+    configuration: &'a Configuration,
+    name: &EnvironmentName,
+) -> Result<(&'a EnvironmentName, &'a EnvironmentConfig), Failure> {
+    configuration.environments.get_key_value(name).ok_or_else(|| {
+        let names: Vec<String> = configuration.environments.keys().map(|name| format!("`{name}`")).collect();
+        Failure {
+            environment: Some(name.clone()),
+            kind: FailureKind::Refused,
+            message: format!("there is no environment `{name}` in the configuration; there are {}", names.join(", ")),
+        }
+    })
+}
+
+fn unavailable(environment: Option<&EnvironmentName>, error: &(dyn std::error::Error + 'static)) -> Failure {
+    Failure { environment: environment.cloned(), kind: FailureKind::Unavailable, message: chain(error) }
+}
+
+fn failure_of(name: &EnvironmentName, error: &tick::Error) -> Failure {
+    use tidegate_core::status::HoldReason;
+
+    use crate::store::lease::NoLease;
+    let kind = match error {
+        tick::Error::NoLease(NoLease::Held { .. }) | tick::Error::UnknownService { .. } => FailureKind::Refused,
+        tick::Error::NothingWanted(HoldReason::InvalidRelease { .. }) => FailureKind::InvalidRelease,
+        tick::Error::NothingWanted(_) | tick::Error::NoLease(NoLease::Store(_)) | tick::Error::Store(_) => {
+            FailureKind::Unavailable
+        }
+    };
+    Failure { environment: Some(name.clone()), kind, message: chain(error) }
+}

@@ -1,0 +1,37 @@
+//! An environment's last valid content, as it was read from Git, with what its tags were resolved to.
+use std::collections::BTreeMap;
+
+use release_schema::ServiceName;
+use serde::{Deserialize, Serialize};
+use tidegate_core::ids::{Commit, ReleaseId};
+use tidegate_core::release::Code;
+
+/// What Git wanted when it was last valid. While Git is down, or says something that is not valid, this stays in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DesiredDocument {
+    /// Version of this document's form.
+    pub schema_version: u32,
+    /// Where it comes from.
+    pub commit: Commit,
+    /// `release-config.yaml`, as it is.
+    pub release_config: String,
+    /// The environment's `services.yaml`, as it is.
+    pub services: String,
+    /// What each service's artifact was resolved to, when it was first seen.
+    pub pins: BTreeMap<ServiceName, Pin>,
+    /// Server time of the last tick in which nothing concerning the whole environment failed.
+    pub last_success: Option<chrono::DateTime<chrono::Utc>>,
+}
+
+/// What an artifact was resolved to. It stays so when the tag is pushed again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Pin {
+    /// The artifact as written: repository and tag, or bucket, key and object version.
+    pub artifact: String,
+    /// What it is.
+    pub code: Code,
+    /// The release that the service's history is known to end with: a cache, so that a converged service costs no look.
+    pub recorded: Option<ReleaseId>,
+}

@@ -1,0 +1,68 @@
+//! History in S3: records that are only ever created, and a head that names the last.
+use release_schema::{EnvironmentName, ServiceName};
+use tidegate_core::history::{Head, Record, hash_bytes};
+use tidegate_core::ids::TransitionNumber;
+
+use super::{Error, If, Store, Stored, keys};
+
+/// The newest end of a service's history; `None` where there is none yet.
+///
+/// # Errors
+/// Where the store does not answer, or the head is broken or from a newer build.
+pub async fn head(
+    store: &Store,
+    environment: &EnvironmentName,
+    service: &ServiceName,
+) -> Result<Option<Stored<Head>>, Error> {
+    store.get(&keys::head(environment, service)).await
+}
+
+/// Appends a record after `before`, and moves the head to it.
+///
+/// # Errors
+/// [`Error::Raced`] where somebody else appended meanwhile.
+pub async fn append(store: &Store, before: Option<&Stored<Head>>, record: Record) -> Result<Stored<Head>, Error> {
+    let (environment, service) = (record.environment.clone(), record.service.clone());
+    let record_key = keys::record(&environment, &service, record.number);
+    let appended = Head::append(before.map(|head| &head.value), record.clone())
+        .map_err(|source| Error::Encode { key: record_key.clone(), source })?;
+    let head = match store.put_bytes(&record_key, appended.bytes, If::Absent).await {
+        Ok(_) => appended.head,
+        // A tick of ours died between record and head: the record stands as it was written then.
+        Err(Error::Raced { key }) => {
+            let Some(found) = store.get::<Record>(&record_key).await? else { return Err(Error::Raced { key }) };
+            let previous = before.map(|head| head.value.hash.clone());
+            if !found.value.same_transition(&Record { previous, ..record }) {
+                return Err(Error::Raced { key });
+            }
+            let bytes = store.get_bytes(&record_key).await?.map(|found| found.value).unwrap_or_default();
+            Head::after(before.map(|head| &head.value), found.value, hash_bytes(&bytes))
+        }
+        Err(error) => return Err(error),
+    };
+    let condition = before.map_or(If::Absent, |head| If::Unchanged(head.etag.clone()));
+    let etag = store.put(&keys::head(&environment, &service), &head, condition).await?;
+    Ok(Stored { value: head, etag })
+}
+
+/// The last `limit` records of a service, newest first: one call for as many as the head carries, one for each beyond.
+///
+/// # Errors
+/// Where the store does not answer, or a document is broken or from a newer build.
+pub async fn last(
+    store: &Store,
+    environment: &EnvironmentName,
+    service: &ServiceName,
+    limit: usize,
+) -> Result<Vec<Record>, Error> {
+    let Some(head) = head(store, environment, service).await? else { return Ok(Vec::new()) };
+    let mut records: Vec<Record> = head.value.recent.into_iter().take(limit).collect();
+    let mut next = records.last().map_or(0, |oldest| oldest.number.0.saturating_sub(1));
+    while records.len() < limit && next > 0 {
+        let key = keys::record(environment, service, TransitionNumber(next));
+        let Some(found) = store.get::<Record>(&key).await? else { break };
+        records.push(found.value);
+        next -= 1;
+    }
+    Ok(records)
+}

@@ -1,0 +1,73 @@
+//! Looks at what a decision asks for: one call each.
+use release_schema::Service;
+use tidegate_core::decide::{Look, World};
+use tidegate_core::live::Seen as Found;
+
+use super::{Seen, Tick};
+use crate::aws::{CallError, lambda};
+use crate::store::{self, history, keys};
+
+/// Why something could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// Reads what is stored of a transition under way. Where it cannot be read, the service stands still.
+pub(super) async fn state(tick: &Tick<'_>, service: &Service, seen: &mut Seen) -> Result<(), Error> {
+    if let Some(stored) = tick.store.get(&keys::state(tick.name, &service.name)).await? {
+        seen.state_etag = Some(stored.etag);
+        seen.world.state = Some(stored.value);
+    }
+    Ok(())
+}
+
+/// Looks, and puts what was seen where decisions find it.
+pub(super) async fn at(tick: &Tick<'_>, service: &Service, look: Look, seen: &mut Seen) -> Result<(), Error> {
+    let (client, function, alias) = (&tick.clients.lambda, service.function.as_str(), service.alias.as_str());
+    match look {
+        Look::Serving => seen.world.serving = version(client, function, alias, &mut seen.function_arn).await?,
+        Look::Latest => seen.world.latest = version(client, function, "$LATEST", &mut seen.function_arn).await?,
+        Look::Candidate(number) => {
+            seen.world.candidate = version(client, function, &number.to_string(), &mut seen.function_arn).await?;
+        }
+        Look::Alias => seen.world.alias = found(lambda::get_alias(client, function, alias).await)?,
+        Look::Head => {
+            seen.head = history::head(tick.store, tick.name, &service.name).await?;
+            seen.world.head = seen.head.as_ref().map_or(Found::Missing, |head| Found::Found(head.value.clone()));
+        }
+    }
+    Ok(())
+}
+
+async fn version(
+    client: &aws_sdk_lambda::Client,
+    function: &str,
+    qualifier: &str,
+    function_arn: &mut Option<String>,
+) -> Result<Found<tidegate_core::live::LiveVersion>, CallError> {
+    Ok(match found(lambda::get_function(client, function, qualifier).await)? {
+        Found::Found(read) => {
+            *function_arn = Some(read.function_arn);
+            Found::Found(read.live)
+        }
+        Found::Missing => Found::Missing,
+        Found::NotYet => Found::NotYet,
+    })
+}
+
+fn found<T>(answer: Result<T, CallError>) -> Result<Found<T>, CallError> {
+    match answer {
+        Ok(thing) => Ok(Found::Found(thing)),
+        Err(error) if error.is_not_found() => Ok(Found::Missing),
+        Err(error) => Err(error),
+    }
+}
+
+/// What is known before any look.
+pub(super) fn nothing(world: World) -> Seen {
+    Seen { world, state_etag: None, head: None, function_arn: None }
+}

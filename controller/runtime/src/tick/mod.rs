@@ -1,0 +1,284 @@
+//! One tick of one environment: lease, observe Git, load state, observe live and plan, check, execute, record, report.
+mod execute;
+mod look;
+mod pins;
+mod report;
+mod service;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use release_schema::{EnvironmentName, Service, ServiceName};
+use tidegate_core::decide::World;
+use tidegate_core::environment::in_order;
+use tidegate_core::plan::Plan;
+use tidegate_core::release::Release;
+use tidegate_core::report::{ServiceReport, TickReport};
+use tidegate_core::status::HoldReason;
+use tokio::time::Instant;
+
+use crate::aws::{Calls, Clients, Home};
+use crate::config::EnvironmentConfig;
+use crate::store::desired::DesiredDocument;
+use crate::store::lease::{Lease, NoLease};
+use crate::store::{self, If, Store, Stored, keys};
+use crate::wanted::{self, Accept, Repository, Wanted};
+
+pub use service::Seen;
+
+/// How many services are looked at, or changed, at a time.
+const AT_ONCE: usize = 24;
+
+/// A tick ends this long before its deadline, so that everything it did is stored: a timeout kills without a signal.
+pub const RESERVE: Duration = Duration::from_secs(2);
+
+/// What a tick works with.
+#[derive(Debug)]
+pub struct Tick<'a> {
+    /// The environment.
+    pub name: &'a EnvironmentName,
+    /// Its account, region and limits.
+    pub config: &'a EnvironmentConfig,
+    /// The home account, for metrics.
+    pub home: &'a Home,
+    /// CloudWatch's namespace.
+    pub metric_namespace: &'a str,
+    /// The environment's own clients.
+    pub clients: &'a Clients,
+    /// Stored state.
+    pub store: &'a Store,
+    /// What is called.
+    pub calls: &'a Calls,
+    /// The tick's id.
+    pub id: &'a str,
+    /// Who asked: `controller` for the schedule.
+    pub actor: &'a str,
+    /// The one service that a person asked for; all of them, where it is none.
+    pub only: Option<&'a ServiceName>,
+    /// What to accept beside the ordinary.
+    pub accept: Accept,
+    /// When everything has to be over.
+    pub deadline: Instant,
+}
+
+/// Why there was no tick.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Somebody else is at work, or the store does not answer.
+    #[error(transparent)]
+    NoLease(#[from] NoLease),
+    /// Stored state cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Nothing valid is known of what Git wants.
+    #[error("{0}")]
+    NothingWanted(HoldReason),
+    /// A person asked for a service that Git does not have.
+    #[error("there is no service `{service}` in `{environment}`{}", nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
+    UnknownService {
+        /// As asked for.
+        service: ServiceName,
+        /// Where.
+        environment: EnvironmentName,
+        /// The nearest name that there is.
+        nearest: Option<ServiceName>,
+    },
+}
+
+/// Runs one tick.
+///
+/// # Errors
+/// Where it could not be run as a whole; what concerns one service is in the report.
+pub async fn run(tick: &Tick<'_>, repository: Result<Repository, String>) -> Result<TickReport, Error> {
+    let began = Instant::now();
+    let lease = Lease::acquire(tick.store, tick.name, tick.id).await?;
+    let outcome = under_lease(tick, &lease, repository, began).await;
+    if let Err(error) = lease.release(tick.store).await {
+        tracing::warn!(%error, "the lease could not be given back: it ends by itself");
+    }
+    outcome
+}
+
+async fn under_lease(
+    tick: &Tick<'_>,
+    lease: &Lease,
+    repository: Result<Repository, String>,
+    began: Instant,
+) -> Result<TickReport, Error> {
+    let stored = load_desired(tick).await?;
+    let before = stored.as_ref().map(|stored| stored.value.clone());
+    let mut wanted =
+        wanted::observe(tick.name, repository, before, &tick.accept).await.map_err(Error::NothingWanted)?;
+    check_asked_for(tick, &wanted)?;
+    let releases = pins::resolve(tick, &mut wanted).await;
+    let stored = save_desired(tick, stored, &wanted.document).await?;
+    let states = load_states(tick).await?;
+    let planned = plan(tick, lease.now(), &wanted, &releases, &states).await;
+    let services = execute(tick, lease, &wanted, &releases, planned).await;
+    let report = report::assemble(tick, lease.now(), &wanted, services, began);
+    finish(tick, stored, wanted, report).await
+}
+
+/// The last valid content. A broken copy counts as lost: Git has it.
+async fn load_desired(tick: &Tick<'_>) -> Result<Option<Stored<DesiredDocument>>, Error> {
+    let name = keys::desired(tick.name);
+    match tick.store.get(&name).await {
+        Err(store::Error::Broken { key, message, etag }) => {
+            tracing::warn!(key, message, "the last good content cannot be read: it is read from Git again");
+            tick.store.delete(&name, &etag).await?;
+            Ok(None)
+        }
+        other => Ok(other?),
+    }
+}
+
+async fn save_desired(
+    tick: &Tick<'_>,
+    stored: Option<Stored<DesiredDocument>>,
+    document: &DesiredDocument,
+) -> Result<Stored<DesiredDocument>, Error> {
+    let condition = match stored {
+        Some(stored) if stored.value == *document => return Ok(stored),
+        Some(stored) => If::Unchanged(stored.etag),
+        None => If::Absent,
+    };
+    let etag = tick.store.put(&keys::desired(tick.name), document, condition).await?;
+    Ok(Stored { value: document.clone(), etag })
+}
+
+/// A person's word for one service: it has to be one that Git knows.
+fn check_asked_for(tick: &Tick<'_>, wanted: &Wanted) -> Result<(), Error> {
+    let Some(service) = tick.only else { return Ok(()) };
+    let known = &wanted.environment.services;
+    if known.contains_key(service) {
+        return Ok(());
+    }
+    let nearest = known.keys().max_by(|a, b| {
+        let likeness = |name: &ServiceName| strsim::jaro_winkler(name.as_str(), service.as_str());
+        likeness(a).total_cmp(&likeness(b))
+    });
+    Err(Error::UnknownService { service: service.clone(), environment: tick.name.clone(), nearest: nearest.cloned() })
+}
+
+/// The names of the services of which something is under way: one list call.
+async fn load_states(tick: &Tick<'_>) -> Result<Vec<String>, Error> {
+    Ok(tick.store.list(&keys::states(tick.name)).await?)
+}
+
+/// What Git wants of one service: its release, or why there is none.
+pub(crate) type Releases = BTreeMap<ServiceName, Result<Release, String>>;
+
+/// Each service alone: its failure, a panic too, is its own.
+async fn plan(
+    tick: &Tick<'_>,
+    now: chrono::DateTime<chrono::Utc>,
+    wanted: &Wanted,
+    releases: &Releases,
+    states: &[String],
+) -> BTreeMap<ServiceName, Result<(Seen, Plan), String>> {
+    let services =
+        wanted.environment.services.values().filter(|service| tick.only.is_none_or(|only| *only == service.name));
+    let planned = futures::stream::iter(services)
+        .map(|service| async move {
+            let has_state = states.contains(&keys::state(tick.name, &service.name));
+            let one = service::One { tick, service, wanted, release: releases.get(&service.name), now };
+            (service.name.clone(), service::quarantined(one.plan(has_state)).await)
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect::<Vec<_>>()
+        .await;
+    planned.into_iter().collect()
+}
+
+/// Puts the plans in the order that `dependsOn` asks for, and executes them.
+async fn execute(
+    tick: &Tick<'_>,
+    lease: &Lease,
+    wanted: &Wanted,
+    releases: &Releases,
+    planned: BTreeMap<ServiceName, Result<(Seen, Plan), String>>,
+) -> BTreeMap<ServiceName, ServiceReport> {
+    let services = &wanted.environment.services;
+    let plans = planned.iter().filter_map(|(name, planned)| Some((name.clone(), planned.as_ref().ok()?.1.clone())));
+    // A person who names one service has decided about its dependencies.
+    let plans: BTreeMap<ServiceName, Plan> =
+        if tick.only.is_some() { plans.collect() } else { in_order(plans.collect(), services) };
+    let work = planned.into_iter().filter_map(|(name, planned)| {
+        let service: &Service = services.get(&name)?;
+        Some((service, planned.map(|(seen, plan)| (seen, plans.get(&name).cloned().unwrap_or(plan)))))
+    });
+    futures::stream::iter(work)
+        .map(|(service, planned)| async move {
+            let one = service::One { tick, service, wanted, release: releases.get(&service.name), now: lease.now() };
+            let report = match planned {
+                Ok((seen, plan)) => one.execute(lease, seen, plan).await,
+                Err(error) => report::failed(&one, error),
+            };
+            (service.name.clone(), report)
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect::<Vec<_>>()
+        .await
+        .into_iter()
+        .collect()
+}
+
+/// Stores what the next tick should know, tells people and dashboards, and logs the one summary line.
+async fn finish(
+    tick: &Tick<'_>,
+    stored: Stored<DesiredDocument>,
+    mut wanted: Wanted,
+    report: TickReport,
+) -> Result<TickReport, Error> {
+    pins::note_recorded(&mut wanted.document, &report);
+    save_desired(tick, Some(stored), &wanted.document).await?;
+    tick.store.overwrite(&keys::status(tick.name), &report).await?;
+    if let Err(error) = crate::aws::metrics::publish(&tick.home.cloudwatch, tick.metric_namespace, &report).await {
+        tracing::warn!(%error, "the metrics could not be published");
+    }
+    let report = TickReport { calls: report.calls.into_iter().chain(tick.calls.take()).collect(), ..report };
+    tracing::info!(
+        commit = report.commit.as_ref().map(|commit| commit.short()),
+        sync = %report.sync(),
+        health = %report.health(),
+        services = report.services.len(),
+        hold = report.hold.as_ref().map(tracing::field::display),
+        duration_ms = report.duration_ms,
+        "tick"
+    );
+    Ok(report)
+}
+
+/// What a preview of one service shows.
+#[derive(Debug)]
+pub struct Preview {
+    /// What was seen.
+    pub seen: Seen,
+    /// What would be done.
+    pub plan: Plan,
+}
+
+/// Plans every service of `wanted` without a lease and without changing anything: what `diff` prints.
+pub async fn preview(
+    tick: &Tick<'_>,
+    mut wanted: Wanted,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<(Wanted, Releases, BTreeMap<ServiceName, Result<Preview, String>>), Error> {
+    let releases = pins::resolve(tick, &mut wanted).await;
+    let states = load_states(tick).await?;
+    let planned = plan(tick, now, &wanted, &releases, &states).await;
+    let plans = planned.iter().filter_map(|(name, planned)| Some((name.clone(), planned.as_ref().ok()?.1.clone())));
+    let plans = in_order(plans.collect(), &wanted.environment.services);
+    let previews = planned.into_iter().map(|(name, planned)| {
+        let preview = planned.map(|(seen, plan)| Preview { seen, plan: plans.get(&name).cloned().unwrap_or(plan) });
+        (name, preview)
+    });
+    let previews = previews.collect();
+    Ok((wanted, releases, previews))
+}
+
+/// What is known of a service before anything was looked at.
+fn unseen(document: &DesiredDocument, service: &ServiceName) -> World {
+    World { recorded: document.pins.get(service).and_then(|pin| pin.recorded.clone()), ..World::default() }
+}

@@ -1,0 +1,157 @@
+//! Resolves tags and objects to what they are, once: a release is pinned when it is first seen, and stays what it was then.
+use std::collections::BTreeMap;
+
+use release_schema::{Artifact, Image, Service, ServiceName, Tag, Zip};
+use tidegate_core::release::{AppliedConfiguration, Code, Release, Source};
+use tidegate_core::report::TickReport;
+use tidegate_core::status::SyncStatus;
+
+use super::{Releases, Tick};
+use crate::aws::ecr::{self, Repository};
+use crate::aws::{CallError, zip};
+use crate::store::desired::{DesiredDocument, Pin};
+use crate::wanted::Wanted;
+
+/// The release of every service, or why there is none. New pins are put into the document.
+pub(super) async fn resolve(tick: &Tick<'_>, wanted: &mut Wanted) -> Releases {
+    let services = &wanted.environment.services;
+    let allowed: BTreeMap<&ServiceName, Result<(), String>> =
+        services.iter().map(|(name, service)| (name, allowed(tick, service))).collect();
+    let mut missing: BTreeMap<ServiceName, String> = BTreeMap::new();
+    let unpinned: Vec<&Service> = services
+        .values()
+        .filter(|service| allowed.get(&service.name).is_some_and(Result::is_ok))
+        .filter(|service| wanted.document.pins.get(&service.name).is_none_or(|pin| pin.artifact != written(service)))
+        .collect();
+    for (service, code) in look_up(tick, &unpinned).await {
+        match code {
+            Ok(code) => {
+                let pin = Pin { artifact: written(service), code, recorded: None };
+                wanted.document.pins.insert(service.name.clone(), pin);
+            }
+            Err(message) => drop(missing.insert(service.name.clone(), message)),
+        }
+    }
+    wanted.document.pins.retain(|name, _| services.contains_key(name));
+    services
+        .values()
+        .map(|service| {
+            let refused = allowed.get(&service.name).and_then(|allowed| allowed.clone().err());
+            let release = match refused.or_else(|| missing.get(&service.name).cloned()) {
+                Some(message) => Err(message),
+                None => pinned(tick, service, &wanted.document),
+            };
+            (service.name.clone(), release)
+        })
+        .collect()
+}
+
+fn pinned(tick: &Tick<'_>, service: &Service, document: &DesiredDocument) -> Result<Release, String> {
+    let pin = document.pins.get(&service.name).ok_or_else(|| "its artifact was not resolved".to_owned())?;
+    let (source, tag) = match (&service.artifact, &pin.code) {
+        (Artifact::Image(image), Code::Image(digest)) => {
+            let repository = repository(tick, image)?;
+            (Source::Image { uri: repository.by_digest(digest) }, Some(image.tag.clone()))
+        }
+        (Artifact::Zip(Zip { bucket, key, object_version, .. }), Code::Zip(_)) => {
+            let (bucket, key, object_version) = (bucket.clone(), key.clone(), object_version.clone());
+            (Source::Zip { bucket, key, object_version }, None)
+        }
+        (Artifact::Image(_), Code::Zip(_)) | (Artifact::Zip(_), Code::Image(_)) => {
+            return Err("its pin is of another package type".to_owned());
+        }
+    };
+    Ok(Release::new(pin.code.clone(), source, tag, &AppliedConfiguration::of(&service.configuration)))
+}
+
+/// The artifact as it is written: while this stands, so does the pin.
+fn written(service: &Service) -> String {
+    match &service.artifact {
+        Artifact::Image(Image { repository, tag, digest: Some(digest) }) => format!("{repository}:{tag}@{digest}"),
+        Artifact::Image(Image { repository, tag, digest: None }) => format!("{repository}:{tag}"),
+        Artifact::Zip(Zip { bucket, key, object_version, code_sha256 }) => {
+            let sha = code_sha256.as_ref().map(|sha| format!("#{sha}")).unwrap_or_default();
+            format!("s3://{bucket}/{key}?versionId={object_version}{sha}")
+        }
+    }
+}
+
+/// Whoever can merge can reach no function, registry or bucket beyond those that the controller was told.
+fn allowed(tick: &Tick<'_>, service: &Service) -> Result<(), String> {
+    if !tick.config.allows(&service.function) {
+        return Err(format!("function `{}` is none that `{}` may manage", service.function, tick.name));
+    }
+    match &service.artifact {
+        Artifact::Image(image) => repository(tick, image).map(drop),
+        Artifact::Zip(zip) if tick.config.buckets.contains(&zip.bucket) => Ok(()),
+        Artifact::Zip(zip) => {
+            Err(format!("bucket `{}` is none that `{}` may take archives from", zip.bucket, tick.name))
+        }
+    }
+}
+
+fn repository(tick: &Tick<'_>, image: &Image) -> Result<Repository, String> {
+    let registries = &tick.config.registries;
+    let registry = match &image.repository.registry {
+        Some(registry) => registries.iter().find(|allowed| *allowed == registry),
+        None => registries.first(),
+    };
+    match (registry, &image.repository.registry) {
+        (Some(registry), _) => Ok(Repository { registry: registry.clone(), name: image.repository.name.clone() }),
+        (None, Some(host)) => Err(format!("registry `{host}` is none that `{}` may take images from", tick.name)),
+        (None, None) => Err(format!("`{}` has no registry to take images from", tick.name)),
+    }
+}
+
+/// Asks ECR and S3: a hundred tags of one repository a call.
+async fn look_up<'a>(tick: &Tick<'_>, services: &[&'a Service]) -> Vec<(&'a Service, Result<Code, String>)> {
+    let mut found = Vec::new();
+    let mut by_repository: BTreeMap<Repository, Vec<(&Service, &Image)>> = BTreeMap::new();
+    for service in services.iter().copied() {
+        match &service.artifact {
+            Artifact::Image(Image { digest: Some(digest), .. }) => {
+                found.push((service, Ok(Code::Image(digest.clone()))))
+            }
+            Artifact::Image(image) => match repository(tick, image) {
+                Ok(repository) => by_repository.entry(repository).or_default().push((service, image)),
+                Err(message) => found.push((service, Err(message))),
+            },
+            Artifact::Zip(Zip { code_sha256: Some(sha), .. }) => found.push((service, Ok(Code::Zip(sha.clone())))),
+            Artifact::Zip(archive) => {
+                let code = zip::code_sha256(&tick.clients.s3, archive).await;
+                found.push((service, code.map(Code::Zip).map_err(|error| error.to_string())));
+            }
+        }
+    }
+    for (repository, wanting) in by_repository {
+        let mut tags: Vec<Tag> = wanting.iter().map(|(_, image)| image.tag.clone()).collect();
+        tags.sort();
+        tags.dedup();
+        let digests = ecr::digests(&tick.clients.ecr, &repository, &tags).await;
+        let of = |image: &Image| tagged(&repository, image, &digests);
+        found.extend(wanting.into_iter().map(|(service, image)| (service, of(image))));
+    }
+    found
+}
+
+fn tagged(
+    repository: &Repository,
+    image: &Image,
+    digests: &Result<BTreeMap<Tag, release_schema::Digest>, CallError>,
+) -> Result<Code, String> {
+    let digests = digests.as_ref().map_err(ToString::to_string)?;
+    let missing = || format!("tag `{}` does not exist in `{}/{}`", image.tag, repository.registry, repository.name);
+    digests.get(&image.tag).cloned().map(Code::Image).ok_or_else(missing)
+}
+
+/// What is synced is in history: the next tick need not look there.
+pub(super) fn note_recorded(document: &mut DesiredDocument, report: &TickReport) {
+    for (name, service) in &report.services {
+        if let Some(pin) = document.pins.get_mut(name)
+            && service.standing.sync == SyncStatus::Synced
+            && service.error.is_none()
+        {
+            pin.recorded.clone_from(&service.wanted.release);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Tells what a tick saw and did: of one service, and of the environment.
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use release_schema::{Artifact, Service, ServiceName};
+use tidegate_core::SCHEMA_VERSION;
+use tidegate_core::ids::Version;
+use tidegate_core::plan::Standing;
+use tidegate_core::report::{Served, ServiceReport, TickReport, Wanted as WantedReport};
+use tidegate_core::status::{Health, PhaseName, SyncStatus};
+use tokio::time::Instant;
+
+use super::Tick;
+use super::service::{One, Seen};
+use crate::wanted::Wanted;
+
+/// How a service stands after its plan. A plan that was not finished leaves it out of sync.
+pub(super) fn service(
+    one: &One<'_>,
+    seen: &Seen,
+    standing: &Standing,
+    done: Vec<String>,
+    moved_to: Option<Version>,
+    error: Option<String>,
+) -> ServiceReport {
+    let standing = match &error {
+        None => standing.clone(),
+        Some(_) => Standing {
+            sync: standing.sync.max(SyncStatus::OutOfSync),
+            health: standing.health.max(Health::Degraded),
+            ..standing.clone()
+        },
+    };
+    ServiceReport { standing, live: served(one, seen, moved_to), done, error, ..blank(one) }
+}
+
+/// A service that could not be looked at: nothing is known of it, and nothing was done.
+pub(super) fn failed(one: &One<'_>, error: String) -> ServiceReport {
+    tracing::warn!(service = %one.service.name, error, "the service could not be decided");
+    ServiceReport { error: Some(error), ..blank(one) }
+}
+
+fn blank(one: &One<'_>) -> ServiceReport {
+    let release = one.release.and_then(|release| release.as_ref().ok());
+    ServiceReport {
+        standing: Standing {
+            sync: SyncStatus::Unknown,
+            health: Health::Unknown,
+            phase: PhaseName::Idle,
+            waiting_on: None,
+        },
+        function: one.service.function.to_string(),
+        alias: one.service.alias.to_string(),
+        wanted: WantedReport {
+            label: label(one.service),
+            release: release.map(|release| release.id.clone()),
+            code: release.map(|release| release.code.clone()),
+        },
+        live: None,
+        done: Vec::new(),
+        error: None,
+    }
+}
+
+fn label(service: &Service) -> String {
+    match &service.artifact {
+        Artifact::Image(image) => image.tag.to_string(),
+        Artifact::Zip(zip) => format!("{} ({})", zip.key, zip.object_version),
+    }
+}
+
+/// What serves now: what the alias was moved to, else what was seen behind it.
+fn served(one: &One<'_>, seen: &Seen, moved_to: Option<Version>) -> Option<Served> {
+    let release = one.release.and_then(|release| release.as_ref().ok());
+    if let Some(version) = moved_to {
+        let state = seen.world.state.as_ref().map(|state| &state.release).or(release)?;
+        return Some(Served { version: Some(version), code: Some(state.code.clone()), tag: state.tag.clone() });
+    }
+    if let Some(live) = seen.world.serving.found() {
+        let wanted_tag =
+            release.filter(|release| live.code.as_ref() == Some(&release.code)).and_then(|r| r.tag.clone());
+        let known = || live.version.and_then(|version| seen.head.as_ref()?.value.tag_of(version).cloned());
+        return Some(Served { version: live.version, code: live.code.clone(), tag: wanted_tag.or_else(known) });
+    }
+    let from = seen.world.state.as_ref()?.from.as_ref()?;
+    Some(Served { version: from.version, code: Some(from.code.clone()), tag: from.tag.clone() })
+}
+
+/// The whole tick.
+pub(super) fn assemble(
+    tick: &Tick<'_>,
+    now: DateTime<Utc>,
+    wanted: &Wanted,
+    services: BTreeMap<ServiceName, ServiceReport>,
+    began: Instant,
+) -> TickReport {
+    let last_success = if wanted.hold.is_none() { Some(now) } else { wanted.document.last_success };
+    TickReport {
+        schema_version: SCHEMA_VERSION,
+        environment: tick.name.clone(),
+        tick: tick.id.to_owned(),
+        started: now,
+        duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        commit: Some(wanted.document.commit.clone()),
+        hold: wanted.hold.clone(),
+        problems: wanted.problems.clone(),
+        last_success,
+        calls: tick.calls.take(),
+        services,
+    }
+}

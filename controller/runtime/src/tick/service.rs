@@ -1,0 +1,96 @@
+//! One service in one tick: looks until it can be decided, then does what was decided. Its failures, panics too, are its own.
+use std::panic::AssertUnwindSafe;
+
+use chrono::{DateTime, Utc};
+use futures::FutureExt as _;
+use release_schema::Service;
+use tidegate_core::decide::{Decision, Subject, World, decide};
+use tidegate_core::history::Head;
+use tidegate_core::plan::Plan;
+use tidegate_core::release::Release;
+
+use super::{RESERVE, Tick, look, unseen};
+use crate::store::{ETag, Stored};
+use crate::wanted::Wanted;
+
+/// More looks than any decision can ask for.
+const LOOKS: usize = 16;
+
+/// What was seen of one service, with the tokens for writing.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// What decisions are made from.
+    pub world: World,
+    pub(super) state_etag: Option<ETag>,
+    pub(super) head: Option<Stored<Head>>,
+    pub(super) function_arn: Option<String>,
+}
+
+/// One service in one tick.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct One<'a> {
+    pub(super) tick: &'a Tick<'a>,
+    pub(super) service: &'a Service,
+    pub(super) wanted: &'a Wanted,
+    pub(super) release: Option<&'a Result<Release, String>>,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl One<'_> {
+    fn subject(&self) -> Subject<'_> {
+        Subject {
+            environment: self.tick.name,
+            service: self.service,
+            wanted: match self.release {
+                Some(Ok(release)) => Ok(release),
+                Some(Err(message)) => Err(message),
+                None => Err("it was not resolved"),
+            },
+            commit: &self.wanted.document.commit,
+            forced: self.tick.only.is_some(),
+            actor: self.tick.actor,
+            hold: self.wanted.hold.as_ref(),
+            now: self.now,
+            tick: self.tick.id,
+        }
+    }
+
+    /// Looks until it can be decided.
+    pub(super) async fn plan(self, has_state: bool) -> Result<(Seen, Plan), String> {
+        let mut seen = look::nothing(unseen(&self.wanted.document, &self.service.name));
+        if has_state {
+            look::state(self.tick, self.service, &mut seen).await.map_err(|error| error.to_string())?;
+        }
+        for _ in 0..LOOKS {
+            if self.out_of_time() {
+                return Err("the tick's time was used up before it was looked at; the next tick goes on".to_owned());
+            }
+            match decide(&self.subject(), &seen.world) {
+                Decision::Act(plan) => return Ok((seen, plan)),
+                Decision::Look(look) => {
+                    look::at(self.tick, self.service, look, &mut seen).await.map_err(|error| error.to_string())?;
+                }
+            }
+        }
+        Err("it could not be decided: this is a bug in Tidegate".to_owned())
+    }
+
+    /// Whether only the reserve for storing is left.
+    pub(super) fn out_of_time(&self) -> bool {
+        tokio::time::Instant::now() + RESERVE >= self.tick.deadline
+    }
+}
+
+/// A panic becomes this service's error. The others go on.
+pub(super) async fn quarantined<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(outcome) => outcome,
+        Err(panic) => {
+            let what =
+                panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+            let what = what.unwrap_or("no message");
+            tracing::error!(panic = what, "a service made Tidegate panic: it is left alone in this tick");
+            Err(format!("it made Tidegate panic ({what}): this is a bug in Tidegate; the other services go on"))
+        }
+    }
+}
