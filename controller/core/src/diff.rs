@@ -34,7 +34,9 @@ impl Difference<'_> {
         let Some(live) = self.live else { return String::new() };
         let mut text = self.head();
         if let Some(code) = &live.code {
-            push_code(&mut text, code, self.live_tag);
+            // A tag is a name and no content: the same code under another name is no difference.
+            let wanted_tag = self.wanted.tag.as_ref().map(release_schema::Tag::as_str);
+            push_code(&mut text, code, if *code == self.wanted.code { wanted_tag } else { self.live_tag });
         }
         let LiveConfiguration { memory_size, timeout, environment } = &live.configuration;
         let declared = &self.service.configuration;

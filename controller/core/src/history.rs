@@ -168,7 +168,8 @@ impl Head {
         })
     }
 
-    /// The version that was live with this content, newest first: a release is published at most once.
+    /// The version that has this content, newest first: a release is published at most once. Failed versions are none to
+    /// come back to, and records that ended before there was a version hide no older one.
     #[must_use]
     pub fn version_of(&self, release: &ReleaseId) -> Option<Version> {
         self.recent
@@ -177,8 +178,8 @@ impl Head {
                 Kind::Adopted | Kind::Promoted | Kind::Superseded => true,
                 Kind::Failed => false,
             })
-            .find(|record| record.to.release == *release)
-            .and_then(|record| record.to.version)
+            .filter(|record| record.to.release == *release)
+            .find_map(|record| record.to.version)
     }
 
     /// What a version was called, as far as recent history knows.

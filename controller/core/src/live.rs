@@ -41,6 +41,14 @@ pub struct LiveConfiguration {
     pub environment: Option<BTreeMap<String, String>>,
 }
 
+impl LiveConfiguration {
+    /// Whether all that is declared can be compared: values that could not be decrypted are neither equal nor different.
+    #[must_use]
+    pub fn is_comparable(&self, declared: &release_schema::Configuration) -> bool {
+        self.environment.is_some() || declared.environment.is_empty()
+    }
+}
+
 /// Values of the environment are never printed, not even in a debug line.
 impl fmt::Debug for LiveConfiguration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -164,9 +164,17 @@ impl Plan {
         self.actions.iter().any(Action::mutates_lambda)
     }
 
-    /// The same standing without the actions, waiting on `reason`.
+    /// Nothing of it, waiting on `reason`. A plan that moves the alias stands as if it had moved; held, it has not.
     #[must_use]
     pub fn held_by(self, reason: WaitingOn) -> Self {
-        Self::rest(Standing { waiting_on: Some(reason), ..self.standing })
+        let moves_alias =
+            self.actions.iter().any(|action| matches!(action, Action::CreateAlias { .. } | Action::UpdateAlias { .. }));
+        let standing = if moves_alias {
+            let (sync, health, phase) = (SyncStatus::OutOfSync, Health::Progressing, PhaseName::Promoting);
+            Standing { sync, health, phase, waiting_on: Some(reason) }
+        } else {
+            Standing { waiting_on: Some(reason), ..self.standing }
+        };
+        Self::rest(standing)
     }
 }

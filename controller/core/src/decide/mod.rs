@@ -46,7 +46,8 @@ pub struct Subject<'a> {
 pub struct World {
     /// What is stored of a transition under way.
     pub state: Option<ServiceState>,
-    /// The release that history is known to end with: a cache, empty where it is not known.
+    /// The release that history is known to end with: a cache, empty where it is not known. It only spares a converged
+    /// service the look at its history; no release begins or ends by it.
     pub recorded: Option<ReleaseId>,
     /// `GetFunction` of the alias: the primary version.
     pub serving: Seen<LiveVersion>,
@@ -147,6 +148,18 @@ fn blocked(subject: &Subject<'_>, phase: PhaseName) -> Plan {
         phase,
         waiting_on: Some(WaitingOn::Blocked { message }),
     })
+}
+
+/// Values that cannot be decrypted are neither compared nor overwritten.
+fn undecryptable(phase: PhaseName) -> Plan {
+    let message =
+        "the function's environment cannot be decrypted, so it can be neither compared nor changed".to_owned();
+    unknown(phase, WaitingOn::Blocked { message })
+}
+
+/// What is live could not be determined: nothing is done about it.
+fn unknown(phase: PhaseName, on: WaitingOn) -> Plan {
+    Plan::rest(Standing { sync: SyncStatus::Unknown, health: Health::Unknown, phase, waiting_on: Some(on) })
 }
 
 const fn phase_name(phase: &Phase) -> PhaseName {

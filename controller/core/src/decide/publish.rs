@@ -1,5 +1,5 @@
 //! Brings `$LATEST` to the release and publishes it: configuration first where it differs, then code and version in one call.
-use super::{Look, Subject, World, record, rest, seen, waiting};
+use super::{Look, PUBLISH_DEADLINE, Subject, World, record, rest, seen, undecryptable, waiting};
 use crate::history::Kind;
 use crate::live::{ConfigurationChange, LiveVersion, UpdateStatus, VersionState};
 use crate::plan::{Action, Plan, Standing};
@@ -8,9 +8,13 @@ use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
 pub(super) fn plan(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Plan, Look> {
     let Some(latest) = seen(&world.latest, Look::Latest)? else {
-        return Ok(rest::missing());
+        return Ok(rest::missing(PhaseName::Publishing));
     };
     match &latest.last_update {
+        UpdateStatus::InProgress if ours(state, latest) && subject.now - state.since > PUBLISH_DEADLINE => {
+            let minutes = PUBLISH_DEADLINE.num_minutes();
+            return fail(subject, world, state, format!("AWS is still updating the function after {minutes} minutes"));
+        }
         UpdateStatus::InProgress => return Ok(waiting(PhaseName::Publishing, WaitingOn::UpdateInProgress)),
         UpdateStatus::Failed { reason } if ours(state, latest) => {
             return fail(subject, world, state, format!("AWS could not update the function: {reason}"));
@@ -21,10 +25,8 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, state: &ServiceState) -
         return Ok(waiting(PhaseName::Publishing, WaitingOn::UpdateInProgress));
     }
     let declared = &subject.service.configuration;
-    if latest.configuration.environment.is_none() && !declared.environment.is_empty() {
-        let message =
-            "the function's environment cannot be decrypted, so it can be neither compared nor changed".to_owned();
-        return Ok(waiting(PhaseName::Publishing, WaitingOn::Blocked { message }));
+    if !latest.configuration.is_comparable(declared) {
+        return Ok(undecryptable(PhaseName::Publishing));
     }
     let intent = state.moved_to(Phase::Publishing { revision_before: Some(latest.revision.clone()) }, subject.now);
     let if_revision = latest.revision.clone();
@@ -40,7 +42,7 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, state: &ServiceState) -
     Ok(Plan { actions, ..waiting(PhaseName::Publishing, WaitingOn::NextTick) })
 }
 
-/// Whether `$LATEST` changed since our last write was sent, so that its failure is that write's.
+/// Whether `$LATEST` changed since our last write was sent, so that what became of it is that write's doing.
 ///
 /// A write that never arrived, followed by somebody else's failed update, is taken for ours: a person's `sync` starts anew.
 fn ours(state: &ServiceState, latest: &LiveVersion) -> bool {

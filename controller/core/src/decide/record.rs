@@ -8,9 +8,10 @@ use crate::plan::Action;
 use crate::release::{Release, release_id};
 use crate::state::{Phase, ServiceState};
 
-/// The number of the next transition, when `records` more are appended before it begins.
-pub(super) fn next_number(world: &World, records: usize) -> Result<TransitionNumber, Look> {
+/// The number of the next transition, after those that `first` records.
+pub(super) fn next_number(world: &World, first: &[Action]) -> Result<TransitionNumber, Look> {
     let last = seen(&world.head, Look::Head)?.map_or(0, |head| head.number.0);
+    let records = first.iter().filter(|action| matches!(action, Action::AppendRecord(_))).count();
     Ok(TransitionNumber(last.saturating_add(records as u64).saturating_add(1)))
 }
 
@@ -23,7 +24,7 @@ pub(super) fn finished(
     version: Option<Version>,
     reason: Option<String>,
 ) -> Result<Vec<Action>, Look> {
-    if next_number(world, 0)? > state.transition {
+    if next_number(world, &[])? > state.transition {
         return Ok(Vec::new());
     }
     let record = Record {
@@ -54,12 +55,19 @@ pub(super) fn superseded(subject: &Subject<'_>, world: &World, state: &ServiceSt
     finished(subject, world, state, Kind::Superseded, version, Some(reason))
 }
 
-/// What is live becomes part of the history without being touched: as a baseline, or because it is what Git wants.
-pub(super) fn adopted(subject: &Subject<'_>, world: &World, to: Deployed, reason: &str) -> Result<Action, Look> {
+/// What is live becomes part of the history without being touched: as a baseline, or because it is what Git wants. `first`
+/// may record the end of another transition before.
+pub(super) fn adopted(
+    subject: &Subject<'_>,
+    world: &World,
+    first: &[Action],
+    to: Deployed,
+    reason: &str,
+) -> Result<Action, Look> {
     let from = seen(&world.head, Look::Head)?.and_then(|head| head.last_live()).map(|record| record.to.clone());
     let record = Record {
         schema_version: SCHEMA_VERSION,
-        number: next_number(world, 0)?,
+        number: next_number(world, first)?,
         previous: None,
         environment: subject.environment.clone(),
         service: subject.service.name.clone(),

@@ -1,8 +1,9 @@
 //! A service with nothing under way: is it what Git wants, is it to be adopted, was it moved by hand, or does a release begin.
-use super::{Look, Subject, World, blocked, promote, publish, record, seen, suspended, waiting};
+use super::{Look, Subject, World, blocked, promote, publish, record, seen, suspended, undecryptable, unknown};
 use crate::SCHEMA_VERSION;
 use crate::history::{Deployed, Head};
-use crate::live::{ConfigurationChange, LiveVersion, VersionState};
+use crate::ids::Version;
+use crate::live::{ConfigurationChange, LiveAlias, LiveVersion, VersionState};
 use crate::plan::{Action, Plan, Standing};
 use crate::release::Release;
 use crate::state::{Phase, ServiceState};
@@ -21,6 +22,13 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
         let on = WaitingOn::PackageType { live: serving.package, wanted: wanted.code.package() };
         return Ok(after(first, suspended(PhaseName::Idle, on)));
     }
+    if serving.code.is_none() {
+        let message = "AWS does not say which code the alias serves".to_owned();
+        return Ok(after(first, unknown(PhaseName::Idle, WaitingOn::Blocked { message })));
+    }
+    if !serving.configuration.is_comparable(&subject.service.configuration) {
+        return Ok(after(first, undecryptable(PhaseName::Idle)));
+    }
     if serves(serving, subject, wanted) {
         return as_wanted(subject, world, wanted, serving, first);
     }
@@ -32,10 +40,15 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
     if head.is_some() {
         return begin(subject, world, wanted, from, first);
     }
-    match baseline(subject, world, from.clone())? {
-        Baseline::Taken(actions) => begin(subject, world, wanted, from, [first, actions].concat()),
-        Baseline::Weighted(on) => Ok(after(first, suspended(PhaseName::Idle, on))),
+    // The first look at a function that lives already: what it serves is recorded before anything changes it.
+    if let Some(edit) = weighted(world)?.filter(|_| !subject.forced) {
+        return Ok(after(first, suspended(PhaseName::Idle, edit)));
     }
+    let mut first = first;
+    if let Some(live) = from.clone() {
+        first.push(record::adopted(subject, world, &first, live, "it was live when Tidegate saw it first")?);
+    }
+    begin(subject, world, wanted, from, first)
 }
 
 /// The alias's primary version is what Git wants, by code and by every configuration field that Git gives.
@@ -53,18 +66,21 @@ fn as_wanted(
     serving: &LiveVersion,
     first: Vec<Action>,
 ) -> Result<Plan, Look> {
+    let to = record::deployed(wanted, serving.version);
+    let recorded = world.recorded.as_ref() == Some(&wanted.id) || ends_with(world, &to)?;
+    // `GetAlias` is scarce: it is asked for where its answer decides, and not passed over where it was seen anyway.
+    let edit = if recorded && !subject.forced { world.alias.found().and_then(weights) } else { weighted(world)? };
+    if let Some(edit) = edit.clone().filter(|_| !subject.forced) {
+        return Ok(after(first, suspended(PhaseName::Idle, edit)));
+    }
     let mut actions = first;
-    if world.recorded.as_ref() != Some(&wanted.id) {
-        let last = seen(&world.head, Look::Head)?.and_then(Head::last_live).map(|record| &record.to);
-        let to = record::deployed(wanted, serving.version);
-        if last.map(|last| (&last.release, last.version)) != Some((&to.release, to.version)) {
-            if let Some(on) = weighted(world)? {
-                return Ok(after(actions, suspended(PhaseName::Idle, on)));
-            }
-            let version = serving.version;
-            actions.push(record::adopted(subject, world, to, "it runs what Git wants already")?);
-            actions.extend(version.map(|version| Action::WriteRegistry { version, tag: wanted.tag.clone() }));
-        }
+    if !recorded {
+        actions.push(record::adopted(subject, world, &actions, to.clone(), "it runs what Git wants already")?);
+        let entry = |version| Action::WriteRegistry { version, tag: wanted.tag.clone() };
+        actions.extend(serving.version.map(entry));
+    }
+    if let (Some(_), Some(version)) = (edit, serving.version) {
+        return begin_with(subject, world, wanted, version, Some(to), actions);
     }
     let concurrency =
         subject.service.reserved_concurrency.filter(|wanted| serving.reserved_concurrency != Some(*wanted));
@@ -72,6 +88,12 @@ fn as_wanted(
     let sync = if concurrency.is_some() { SyncStatus::OutOfSync } else { SyncStatus::Synced };
     let standing = Standing { sync, health: health_of(&serving.state), phase: PhaseName::Idle, waiting_on: None };
     Ok(Plan { actions, standing })
+}
+
+/// Whether the last record that moved traffic, or took it over, says just this.
+fn ends_with(world: &World, live: &Deployed) -> Result<bool, Look> {
+    let last = seen(&world.head, Look::Head)?.and_then(Head::last_live).map(|record| &record.to);
+    Ok(last.is_some_and(|last| last.release == live.release && last.version == live.version))
 }
 
 fn health_of(state: &VersionState) -> Health {
@@ -86,20 +108,24 @@ fn health_of(state: &VersionState) -> Health {
 /// Neither the alias nor, perhaps, the function is there. The alias is created with the first release; a function never.
 fn nothing_serves(subject: &Subject<'_>, world: &World, wanted: &Release, first: Vec<Action>) -> Result<Plan, Look> {
     let Some(latest) = seen(&world.latest, Look::Latest)? else {
-        return Ok(after(first, missing()));
+        return Ok(after(first, missing(PhaseName::Idle)));
     };
     if latest.package != wanted.code.package() {
         let on = WaitingOn::PackageType { live: latest.package, wanted: wanted.code.package() };
         return Ok(after(first, suspended(PhaseName::Idle, on)));
     }
+    // Two reads that disagree: one of them is stale, and nothing follows from that.
+    if seen(&world.alias, Look::Alias)?.is_some() {
+        return Ok(after(first, unknown(PhaseName::Idle, WaitingOn::NextTick)));
+    }
     begin(subject, world, wanted, None, first)
 }
 
-pub(super) fn missing() -> Plan {
+pub(super) fn missing(phase: PhaseName) -> Plan {
     Plan::rest(Standing {
         sync: SyncStatus::OutOfSync,
         health: Health::Missing,
-        phase: PhaseName::Idle,
+        phase,
         waiting_on: Some(WaitingOn::FunctionMissing),
     })
 }
@@ -111,28 +137,14 @@ fn hand_edit(head: Option<&Head>, wanted: &Release, serving: &LiveVersion) -> Op
         .then_some(WaitingOn::HandEdit { found: serving.version, expected: last.version })
 }
 
-enum Baseline {
-    Taken(Vec<Action>),
-    Weighted(WaitingOn),
-}
-
-/// The first look at a function that lives already: what it serves is recorded before anything changes it.
-fn baseline(subject: &Subject<'_>, world: &World, live: Option<Deployed>) -> Result<Baseline, Look> {
-    if let Some(on) = weighted(world)?.filter(|_| !subject.forced) {
-        return Ok(Baseline::Weighted(on));
-    }
-    let record =
-        live.map(|to| record::adopted(subject, world, to, "it was live when Tidegate saw it first")).transpose()?;
-    Ok(Baseline::Taken(record.into_iter().collect()))
-}
-
 /// Somebody shifts this alias by hand: nothing to take over until that is done.
 fn weighted(world: &World) -> Result<Option<WaitingOn>, Look> {
-    let alias = seen(&world.alias, Look::Alias)?;
-    Ok(alias.and_then(|alias| {
-        let weight = Some(alias.additional?.basis_points);
-        Some(WaitingOn::ForeignEdit { found: alias.version, weight })
-    }))
+    Ok(seen(&world.alias, Look::Alias)?.and_then(weights))
+}
+
+fn weights(alias: &LiveAlias) -> Option<WaitingOn> {
+    let weight = Some(alias.additional?.basis_points);
+    Some(WaitingOn::ForeignEdit { found: alias.version, weight })
 }
 
 /// A release begins: with the version that was published for it once, else by publishing it.
@@ -143,40 +155,53 @@ fn begin(
     from: Option<Deployed>,
     first: Vec<Action>,
 ) -> Result<Plan, Look> {
-    let records = first.iter().filter(|action| matches!(action, Action::AppendRecord(_))).count();
-    let known = seen(&world.head, Look::Head)?.and_then(|head| head.version_of(&wanted.id));
-    let phase =
-        known.map_or(Phase::Publishing { revision_before: None }, |version| Phase::Promoting { version, reused: true });
-    let state = ServiceState {
+    if let Some(version) = seen(&world.head, Look::Head)?.and_then(|head| head.version_of(&wanted.id)) {
+        let candidate = seen(&world.candidate, Look::Candidate(version))?;
+        if candidate.is_some_and(|candidate| promote::can_be_reused(subject, candidate, wanted)) {
+            return begin_with(subject, world, wanted, version, from, first);
+        }
+    }
+    let phase = Phase::Publishing { revision_before: None };
+    let plan = publish::plan(subject, world, &intent(subject, world, wanted, from, &first, phase)?)?;
+    Ok(after(first, plan))
+}
+
+/// A release begins with a version that is published already.
+fn begin_with(
+    subject: &Subject<'_>,
+    world: &World,
+    wanted: &Release,
+    version: Version,
+    from: Option<Deployed>,
+    first: Vec<Action>,
+) -> Result<Plan, Look> {
+    let phase = Phase::Promoting { version, reused: true };
+    let state = intent(subject, world, wanted, from, &first, phase)?;
+    let plan = promote::plan(subject, world, &state, version, true)?;
+    Ok(after([first, vec![Action::SaveState(Box::new(state))]].concat(), plan))
+}
+
+fn intent(
+    subject: &Subject<'_>,
+    world: &World,
+    wanted: &Release,
+    from: Option<Deployed>,
+    first: &[Action],
+    phase: Phase,
+) -> Result<ServiceState, Look> {
+    Ok(ServiceState {
         schema_version: SCHEMA_VERSION,
-        transition: record::next_number(world, records)?,
+        transition: record::next_number(world, first)?,
         release: wanted.clone(),
         from,
         commit: subject.commit.clone(),
         started: subject.now,
         since: subject.now,
         phase,
-    };
-    let plan = match known {
-        Some(version) => {
-            let on_with_it = promote::plan(subject, world, &state, version, true)?;
-            if on_with_it.actions.is_empty() {
-                return Ok(after(first, on_with_it));
-            }
-            after(vec![Action::SaveState(Box::new(state))], on_with_it)
-        }
-        None => publish::plan(subject, world, &state)?,
-    };
-    Ok(after(first, plan))
+    })
 }
 
 /// `first`, then the plan.
 fn after(first: Vec<Action>, plan: Plan) -> Plan {
     Plan { actions: [first, plan.actions].concat(), ..plan }
-}
-
-/// Used where a version that was published once cannot serve any more.
-pub(super) fn publish_anew(subject: &Subject<'_>, state: &ServiceState) -> Plan {
-    let again = state.moved_to(Phase::Publishing { revision_before: None }, subject.now);
-    after(vec![Action::SaveState(Box::new(again))], waiting(PhaseName::Publishing, WaitingOn::NextTick))
 }
