@@ -1,0 +1,373 @@
+//! A world in memory that decisions are made about and carried out in: one function, one alias, and what is stored.
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use release_schema::{EnvironmentName, Service, Tag};
+use tidegate_core::decide::{Decision, Look, Subject, World, decide};
+use tidegate_core::history::{Head, Kind, Record};
+use tidegate_core::ids::{Commit, ReleaseId, RevisionId, Version};
+use tidegate_core::live::{LiveAlias, LiveVersion, Seen, UpdateStatus, VersionState, Weighted};
+use tidegate_core::marker::Marker;
+use tidegate_core::plan::{Action, Plan};
+use tidegate_core::release::{Code, Release};
+use tidegate_core::state::{Phase, ServiceState};
+use tidegate_core::status::HoldReason;
+
+use crate::build::{at, commit, deployed, environment, live, record, release, service, v};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Function {
+    pub(crate) latest: LiveVersion,
+    pub(crate) versions: BTreeMap<Version, LiveVersion>,
+    /// What becomes of the update that is in progress, where it fails.
+    pub(crate) doom: Option<String>,
+}
+
+/// Where an execution dies: before the action with this index, or after its effect and before its answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Crash {
+    Before(usize),
+    After(usize),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Sim {
+    environment: EnvironmentName,
+    /// A tick is named after its minute.
+    tick: String,
+    pub(crate) service: Service,
+    pub(crate) wanted: Result<Release, String>,
+    pub(crate) commit: Commit,
+    pub(crate) forced: bool,
+    pub(crate) hold: Option<HoldReason>,
+    now: DateTime<Utc>,
+    pub(crate) function: Option<Function>,
+    pub(crate) alias: Option<LiveAlias>,
+    pub(crate) registry: Option<(Version, Option<Tag>)>,
+    pub(crate) state: Option<ServiceState>,
+    pub(crate) head: Option<Head>,
+    /// Every record, oldest first, as it is stored.
+    pub(crate) records: Vec<Record>,
+    pub(crate) recorded: Option<ReleaseId>,
+    revisions: u64,
+}
+
+impl Sim {
+    /// A function that nobody has published a version of, with this code; Git wants `wanted`.
+    pub(crate) fn unpublished(code: Code, wanted: Release) -> Self {
+        let latest = live(None, code, "r0");
+        Self {
+            environment: environment(),
+            tick: "tick-0".to_owned(),
+            service: service(),
+            wanted: Ok(wanted),
+            commit: commit('a'),
+            forced: false,
+            hold: None,
+            now: at(0),
+            function: Some(Function { latest, versions: BTreeMap::new(), doom: None }),
+            alias: None,
+            registry: None,
+            state: None,
+            head: None,
+            records: Vec::new(),
+            recorded: None,
+            revisions: 0,
+        }
+    }
+
+    /// Version 1 with image `a` is live, and nobody has told Tidegate yet; Git wants it.
+    pub(crate) fn unseen() -> Self {
+        let mut sim = Self::unpublished(release('a').code, release('a'));
+        sim.add_version(1, release('a').code);
+        sim.alias = Some(LiveAlias {
+            version: Some(v(1)),
+            additional: None,
+            marker: None,
+            revision: RevisionId("alias".to_owned()),
+        });
+        sim
+    }
+
+    /// Release `a` is live as version 1, Git wants it, and history knows.
+    pub(crate) fn at_rest() -> Self {
+        let mut sim = Self::unseen();
+        sim.append(record(1, Kind::Adopted, None, deployed(1, &release('a')), commit('a'), [-9, -9]));
+        sim.recorded = Some(release('a').id);
+        sim.registry = Some((v(1), release('a').tag));
+        sim
+    }
+
+    /// [`Sim::at_rest`], and Git wants the release `letter` since its commit.
+    pub(crate) fn wanting(letter: char) -> Self {
+        let mut sim = Self::at_rest();
+        sim.git_wants(letter);
+        sim
+    }
+
+    /// It is so many minutes after the tests' beginning.
+    pub(crate) fn at(&mut self, minute: i64) {
+        (self.now, self.tick) = (at(minute), format!("tick-{minute}"));
+    }
+
+    pub(crate) fn git_wants(&mut self, letter: char) {
+        self.wanted = Ok(release(letter));
+        self.commit = commit(letter);
+    }
+
+    pub(crate) fn function(&mut self) -> &mut Function {
+        self.function.as_mut().unwrap()
+    }
+
+    pub(crate) fn latest(&mut self) -> &mut LiveVersion {
+        &mut self.function().latest
+    }
+
+    pub(crate) fn version(&mut self, number: u64) -> &mut LiveVersion {
+        self.function().versions.get_mut(&v(number)).unwrap()
+    }
+
+    pub(crate) fn add_version(&mut self, number: u64, code: Code) {
+        let version = live(Some(v(number)), code, &format!("r-v{number}"));
+        self.function().versions.insert(v(number), version);
+    }
+
+    /// Somebody moves the alias in the console: its description stays.
+    pub(crate) fn move_by_hand(&mut self, version: u64, additional: Option<Weighted>) {
+        let revision = self.next_revision();
+        let alias = self.alias.as_mut().unwrap();
+        (alias.version, alias.additional, alias.revision) = (Some(v(version)), additional, revision);
+    }
+
+    pub(crate) fn append(&mut self, record: Record) {
+        let appended = Head::append(self.head.as_ref(), record).unwrap();
+        self.records.push(appended.head.recent[0].clone());
+        self.head = Some(appended.head);
+    }
+
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        Subject {
+            environment: &self.environment,
+            service: &self.service,
+            wanted: self.wanted.as_ref().map_err(String::as_str),
+            commit: &self.commit,
+            forced: self.forced,
+            actor: "controller",
+            hold: self.hold.as_ref(),
+            now: self.now,
+            tick: &self.tick,
+        }
+    }
+
+    /// What is asked for, in order, and the plan.
+    pub(crate) fn decide(&self) -> (Vec<Look>, Plan) {
+        let mut world = World { state: self.state.clone(), recorded: self.recorded.clone(), ..World::default() };
+        let mut looks = Vec::new();
+        loop {
+            match decide(&self.subject(), &world) {
+                Decision::Act(plan) => return (looks, plan),
+                Decision::Look(look) => {
+                    assert!(!looks.contains(&look), "{look:?} is asked for twice: {looks:?}");
+                    looks.push(look);
+                    self.look(look, &mut world);
+                }
+            }
+        }
+    }
+
+    fn look(&self, look: Look, world: &mut World) {
+        let version = |version: Version| self.function.as_ref().and_then(|f| f.versions.get(&version).cloned());
+        let latest = self.function.as_ref().map(|function| function.latest.clone());
+        match look {
+            Look::Serving => {
+                let serving = self.alias.as_ref().and_then(|alias| alias.version.map_or(latest, version));
+                world.serving = seen(serving);
+            }
+            Look::Alias => world.alias = seen(self.alias.clone()),
+            Look::Latest => world.latest = seen(latest),
+            Look::Candidate(number) => world.candidate = seen(version(number)),
+            Look::Head => world.head = seen(self.head.clone()),
+        }
+    }
+
+    /// Decides, and executes all of it; then a minute passes.
+    pub(crate) fn tick(&mut self) -> Plan {
+        self.tick_until(None).0
+    }
+
+    /// Decides, and executes until it dies, or something is refused.
+    pub(crate) fn tick_until(&mut self, crash: Option<Crash>) -> (Plan, Result<(), &'static str>) {
+        let (_, plan) = self.decide();
+        let result = self.execute(&plan, crash);
+        if result.is_ok() {
+            self.recorded = self.head.as_ref().and_then(Head::last_live).map(|record| record.to.release.clone());
+        }
+        self.at((self.now - at(0)).num_minutes() + 1);
+        (plan, result)
+    }
+
+    /// Ticks until nothing is left to do, while AWS finishes what it was told in between.
+    pub(crate) fn settle(&mut self, ticks: usize) -> Vec<Plan> {
+        let mut plans = Vec::new();
+        for _ in 0..ticks {
+            let plan = self.tick();
+            let rests = plan.actions.is_empty();
+            plans.push(plan);
+            if rests && !self.aws_works() {
+                return plans;
+            }
+            self.aws_finishes();
+        }
+        panic!("not at rest after {ticks} ticks: {plans:#?}");
+    }
+
+    /// Planning again changes nothing, and costs one look.
+    pub(crate) fn assert_converged(&self) {
+        let (looks, plan) = self.decide();
+        assert_eq!((looks, plan.actions), (vec![Look::Serving], vec![]));
+        assert_eq!(plan.standing, crate::build::synced());
+    }
+
+    fn aws_works(&self) -> bool {
+        let Some(function) = &self.function else { return false };
+        function.latest.last_update == UpdateStatus::InProgress
+            || function.versions.values().any(|version| version.state == VersionState::Pending)
+    }
+
+    /// What AWS was doing is done: updates are successful or doomed, versions can serve or never will.
+    pub(crate) fn aws_finishes(&mut self) {
+        let revision = self.next_revision();
+        let Some(function) = &mut self.function else { return };
+        let doom = function.doom.clone();
+        if function.latest.last_update == UpdateStatus::InProgress {
+            function.latest.revision = revision;
+            let failed = |reason| UpdateStatus::Failed { reason };
+            function.latest.last_update = doom.clone().map_or(UpdateStatus::Successful, failed);
+        }
+        for version in function.versions.values_mut().filter(|version| version.state == VersionState::Pending) {
+            version.state = doom.clone().map_or(VersionState::Active, |reason| VersionState::Failed { reason });
+        }
+    }
+
+    pub(crate) fn execute(&mut self, plan: &Plan, crash: Option<Crash>) -> Result<(), &'static str> {
+        let mut published = None;
+        for (index, action) in plan.actions.iter().enumerate() {
+            if matches!(crash, Some(Crash::Before(at)) if at == index) {
+                return Err("it died before the call");
+            }
+            self.apply(action, &mut published)?;
+            if matches!(crash, Some(Crash::After(at)) if at == index) {
+                return Err("it died before the answer");
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, action: &Action, published: &mut Option<Version>) -> Result<(), &'static str> {
+        match action {
+            Action::SaveState(state) => self.state = Some((**state).clone()),
+            Action::SavePublished(state) => {
+                let phase = Phase::Promoting { version: published.ok_or("nothing was published")?, reused: false };
+                self.state = Some(state.moved_to(phase, self.now));
+            }
+            Action::ClearState => self.state = None,
+            Action::AppendRecord(record) => {
+                let last = self.head.as_ref().map_or(0, |head| head.number.0);
+                assert_eq!(record.number.0, last + 1, "numbers are without gaps: {record:?}");
+                self.append((**record).clone());
+            }
+            Action::WriteRegistry { version, tag } => self.registry = Some((*version, tag.clone())),
+            Action::SetReservedConcurrency { concurrency } => {
+                let function = self.function.as_mut().ok_or("404")?;
+                function.latest.reserved_concurrency = Some(*concurrency);
+                function.versions.values_mut().for_each(|version| version.reserved_concurrency = Some(*concurrency));
+            }
+            Action::UpdateConfiguration { change, if_revision } => {
+                let latest = self.writable(if_revision)?;
+                let configuration = &mut latest.configuration;
+                configuration.memory_size = change.memory_size.unwrap_or(configuration.memory_size);
+                configuration.timeout = change.timeout.unwrap_or(configuration.timeout);
+                configuration.environment = change.environment.clone().or_else(|| configuration.environment.take());
+                latest.last_update = UpdateStatus::InProgress;
+            }
+            Action::UpdateCode { source, if_revision } => {
+                let wanted = self.wanted.clone().map_err(|_| "nothing is wanted")?;
+                assert_eq!(*source, wanted.source);
+                let doomed = self.function().doom.is_some();
+                let latest = self.writable(if_revision)?;
+                let mut version = LiveVersion { code: Some(wanted.code.clone()), ..latest.clone() };
+                if !doomed {
+                    latest.code = Some(wanted.code);
+                }
+                latest.last_update = UpdateStatus::InProgress;
+                version.last_update = UpdateStatus::Successful;
+                *published = Some(self.publish(version));
+            }
+            Action::PublishVersion { code, if_revision } => {
+                let latest = self.writable(if_revision)?.clone();
+                if latest.code.as_ref() != Some(code) {
+                    return Err("400: CodeSha256");
+                }
+                *published = Some(self.publish(latest));
+            }
+            Action::CreateAlias { version, marker } => {
+                if self.alias.is_some() {
+                    return Err("409");
+                }
+                self.write_alias(*version, marker);
+            }
+            Action::UpdateAlias { version, marker, if_revision } => {
+                if self.alias.as_ref().ok_or("404")?.revision != *if_revision {
+                    return Err("412");
+                }
+                self.write_alias(*version, marker);
+            }
+        }
+        Ok(())
+    }
+
+    fn writable(&mut self, if_revision: &RevisionId) -> Result<&mut LiveVersion, &'static str> {
+        let next = self.next_revision();
+        let latest = &mut self.function.as_mut().ok_or("404")?.latest;
+        if latest.last_update == UpdateStatus::InProgress {
+            return Err("409");
+        }
+        if latest.revision != *if_revision {
+            return Err("412");
+        }
+        latest.revision = next;
+        Ok(latest)
+    }
+
+    /// A version like `model`; the same number again where nothing changed since the last one.
+    fn publish(&mut self, model: LiveVersion) -> Version {
+        let function = self.function();
+        let last = function.versions.values().next_back();
+        if let Some(same) = last.filter(|last| (&last.code, &last.configuration) == (&model.code, &model.configuration))
+        {
+            return same.version.unwrap();
+        }
+        let number =
+            v(last.and_then(|last| last.version).map_or(1, |last| last.to_string().parse::<u64>().unwrap() + 1));
+        let version = LiveVersion { version: Some(number), state: VersionState::Pending, ..model };
+        function.versions.insert(number, version);
+        number
+    }
+
+    fn write_alias(&mut self, version: Version, marker: &Marker) {
+        let state = &self.function().versions.get(&version).expect("an alias names versions that exist").state;
+        assert_eq!(*state, VersionState::Active, "an alias of ours names active versions only");
+        let revision = self.next_revision();
+        self.alias =
+            Some(LiveAlias { version: Some(version), additional: None, marker: Some(marker.clone()), revision });
+    }
+
+    fn next_revision(&mut self) -> RevisionId {
+        self.revisions += 1;
+        RevisionId(format!("r{}", self.revisions))
+    }
+}
+
+fn seen<T>(thing: Option<T>) -> Seen<T> {
+    thing.map_or(Seen::Missing, Seen::Found)
+}
