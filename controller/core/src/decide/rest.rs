@@ -1,4 +1,6 @@
 //! A service with nothing under way: is it what Git wants, is it to be adopted, was it moved by hand, or does a release begin.
+use release_schema::Strategy;
+
 use super::{Look, Subject, World, blocked, promote, publish, record, seen, suspended, undecryptable, unknown};
 use crate::SCHEMA_VERSION;
 use crate::history::{Deployed, Head};
@@ -199,6 +201,19 @@ fn intent(
         since: subject.now,
         phase,
     })
+}
+
+/// What `services.yaml` may ask for and this build cannot do yet. It is said, never skipped: a canary that becomes a switch
+/// at once would be worse than none. A first deploy has nothing to be careful of, and ignores it.
+fn unsupported(subject: &Subject<'_>) -> Option<String> {
+    let strategy = match subject.service.strategy {
+        Strategy::AllAtOnce => None,
+        Strategy::Canary(_) => Some("the strategy `canary`"),
+        Strategy::BlueGreen(_) => Some("the strategy `blueGreen`"),
+        Strategy::Linear(_) => Some("the strategy `linear`"),
+    };
+    let what = strategy.or_else(|| subject.service.smoke_test.as_ref().map(|_| "`smokeTest`"))?;
+    Some(format!("{what} cannot be executed by this version of Tidegate, only `allAtOnce` without a smoke test can"))
 }
 
 /// `first`, then the plan.
