@@ -1,1 +1,12 @@
-//! To be written.
+//! What stories share: setting up an account as a platform team would, through the stock SDK.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::allow_attributes,
+    reason = "stories stop at the first thing that does not hold"
+)]
+
+pub mod account;
+pub mod release_repository;

@@ -157,6 +157,9 @@ fn begin(
     from: Option<Deployed>,
     first: Vec<Action>,
 ) -> Result<Plan, Look> {
+    if let Some(message) = unsupported(subject).filter(|_| from.is_some()) {
+        return Ok(after(first, suspended(PhaseName::Idle, WaitingOn::Blocked { message })));
+    }
     if let Some(version) = seen(&world.head, Look::Head)?.and_then(|head| head.version_of(&wanted.id)) {
         let candidate = seen(&world.candidate, Look::Candidate(version))?;
         if candidate.is_some_and(|candidate| promote::can_be_reused(subject, candidate, wanted)) {
