@@ -11,11 +11,12 @@ use tidegate_core::diff::Difference;
 use tidegate_core::ids::Commit;
 use tidegate_core::plan::Standing;
 use tidegate_core::report::{Answer, Failure, FailureKind, TickReport};
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::aws::error::chain;
-use crate::aws::{Calls, Home, parameters};
+use crate::aws::{Calls, Clients, Home, parameters};
 use crate::config::{self, Configuration, EnvironmentConfig, Installation, Source};
 use crate::git::{Cache, Credential, Limits, Remote};
 use crate::store::desired::DesiredDocument;
@@ -35,6 +36,16 @@ pub struct Controller {
     home: Home,
     source: Source,
     cache: Arc<Cache>,
+    reached: Arc<Mutex<BTreeMap<EnvironmentName, Arc<Reached>>>>,
+}
+
+/// What an environment is reached with, kept between ticks: connections, and the session of its role.
+#[derive(Debug)]
+struct Reached {
+    config: EnvironmentConfig,
+    home: Home,
+    clients: Clients,
+    calls: Calls,
 }
 
 /// Who sent a command, and until when it has to be answered.
@@ -66,7 +77,7 @@ impl Controller {
     /// On these clients, with the configuration from `source`; what is fetched from Git is kept in `cache` between ticks.
     #[must_use]
     pub fn new(home: Home, source: Source, cache: PathBuf) -> Self {
-        Self { home, source, cache: Arc::new(Cache::open(cache)) }
+        Self { home, source, cache: Arc::new(Cache::open(cache)), reached: Arc::default() }
     }
 
     /// Runs a command.
@@ -128,6 +139,20 @@ impl Controller {
         Answer::Reports { reports, failures }
     }
 
+    /// The clients of an environment: those of the last tick, where its configuration is what it was.
+    async fn reach(&self, name: &EnvironmentName, config: &EnvironmentConfig) -> Arc<Reached> {
+        let mut reached = self.reached.lock().await;
+        if let Some(known) = reached.get(name).filter(|known| known.config == *config) {
+            return Arc::clone(known);
+        }
+        let calls = Calls::default();
+        let home = self.home.counted(&calls);
+        let clients = home.environment(config, "tidegate", &calls).await;
+        let new = Arc::new(Reached { config: config.clone(), home, clients, calls });
+        reached.insert(name.clone(), Arc::clone(&new));
+        new
+    }
+
     async fn sync(
         &self,
         installation: &Installation,
@@ -138,25 +163,25 @@ impl Controller {
     ) -> Result<TickReport, Failure> {
         let span = tracing::info_span!("tick", tick = caller.id, environment = %name);
         async {
-            let calls = Calls::default();
-            let home = self.home.counted(&calls);
-            let clients = home.environment(config, "tidegate", &calls).await;
+            let reached = self.reach(name, config).await;
+            let Reached { config, home, clients, calls } = &*reached;
+            drop(calls.take());
             let store = Store::new(home.s3.clone(), installation.state.clone());
             let tick = Tick {
                 name,
                 config,
-                home: &home,
+                home,
                 metric_namespace: &installation.metric_namespace,
-                clients: &clients,
+                clients,
                 store: &store,
-                calls: &calls,
+                calls,
                 id: &caller.id,
                 actor: &caller.actor,
                 only: wish.service,
                 accept: Accept { confirmed: wish.confirm.map(str::to_owned), rewrites: config.allow_history_rewrite },
                 deadline: caller.deadline,
             };
-            let repository = self.repository(installation, &home).await;
+            let repository = self.repository(installation, home).await;
             tick::run(&tick, repository).await.map_err(|error| {
                 tracing::warn!(error = chain(&error), "there was no tick");
                 failure_of(name, &error)
@@ -239,18 +264,17 @@ impl Controller {
             kind: FailureKind::InvalidRelease,
             message: problems.to_string(),
         })?;
-        let calls = Calls::default();
-        let home = self.home.counted(&calls);
-        let clients = home.environment(config, "tidegate-diff", &calls).await;
+        let reached = self.reach(name, config).await;
+        let Reached { config, home, clients, calls } = &*reached;
         let store = Store::new(home.s3.clone(), configuration.installation.state.clone());
         let tick = Tick {
             name,
             config,
-            home: &home,
+            home,
             metric_namespace: &configuration.installation.metric_namespace,
-            clients: &clients,
+            clients,
             store: &store,
-            calls: &calls,
+            calls,
             id: &caller.id,
             actor: &caller.actor,
             only: None,
@@ -273,7 +297,6 @@ impl Controller {
             release_config: String::new(),
             services: String::new(),
             pins: stored.map(|stored| stored.pins).unwrap_or_default(),
-            last_success: None,
         };
         let wanted = Wanted { document, environment, hold: None, problems: Vec::new() };
         let (wanted, releases, previews) =

@@ -185,14 +185,13 @@ fn take_in(
         }
     };
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (pins, last_success) = stored.map(|stored| (stored.pins, stored.last_success)).unwrap_or_default();
+    let pins = stored.map(|stored| stored.pins).unwrap_or_default();
     let document = DesiredDocument {
         schema_version: SCHEMA_VERSION,
         commit,
         release_config: text(&content.release_config),
         services: text(&content.services),
         pins,
-        last_success,
     };
     Ok(Wanted { document, environment, hold: None, problems: Vec::new() })
 }

@@ -20,8 +20,6 @@ pub struct DesiredDocument {
     pub services: String,
     /// What each service's artifact was resolved to, when it was first seen.
     pub pins: BTreeMap<ServiceName, Pin>,
-    /// Server time of the last tick in which nothing concerning the whole environment failed.
-    pub last_success: Option<chrono::DateTime<chrono::Utc>>,
 }
 
 /// What an artifact was resolved to. It stays so when the tag is pushed again.

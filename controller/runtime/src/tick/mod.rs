@@ -116,7 +116,8 @@ async fn under_lease(
     let states = load_states(tick).await?;
     let planned = plan(tick, lease.now(), &wanted, &releases, &states).await;
     let services = execute(tick, lease, &wanted, &releases, planned).await;
-    let report = report::assemble(tick, lease.now(), &wanted, services, began);
+    let previous = previous_report(tick, &wanted).await;
+    let report = report::assemble(tick, lease.now(), &wanted, services, previous, began);
     finish(tick, stored, wanted, report).await
 }
 
@@ -222,6 +223,21 @@ async fn execute(
         .await
         .into_iter()
         .collect()
+}
+
+/// The last report, where this one has to take something over from it: the time of the last success, or the services that
+/// nobody asked for. It is derived, so that it cannot be read is no failure.
+async fn previous_report(tick: &Tick<'_>, wanted: &Wanted) -> Option<TickReport> {
+    if wanted.hold.is_none() && tick.only.is_none() {
+        return None;
+    }
+    match tick.store.get::<TickReport>(&keys::status(tick.name)).await {
+        Ok(stored) => stored.map(|stored| stored.value),
+        Err(error) => {
+            tracing::warn!(%error, "the last report cannot be read");
+            None
+        }
+    }
 }
 
 /// Stores what the next tick should know, tells people and dashboards, and logs the one summary line.

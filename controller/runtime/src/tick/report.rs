@@ -92,9 +92,14 @@ pub(super) fn assemble(
     now: DateTime<Utc>,
     wanted: &Wanted,
     services: BTreeMap<ServiceName, ServiceReport>,
+    previous: Option<TickReport>,
     began: Instant,
 ) -> TickReport {
-    let last_success = if wanted.hold.is_none() { Some(now) } else { wanted.document.last_success };
+    let (mut all, last_success) = previous.map(|report| (report.services, report.last_success)).unwrap_or_default();
+    let last_success = if wanted.hold.is_none() { Some(now) } else { last_success };
+    // A person asked for one service: of the others, what the last tick saw.
+    all.retain(|name, _| tick.only.is_some() && wanted.environment.services.contains_key(name));
+    all.extend(services);
     TickReport {
         schema_version: SCHEMA_VERSION,
         environment: tick.name.clone(),
@@ -106,6 +111,6 @@ pub(super) fn assemble(
         problems: wanted.problems.clone(),
         last_success,
         calls: tick.calls.take(),
-        services,
+        services: all,
     }
 }

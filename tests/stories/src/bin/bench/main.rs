@@ -1,2 +1,108 @@
-//! To be written.
-fn main() {}
+//! The benchmark: measures the controller as it is shipped, prints a table, and writes `target/bench.json`.
+#![expect(clippy::print_stdout, reason = "a table is what the benchmark is for")]
+
+mod measure;
+mod scene;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+
+/// Measures the controller as it is shipped: size, start, memory, CPU, and calls
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench")]
+struct Arguments {
+    /// How often the start is measured
+    #[arg(long, default_value_t = 20)]
+    starts: usize,
+}
+
+/// One figure: its name in `bench.json`, its value, and what it should be at most.
+struct Figure {
+    name: &'static str,
+    what: &'static str,
+    value: f64,
+    unit: &'static str,
+    at_most: Option<f64>,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let programs = std::env::current_exe()?.parent().context("a program without a folder")?.to_path_buf();
+    let target = programs.parent().context("a build without a target folder")?.to_path_buf();
+    let bootstrap = target.join("release/bootstrap");
+    let mut figures = vec![
+        figure("zip_bytes", "release zip", measure::zip_bytes(&bootstrap)?, "bytes", Some(6.0 * 1024.0 * 1024.0)),
+        figure(
+            "first_next_ms",
+            "exec to first `next`, median",
+            measure::first_next_ms(&bootstrap, arguments.starts)?,
+            "ms",
+            Some(8.0),
+        ),
+    ];
+    figures.extend(ticks(&bootstrap).await?);
+    show(&figures);
+    write(&target.join("bench.json"), &figures)
+}
+
+/// Everything that needs a world: converged ticks at three sizes, and the calls of one release.
+async fn ticks(bootstrap: &std::path::Path) -> Result<Vec<Figure>> {
+    let scene = scene::Scene::build(bootstrap, &[2, 300, 3000]).await?;
+    let mut figures = Vec::new();
+    for (size, peak, at_most, cpu, wall) in [
+        (2, "peak_mib_2", None, "tick_cpu_ms_2", "tick_wall_ms_2"),
+        (300, "peak_mib_300", Some(24.0), "tick_cpu_ms_300", "tick_wall_ms_300"),
+        (3000, "peak_mib_3000", None, "tick_cpu_ms_3000", "tick_wall_ms_3000"),
+    ] {
+        println!("measuring converged ticks of {size} services");
+        let tick = scene.converged(size).await?;
+        figures.push(figure(peak, "peak memory of a process that ticks", tick.peak_mib, "MiB", at_most));
+        figures.push(figure(cpu, "CPU of a converged tick", tick.cpu_ms, "ms", None));
+        figures.push(figure(wall, "wall time of a converged tick, median", tick.wall_ms, "ms", None));
+        if size == 3000 {
+            let each = tick.cpu_ms / 3000.0;
+            figures.push(figure("tick_cpu_ms_per_service", "CPU a service, at 3,000", each, "ms", None));
+        }
+    }
+    let calls = scene.release_calls().await?;
+    figures.push(figure(
+        "release_calls_mutating",
+        "mutating Lambda calls of a release",
+        calls.mutating,
+        "calls",
+        Some(2.0),
+    ));
+    figures.push(figure("release_calls", "Lambda calls of a release, all", calls.all, "calls", Some(6.0)));
+    Ok(figures)
+}
+
+const fn figure(
+    name: &'static str,
+    what: &'static str,
+    value: f64,
+    unit: &'static str,
+    at_most: Option<f64>,
+) -> Figure {
+    Figure { name, what, value, unit, at_most }
+}
+
+fn show(figures: &[Figure]) {
+    println!("\n{:<24} {:<38} {:>13}", "figure", "what", "measured");
+    for Figure { name, what, value, unit, at_most } in figures {
+        let digits = usize::from(value.fract() != 0.0) * 2;
+        let goal = at_most
+            .map_or(String::new(), |most| if *value <= most { "  ok".to_owned() } else { format!("  over {most}") });
+        println!("{name:<24} {what:<38} {value:>9.digits$} {unit}{goal}");
+    }
+}
+
+fn write(path: &PathBuf, figures: &[Figure]) -> Result<()> {
+    let values: serde_json::Map<String, serde_json::Value> =
+        figures.iter().map(|figure| (figure.name.to_owned(), figure.value.into())).collect();
+    std::fs::write(path, serde_json::to_vec_pretty(&values)?).with_context(|| format!("writing {}", path.display()))?;
+    println!("\nwritten to {}", path.display());
+    Ok(())
+}
