@@ -42,12 +42,14 @@ impl Difference<'_> {
         let declared = &self.service.configuration;
         push_number(&mut text, "memorySize", declared.memory_size.map(|_| *memory_size));
         push_number(&mut text, "timeout", declared.timeout.map(|_| *timeout));
-        let environment = environment.clone().unwrap_or_default();
         for (name, wanted) in &declared.environment {
-            if let Some(value) = environment.get(name) {
-                let note = if value == wanted { "" } else { " (live value)" };
-                let _ = writeln!(text, "environment.{name}: {MASK}{note}");
-            }
+            let note = match environment.as_ref().map(|values| values.get(name)) {
+                None => " (cannot be decrypted)",
+                Some(None) => continue,
+                Some(Some(value)) if value == wanted => "",
+                Some(Some(_)) => " (live value)",
+            };
+            let _ = writeln!(text, "environment.{name}: {MASK}{note}");
         }
         let reserved = self.service.reserved_concurrency.and(live.reserved_concurrency);
         push_number(&mut text, "reservedConcurrency", reserved);

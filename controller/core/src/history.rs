@@ -182,6 +182,12 @@ impl Head {
             .find_map(|record| record.to.version)
     }
 
+    /// Whether any version was published with this content, whatever became of it.
+    #[must_use]
+    pub fn has_published(&self, release: &ReleaseId) -> bool {
+        self.recent.iter().any(|record| record.to.release == *release && record.to.version.is_some())
+    }
+
     /// What a version was called, as far as recent history knows.
     #[must_use]
     pub fn tag_of(&self, version: Version) -> Option<&Tag> {

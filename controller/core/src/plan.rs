@@ -102,7 +102,8 @@ impl fmt::Display for Action {
                     write!(f, "keep {} from being tried again", state.release.label())
                 }
                 crate::state::Phase::Publishing { .. } | crate::state::Phase::Promoting { .. } => {
-                    write!(f, "begin transition {} to {}", state.transition, state.release.label())
+                    let verb = if state.since == state.started { "begin" } else { "go on with" };
+                    write!(f, "{verb} transition {} to {}", state.transition, state.release.label())
                 }
             },
             Self::UpdateConfiguration { change, .. } => {

@@ -148,7 +148,7 @@ pub enum WaitingOn {
         /// The version it should name.
         expected: Option<Version>,
     },
-    /// Somebody changed the alias while a release was under way; a person says `sync` to go on.
+    /// Somebody changed the alias while a release was under way, or shifts its weights; a person says `sync` to go on.
     ForeignEdit {
         /// The version the alias names.
         found: Option<Version>,
@@ -199,7 +199,7 @@ impl fmt::Display for WaitingOn {
                 version(expected)
             ),
             Self::ForeignEdit { found, weight } => {
-                write!(f, "somebody changed the alias during the release: it names {}", version(found))?;
+                write!(f, "somebody changed the alias by hand: it names {}", version(found))?;
                 if let Some(weight) = weight {
                     write!(f, " with {} % on another version", f64::from(*weight) / 100.0)?;
                 }

@@ -115,7 +115,7 @@ fn move_alias(subject: &Subject<'_>, world: &World, state: &ServiceState, versio
         None => Action::CreateAlias { version, marker },
         Some(alias) => Action::UpdateAlias { version, marker, if_revision: alias.revision.clone() },
     }];
-    let over = edit.map(|edit| format!("went on over a hand edit: {edit}"));
+    let over = alias.filter(|_| edit.is_some()).map(went_over);
     actions.extend(finish(subject, world, state, version, over)?);
     Ok(Plan { actions, standing: synced() })
 }
@@ -129,6 +129,15 @@ fn foreign_edit(state: &ServiceState, alias: &LiveAlias) -> Option<WaitingOn> {
         found: alias.version,
         weight: alias.additional.map(|additional| additional.basis_points),
     })
+}
+
+/// What a record says of an edit that a person's `sync` went over.
+fn went_over(alias: &LiveAlias) -> String {
+    let named = alias.version.map_or_else(|| "`$LATEST`".to_owned(), |version| format!("version {version}"));
+    let weights = alias.additional.map_or_else(String::new, |other| {
+        format!(" with {} % on version {}", f64::from(other.basis_points) / 100.0, other.version)
+    });
+    format!("went over a hand edit: the alias named {named}{weights}")
 }
 
 fn finish(

@@ -34,12 +34,21 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, state: &ServiceState) -
     let note = Action::SavePublished(Box::new(intent));
     let actions = if let Some(change) = ConfigurationChange::between(&latest.configuration, declared) {
         vec![save, Action::UpdateConfiguration { change, if_revision }]
-    } else if latest.code.as_ref() == Some(&state.release.code) {
+    } else if latest.code.as_ref() == Some(&state.release.code) && gives_a_usable_version(world, state, latest)? {
         vec![save, Action::PublishVersion { code: state.release.code.clone(), if_revision }, note]
     } else {
         vec![save, Action::UpdateCode { source: state.release.source.clone(), if_revision }, note]
     };
     Ok(Plan { actions, ..waiting(PhaseName::Publishing, WaitingOn::NextTick) })
+}
+
+/// Whether publishing `$LATEST`, which has the code, gives a version that is worth having.
+///
+/// Where nothing changed, AWS gives the version of last time again. Only one that cannot be used leads back here while
+/// history knows of it, unless `$LATEST` changed by a write of this very transition.
+fn gives_a_usable_version(world: &World, state: &ServiceState, latest: &LiveVersion) -> Result<bool, Look> {
+    let published_before = seen(&world.head, Look::Head)?.is_some_and(|head| head.has_published(&state.release.id));
+    Ok(!published_before || ours(state, latest))
 }
 
 /// Whether `$LATEST` changed since our last write was sent, so that what became of it is that write's doing.
