@@ -4,7 +4,15 @@
 mod build;
 mod sim;
 
+mod convergence;
+mod crashes;
+mod diffs;
+mod edits;
+mod environments;
+mod histories;
+mod holds;
 mod promoting;
 mod publishing;
 mod resting;
 mod superseding;
+mod texts;

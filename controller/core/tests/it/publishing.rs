@@ -240,6 +240,37 @@ fn a_person_starts_a_failed_release_anew_under_a_new_number() {
 }
 
 #[test]
+fn a_person_gets_another_version_where_publishing_again_would_give_the_one_that_failed() {
+    let mut sim = Sim::wanting('b');
+    sim.tick();
+    sim.aws_finishes();
+    sim.version(2).state = VersionState::Failed { reason: "ImageAccessDenied".to_owned() };
+    sim.tick();
+    sim.forced = true;
+    let if_revision = sim.latest().revision.clone();
+    let intent = state(3, &release('b'), from_a(), 'b', publishing(&if_revision.0));
+    let intent = ServiceState { started: at(2), since: at(2), ..intent };
+    assert_eq!(
+        sim.decide().1.actions,
+        [
+            Action::ClearState,
+            Action::SaveState(Box::new(intent.clone())),
+            Action::UpdateCode { source: release('b').source, if_revision },
+            Action::SavePublished(Box::new(intent)),
+        ]
+    );
+    // The answer is lost: from here on `$LATEST` was changed by this transition, and is only published.
+    sim.tick_until(Some(Crash::After(2))).1.unwrap_err();
+    sim.forced = false;
+    sim.aws_finishes();
+    let plan = sim.decide().1;
+    assert!(matches!(plan.actions[1], Action::PublishVersion { .. }), "{plan:?}");
+    sim.settle(4);
+    sim.assert_converged();
+    assert_eq!(sim.alias.as_ref().unwrap().version, Some(v(3)));
+}
+
+#[test]
 fn a_failed_update_of_somebody_else_before_ours_fails_nothing() {
     let mut sim = Sim::wanting('b');
     sim.latest().last_update = UpdateStatus::Failed { reason: "InvalidImage".to_owned() };

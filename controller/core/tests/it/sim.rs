@@ -21,6 +21,8 @@ pub(crate) struct Function {
     pub(crate) versions: BTreeMap<Version, LiveVersion>,
     /// What becomes of the update that is in progress, where it fails.
     pub(crate) doom: Option<String>,
+    /// `$LATEST` before that update: it stays, where the update fails.
+    before: Option<LiveVersion>,
 }
 
 /// Where an execution dies: before the action with this index, or after its effect and before its answer.
@@ -49,6 +51,8 @@ pub(crate) struct Sim {
     /// Every record, oldest first, as it is stored.
     pub(crate) records: Vec<Record>,
     pub(crate) recorded: Option<ReleaseId>,
+    /// How often we wrote the alias.
+    pub(crate) alias_writes: usize,
     revisions: u64,
 }
 
@@ -65,13 +69,14 @@ impl Sim {
             forced: false,
             hold: None,
             now: at(0),
-            function: Some(Function { latest, versions: BTreeMap::new(), doom: None }),
+            function: Some(Function { latest, versions: BTreeMap::new(), doom: None, before: None }),
             alias: None,
             registry: None,
             state: None,
             head: None,
             records: Vec::new(),
             recorded: None,
+            alias_writes: 0,
             revisions: 0,
         }
     }
@@ -110,6 +115,10 @@ impl Sim {
         (self.now, self.tick) = (at(minute), format!("tick-{minute}"));
     }
 
+    pub(crate) fn pass(&mut self, minutes: i64) {
+        self.at((self.now - at(0)).num_minutes() + minutes);
+    }
+
     pub(crate) fn git_wants(&mut self, letter: char) {
         self.wanted = Ok(release(letter));
         self.commit = commit(letter);
@@ -125,6 +134,21 @@ impl Sim {
 
     pub(crate) fn version(&mut self, number: u64) -> &mut LiveVersion {
         self.function().versions.get_mut(&v(number)).unwrap()
+    }
+
+    /// The function is deleted and created again with this code: its versions' numbers begin anew, and no alias is left.
+    pub(crate) fn recreate(&mut self, code: Code) {
+        let revision = self.next_revision();
+        self.function = Self::unpublished(code, release('a')).function;
+        self.latest().revision = revision;
+        self.alias = None;
+    }
+
+    /// Somebody gives `$LATEST` other memory in the console.
+    pub(crate) fn resize_by_hand(&mut self, memory_size: u32) {
+        let revision = self.next_revision();
+        let latest = self.latest();
+        (latest.configuration.memory_size, latest.revision) = (memory_size, revision);
     }
 
     pub(crate) fn add_version(&mut self, number: u64, code: Code) {
@@ -202,7 +226,7 @@ impl Sim {
         if result.is_ok() {
             self.recorded = self.head.as_ref().and_then(Head::last_live).map(|record| record.to.release.clone());
         }
-        self.at((self.now - at(0)).num_minutes() + 1);
+        self.pass(1);
         (plan, result)
     }
 
@@ -238,11 +262,15 @@ impl Sim {
     pub(crate) fn aws_finishes(&mut self) {
         let revision = self.next_revision();
         let Some(function) = &mut self.function else { return };
-        let doom = function.doom.clone();
+        let mut doom = None;
         if function.latest.last_update == UpdateStatus::InProgress {
+            doom = function.doom.clone();
+            if let (Some(reason), Some(before)) = (doom.clone(), function.before.take()) {
+                function.latest = LiveVersion { last_update: UpdateStatus::Failed { reason }, ..before };
+            } else {
+                function.latest.last_update = UpdateStatus::Successful;
+            }
             function.latest.revision = revision;
-            let failed = |reason| UpdateStatus::Failed { reason };
-            function.latest.last_update = doom.clone().map_or(UpdateStatus::Successful, failed);
         }
         for version in function.versions.values_mut().filter(|version| version.state == VersionState::Pending) {
             version.state = doom.clone().map_or(VersionState::Active, |reason| VersionState::Failed { reason });
@@ -283,32 +311,26 @@ impl Sim {
                 function.versions.values_mut().for_each(|version| version.reserved_concurrency = Some(*concurrency));
             }
             Action::UpdateConfiguration { change, if_revision } => {
-                let latest = self.writable(if_revision)?;
+                let latest = self.update(if_revision)?;
                 let configuration = &mut latest.configuration;
                 configuration.memory_size = change.memory_size.unwrap_or(configuration.memory_size);
                 configuration.timeout = change.timeout.unwrap_or(configuration.timeout);
                 configuration.environment = change.environment.clone().or_else(|| configuration.environment.take());
-                latest.last_update = UpdateStatus::InProgress;
             }
             Action::UpdateCode { source, if_revision } => {
                 let wanted = self.wanted.clone().map_err(|_| "nothing is wanted")?;
                 assert_eq!(*source, wanted.source);
-                let doomed = self.function().doom.is_some();
-                let latest = self.writable(if_revision)?;
-                let mut version = LiveVersion { code: Some(wanted.code.clone()), ..latest.clone() };
-                if !doomed {
-                    latest.code = Some(wanted.code);
-                }
-                latest.last_update = UpdateStatus::InProgress;
-                version.last_update = UpdateStatus::Successful;
-                *published = Some(self.publish(version));
+                let latest = self.update(if_revision)?;
+                latest.code = Some(wanted.code);
+                let model = LiveVersion { last_update: UpdateStatus::Successful, ..latest.clone() };
+                *published = Some(self.publish(model, true));
             }
             Action::PublishVersion { code, if_revision } => {
                 let latest = self.writable(if_revision)?.clone();
                 if latest.code.as_ref() != Some(code) {
                     return Err("400: CodeSha256");
                 }
-                *published = Some(self.publish(latest));
+                *published = Some(self.publish(latest, false));
             }
             Action::CreateAlias { version, marker } => {
                 if self.alias.is_some() {
@@ -339,12 +361,23 @@ impl Sim {
         Ok(latest)
     }
 
+    /// `$LATEST`, from now on being updated.
+    fn update(&mut self, if_revision: &RevisionId) -> Result<&mut LiveVersion, &'static str> {
+        let before = self.writable(if_revision)?.clone();
+        let function = self.function();
+        function.before = Some(before);
+        function.latest.last_update = UpdateStatus::InProgress;
+        Ok(&mut function.latest)
+    }
+
     /// A version like `model`; the same number again where nothing changed since the last one.
-    fn publish(&mut self, model: LiveVersion) -> Version {
+    ///
+    /// Code that is sent again counts as changed here; nobody has seen what AWS does then.
+    fn publish(&mut self, model: LiveVersion, changed: bool) -> Version {
         let function = self.function();
         let last = function.versions.values().next_back();
-        if let Some(same) = last.filter(|last| (&last.code, &last.configuration) == (&model.code, &model.configuration))
-        {
+        let is_same = |last: &&LiveVersion| (&last.code, &last.configuration) == (&model.code, &model.configuration);
+        if let Some(same) = last.filter(is_same).filter(|_| !changed) {
             return same.version.unwrap();
         }
         let number =
@@ -358,6 +391,7 @@ impl Sim {
         let state = &self.function().versions.get(&version).expect("an alias names versions that exist").state;
         assert_eq!(*state, VersionState::Active, "an alias of ours names active versions only");
         let revision = self.next_revision();
+        self.alias_writes += 1;
         self.alias =
             Some(LiveAlias { version: Some(version), additional: None, marker: Some(marker.clone()), revision });
     }

@@ -1,0 +1,205 @@
+//! What people change by hand: seen, told, and gone over only where a person says so.
+use tidegate_core::decide::Look;
+use tidegate_core::history::{Deployed, Kind};
+use tidegate_core::ids::RevisionId;
+use tidegate_core::live::Weighted;
+use tidegate_core::plan::{Action, Plan, Standing};
+use tidegate_core::status::{PhaseName, WaitingOn};
+
+use crate::build::*;
+use crate::sim::{Crash, Sim};
+
+fn from_a() -> Option<Deployed> {
+    Some(deployed(1, &release('a')))
+}
+
+fn on_version_7() -> Option<Weighted> {
+    Some(Weighted { version: v(7), basis_points: 2_500 })
+}
+
+/// Release `a` is at rest, and there is a version 7 that nobody here published.
+fn with_version_7() -> Sim {
+    let mut sim = Sim::at_rest();
+    sim.add_version(7, release('c').code);
+    sim
+}
+
+fn alias_revision(sim: &Sim) -> RevisionId {
+    sim.alias.as_ref().unwrap().revision.clone()
+}
+
+fn foreign(found: u64, weight: Option<u16>) -> Standing {
+    needs_a_person(PhaseName::Promoting, WaitingOn::ForeignEdit { found: Some(v(found)), weight })
+}
+
+#[test]
+fn an_alias_that_was_moved_at_rest_waits_for_a_person() {
+    let mut sim = with_version_7();
+    sim.move_by_hand(7, None);
+    let edit = WaitingOn::HandEdit { found: Some(v(7)), expected: Some(v(1)) };
+    let expected = (vec![Look::Serving, Look::Head], nothing(needs_a_person(PhaseName::Idle, edit)));
+    assert_eq!(sim.decide(), expected);
+    sim.tick();
+    assert_eq!(sim.decide(), expected);
+}
+
+#[test]
+fn a_person_goes_over_a_hand_edit_with_the_version_that_history_knows() {
+    let mut sim = with_version_7();
+    sim.move_by_hand(7, None);
+    sim.forced = true;
+    let from = Some(untagged(7, &release('c')));
+    let intent = state(2, &release('a'), from.clone(), 'a', reusing(1));
+    let promoted = record(2, Kind::Promoted, from, deployed(1, &release('a')), commit('a'), [0, 0]);
+    let if_revision = alias_revision(&sim);
+    assert_eq!(
+        sim.tick(),
+        Plan {
+            actions: vec![
+                Action::SaveState(Box::new(intent)),
+                Action::UpdateAlias { version: v(1), marker: marker(2, &release('a')), if_revision },
+                Action::AppendRecord(Box::new(promoted)),
+                Action::WriteRegistry { version: v(1), tag: release('a').tag },
+                Action::ClearState,
+            ],
+            standing: synced(),
+        }
+    );
+    sim.forced = false;
+    sim.assert_converged();
+}
+
+#[test]
+fn an_alias_that_was_moved_to_another_version_with_the_wanted_content_is_adopted() {
+    let mut sim = Sim::at_rest();
+    sim.add_version(7, release('a').code);
+    sim.move_by_hand(7, None);
+    sim.recorded = None;
+    let adopted = record(2, Kind::Adopted, from_a(), deployed(7, &release('a')), commit('a'), [0, 0]);
+    assert_eq!(
+        sim.tick(),
+        Plan {
+            actions: vec![
+                Action::AppendRecord(Box::new(because("it runs what Git wants already", adopted))),
+                Action::WriteRegistry { version: v(7), tag: release('a').tag },
+            ],
+            standing: synced(),
+        }
+    );
+    sim.assert_converged();
+}
+
+#[test]
+fn a_release_begins_from_what_a_person_made_live() {
+    let mut sim = with_version_7();
+    sim.move_by_hand(7, None);
+    sim.git_wants('b');
+    sim.tick();
+    assert_eq!(sim.state.as_ref().unwrap().from, Some(untagged(7, &release('c'))));
+    sim.aws_finishes();
+    sim.settle(3);
+    sim.assert_converged();
+}
+
+#[test]
+fn a_person_takes_weights_back_that_were_set_at_rest() {
+    let mut sim = with_version_7();
+    sim.move_by_hand(1, on_version_7());
+    sim.forced = true;
+    let intent = state(2, &release('a'), from_a(), 'a', reusing(1));
+    let promoted = record(2, Kind::Promoted, from_a(), deployed(1, &release('a')), commit('a'), [0, 0]);
+    let over = "went over a hand edit: the alias named version 1 with 25 % on version 7";
+    let if_revision = alias_revision(&sim);
+    let (looks, plan) = sim.decide();
+    assert_eq!(looks, [Look::Serving, Look::Alias, Look::Head, Look::Candidate(v(1))]);
+    assert_eq!(
+        plan.actions,
+        [
+            Action::SaveState(Box::new(intent)),
+            Action::UpdateAlias { version: v(1), marker: marker(2, &release('a')), if_revision },
+            Action::AppendRecord(Box::new(because(over, promoted))),
+            Action::WriteRegistry { version: v(1), tag: release('a').tag },
+            Action::ClearState,
+        ]
+    );
+    sim.tick();
+    sim.forced = false;
+    sim.assert_converged();
+    assert_eq!(sim.alias.as_ref().unwrap().additional, None);
+}
+
+#[test]
+fn a_persons_sync_of_a_converged_service_looks_at_its_weights_and_does_nothing() {
+    let mut sim = Sim::at_rest();
+    sim.forced = true;
+    assert_eq!(sim.decide(), (vec![Look::Serving, Look::Alias], nothing(synced())));
+}
+
+/// Git wants `b`, version 2 can serve, and there is a version 7 that nobody here published.
+fn about_to_promote() -> Sim {
+    let mut sim = Sim::wanting('b');
+    sim.tick();
+    sim.aws_finishes();
+    sim.add_version(7, release('c').code);
+    sim
+}
+
+#[test]
+fn an_alias_that_was_changed_during_a_release_is_never_overwritten_silently() {
+    for (version, weights) in [(7, None), (1, on_version_7()), (2, on_version_7()), (2, None)] {
+        let mut sim = about_to_promote();
+        sim.move_by_hand(version, weights);
+        let expected = nothing(foreign(version, weights.map(|weights| weights.basis_points)));
+        assert_eq!(sim.decide(), (vec![Look::Alias, Look::Candidate(v(2))], expected.clone()));
+        sim.tick();
+        assert_eq!(sim.decide().1, expected);
+    }
+}
+
+#[test]
+fn a_person_goes_on_over_an_edit_during_a_release_and_the_record_says_so() {
+    let mut sim = about_to_promote();
+    sim.move_by_hand(7, None);
+    sim.forced = true;
+    let promoted = record(2, Kind::Promoted, from_a(), deployed(2, &release('b')), commit('b'), [0, 1]);
+    let over = "went over a hand edit: the alias named version 7";
+    let if_revision = alias_revision(&sim);
+    assert_eq!(
+        sim.tick().actions,
+        [
+            Action::UpdateAlias { version: v(2), marker: marker(2, &release('b')), if_revision },
+            Action::AppendRecord(Box::new(because(over, promoted))),
+            Action::WriteRegistry { version: v(2), tag: release('b').tag },
+            Action::ClearState,
+        ]
+    );
+    sim.forced = false;
+    sim.assert_converged();
+}
+
+#[test]
+fn an_edit_that_is_taken_back_lets_the_release_go_on() {
+    let mut sim = about_to_promote();
+    sim.move_by_hand(7, None);
+    sim.tick();
+    sim.move_by_hand(1, None);
+    sim.settle(2);
+    sim.assert_converged();
+}
+
+#[test]
+fn moving_the_alias_back_before_the_record_was_written_is_an_edit_and_not_undone() {
+    let mut sim = about_to_promote();
+    sim.tick_until(Some(Crash::After(0))).1.unwrap_err();
+    sim.move_by_hand(1, None);
+    assert_eq!(sim.decide().1, nothing(foreign(1, None)));
+}
+
+#[test]
+fn an_alias_that_was_deleted_during_a_release_is_created_on_the_new_version() {
+    let mut sim = about_to_promote();
+    sim.alias = None;
+    let plan = sim.tick();
+    assert_eq!(plan.actions[0], Action::CreateAlias { version: v(2), marker: marker(2, &release('b')) });
+    sim.assert_converged();
+}

@@ -1,0 +1,153 @@
+//! The chain of records, and what its newest end knows.
+use tidegate_core::history::{Head, Kind, Record, hash_bytes};
+use tidegate_core::ids::{TransitionNumber, Version};
+
+use crate::build::*;
+
+fn promoted(number: u64, version: u64, letter: char) -> Record {
+    record(number, Kind::Promoted, None, deployed(version, &release(letter)), commit(letter), [0, 1])
+}
+
+fn of_kind(kind: Kind, record: Record) -> Record {
+    Record { kind, ..record }
+}
+
+fn history(records: impl IntoIterator<Item = Record>) -> Head {
+    records
+        .into_iter()
+        .fold(None, |head: Option<Head>, record| Some(Head::append(head.as_ref(), record).unwrap().head))
+        .unwrap()
+}
+
+#[test]
+fn the_first_record_has_none_before_it_and_the_next_has_its_hash() {
+    let first = Head::append(None, promoted(1, 1, 'a')).unwrap();
+    let stored: Record = serde_json::from_slice(&first.bytes).unwrap();
+    assert_eq!(stored, promoted(1, 1, 'a'));
+    assert_eq!(first.head.hash, hash_bytes(&first.bytes));
+    assert_eq!((first.head.number, &first.head.recent[..]), (TransitionNumber(1), &[stored][..]));
+
+    let second = Head::append(Some(&first.head), promoted(2, 2, 'b')).unwrap();
+    let chained: Record = serde_json::from_slice(&second.bytes).unwrap();
+    assert_eq!(chained, Record { previous: Some(first.head.hash.clone()), ..promoted(2, 2, 'b') });
+    assert_eq!(second.head.hash, hash_bytes(&second.bytes));
+    assert_eq!(second.head.recent, [chained, promoted(1, 1, 'a')]);
+}
+
+#[test]
+fn whoever_changes_a_record_breaks_the_chain() {
+    let first = Head::append(None, promoted(1, 1, 'a')).unwrap();
+    let forged = Head::append(None, because("it was never so", promoted(1, 1, 'a'))).unwrap();
+    assert_ne!(first.head.hash, forged.head.hash);
+}
+
+#[test]
+fn what_is_stored_is_read_back_and_an_unknown_field_is_refused() {
+    let appended = Head::append(None, because("once", promoted(1, 1, 'a'))).unwrap();
+    let text = serde_json::to_string(&appended.head).unwrap();
+    assert_eq!(serde_json::from_str::<Head>(&text).unwrap(), appended.head);
+    let newer = text.replacen('{', "{\"color\":\"red\",", 1);
+    assert!(serde_json::from_str::<Head>(&newer).is_err());
+}
+
+#[test]
+fn a_record_reads_like_this() {
+    let appended = Head::append(None, because("it was live", promoted(1, 7, 'a'))).unwrap();
+    insta::assert_snapshot!(String::from_utf8(appended.bytes).unwrap(), @r#"
+    {
+      "schemaVersion": 1,
+      "number": 1,
+      "previous": null,
+      "environment": "staging",
+      "service": "flight-service",
+      "kind": "promoted",
+      "from": null,
+      "to": {
+        "version": "7",
+        "release": "5fe26b56a7d20de785706ee27edcab2e",
+        "code": {
+          "image": "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        },
+        "tag": "v-a"
+      },
+      "commit": {
+        "id": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "author": "Ann <ann@example.com>",
+        "time": "2024-10-03T23:55:00Z",
+        "summary": "Release a"
+      },
+      "actor": "controller",
+      "reason": "it was live",
+      "started": "2024-10-04T00:00:00Z",
+      "finished": "2024-10-04T00:01:00Z",
+      "tick": "tick-1"
+    }
+    "#);
+}
+
+#[test]
+fn the_head_carries_the_last_twenty_records() {
+    let head = history((1..=25).map(|number| promoted(number, number, 'a')));
+    let numbers: Vec<u64> = head.recent.iter().map(|record| record.number.0).collect();
+    assert_eq!(numbers, (6..=25).rev().collect::<Vec<_>>());
+    assert_eq!(head.number, TransitionNumber(25));
+}
+
+#[test]
+fn what_should_be_live_is_the_last_that_moved_traffic_or_took_it_over() {
+    let head = history([
+        promoted(1, 1, 'a'),
+        of_kind(Kind::Adopted, promoted(2, 2, 'b')),
+        of_kind(Kind::Failed, promoted(3, 3, 'c')),
+        of_kind(Kind::Superseded, promoted(4, 4, 'd')),
+    ]);
+    assert_eq!(head.last_live().unwrap().number, TransitionNumber(2));
+    assert_eq!(history([of_kind(Kind::Failed, promoted(1, 1, 'a'))]).last_live(), None);
+}
+
+#[test]
+fn a_release_has_the_version_it_was_published_as_unless_that_failed() {
+    let head = history([
+        promoted(1, 1, 'a'),
+        of_kind(Kind::Superseded, promoted(2, 2, 'b')),
+        of_kind(Kind::Failed, promoted(3, 3, 'c')),
+        promoted(4, 4, 'a'),
+        of_kind(Kind::Failed, promoted(5, 5, 'a')),
+    ]);
+    let known: Vec<Option<Version>> = ['a', 'b', 'c', 'd'].map(|letter| head.version_of(&release(letter).id)).into();
+    assert_eq!(known, [Some(v(4)), Some(v(2)), None, None]);
+}
+
+#[test]
+fn a_version_has_the_tag_it_was_called_last() {
+    let head = history([promoted(1, 1, 'a'), promoted(2, 2, 'b')]);
+    assert_eq!(head.tag_of(v(1)), Some(&tag('a')));
+    assert_eq!(head.tag_of(v(3)), None);
+}
+
+#[test]
+fn a_writer_knows_its_own_record_again_whichever_tick_wrote_it() {
+    let mine = promoted(2, 2, 'b');
+    let retried = Record { finished: at(9), tick: "tick-9".to_owned(), ..mine.clone() };
+    assert!(mine.same_transition(&retried));
+    for other in [
+        Record { started: at(5), ..mine.clone() },
+        Record { kind: Kind::Failed, ..mine.clone() },
+        Record { number: TransitionNumber(3), ..mine.clone() },
+        Record { to: deployed(3, &release('b')), ..mine.clone() },
+        Record { previous: Some(hash_bytes(b"other")), ..mine.clone() },
+    ] {
+        assert!(!mine.same_transition(&other), "{other:?}");
+    }
+}
+
+#[test]
+fn a_version_is_a_positive_number() {
+    assert_eq!("12".parse::<Version>().unwrap(), v(12));
+    for text in ["0", "-1", "$LATEST", "", "1.0"] {
+        assert_eq!(
+            text.parse::<Version>().unwrap_err().to_string(),
+            format!("`{text}` is not the number of a published version")
+        );
+    }
+}

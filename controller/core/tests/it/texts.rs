@@ -1,0 +1,149 @@
+//! What people read of why nothing happens: short, without a full stop, with the hint behind.
+use tidegate_core::ids::{ReleaseId, TransitionNumber};
+use tidegate_core::live::VersionState;
+use tidegate_core::marker::Marker;
+use tidegate_core::registry::parameter_name;
+use tidegate_core::release::Package;
+use tidegate_core::status::{Health, HoldReason, PhaseName, SyncStatus, WaitingOn};
+
+use crate::build::*;
+
+fn holds() -> Vec<HoldReason> {
+    let invalid = |more| HoldReason::InvalidRelease {
+        commit: "c".repeat(40),
+        problem: "environments/staging/services.yaml:3:5: unknown field `imageTga`".to_owned(),
+        more,
+    };
+    vec![
+        HoldReason::GitUnavailable { message: "connection refused".to_owned() },
+        invalid(0),
+        invalid(2),
+        HoldReason::HistoryRewritten { applied: "a".repeat(40), found: "b".repeat(40) },
+        HoldReason::NothingKnown { message: "the release repository was never read".to_owned() },
+    ]
+}
+
+fn reasons() -> Vec<WaitingOn> {
+    let failed = VersionState::Failed { reason: "InvalidImage".to_owned() };
+    let other = VersionState::Other { name: "Deactivating".to_owned() };
+    let active = |state| WaitingOn::VersionActive { version: v(2), state };
+    let mut reasons: Vec<WaitingOn> =
+        [VersionState::Pending, VersionState::Active, VersionState::Inactive, failed, other].map(active).into();
+    reasons.extend([
+        WaitingOn::VersionVisible { version: v(2) },
+        WaitingOn::UpdateInProgress,
+        WaitingOn::NextTick,
+        WaitingOn::Blocked { message: "`v9` is not in `company/flight-service`".to_owned() },
+        WaitingOn::FunctionMissing,
+        WaitingOn::HandEdit { found: Some(v(7)), expected: Some(v(2)) },
+        WaitingOn::HandEdit { found: None, expected: Some(v(2)) },
+        WaitingOn::ForeignEdit { found: Some(v(7)), weight: None },
+        WaitingOn::ForeignEdit { found: None, weight: None },
+        WaitingOn::ForeignEdit { found: Some(v(7)), weight: Some(1_000) },
+        WaitingOn::ForeignEdit { found: Some(v(7)), weight: Some(25) },
+        WaitingOn::NewRelease { reason: "version 2 cannot serve: InvalidImage".to_owned() },
+        WaitingOn::Dependency { service: service().name },
+        WaitingOn::PackageType { live: Package::Image, wanted: Package::Zip },
+        WaitingOn::Time { at: at(61) },
+    ]);
+    reasons.extend(holds().into_iter().map(WaitingOn::Hold));
+    reasons
+}
+
+#[test]
+fn every_reason_to_wait_reads_like_this() {
+    let text: Vec<String> = reasons().iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(text.join("\n"), @r"
+    version 2 is Pending
+    version 2 is Active
+    version 2 is Inactive
+    version 2 is Failed (InvalidImage)
+    version 2 is Deactivating
+    version 2 is not visible yet
+    an update of `$LATEST` is in progress
+    the next tick
+    `v9` is not in `company/flight-service`
+    the function does not exist; create it, Tidegate never does
+    the alias was moved by hand: it names version 7, history says version 2; `tidegate sync` goes back to Git
+    the alias was moved by hand: it names `$LATEST`, history says version 2; `tidegate sync` goes back to Git
+    somebody changed the alias by hand: it names version 7; `tidegate sync` goes on towards Git
+    somebody changed the alias by hand: it names `$LATEST`; `tidegate sync` goes on towards Git
+    somebody changed the alias by hand: it names version 7 with 10 % on another version; `tidegate sync` goes on towards Git
+    somebody changed the alias by hand: it names version 7 with 0.25 % on another version; `tidegate sync` goes on towards Git
+    the release failed: version 2 cannot serve: InvalidImage; change it in Git, or try again with `tidegate sync`
+    `flight-service` is not healthy at what Git wants
+    the function is a container image and Git wants a zip archive: the package type cannot be changed
+    the tick's time was used up at 01:01:00
+    the release repository cannot be read: connection refused
+    commit cccccccccccc is not valid: environments/staging/services.yaml:3:5: unknown field `imageTga`
+    commit cccccccccccc is not valid: environments/staging/services.yaml:3:5: unknown field `imageTga` (and 2 more)
+    the branch was rewritten: bbbbbbbbbbbb does not descend from aaaaaaaaaaaa, which is applied; `tidegate sync ENV --confirm bbbbbbbbbbbb` accepts it
+    the release repository was never read
+    ");
+}
+
+#[test]
+fn every_reason_to_wait_is_one_short_line_without_a_full_stop() {
+    for text in reasons().iter().map(ToString::to_string) {
+        assert!(!text.ends_with('.') && !text.contains('\n') && text.len() <= 160, "{text}");
+    }
+}
+
+#[test]
+fn every_reason_to_wait_is_read_back_as_it_was_stored() {
+    for reason in reasons() {
+        let text = serde_json::to_string(&reason).unwrap();
+        assert_eq!(serde_json::from_str::<WaitingOn>(&text).unwrap(), reason, "{text}");
+    }
+}
+
+#[test]
+fn a_whole_is_as_healthy_and_as_synced_as_its_worst_part() {
+    let health =
+        [Health::Healthy, Health::Suspended, Health::Progressing, Health::Missing, Health::Degraded, Health::Unknown];
+    assert!(health.is_sorted());
+    assert!([SyncStatus::Synced, SyncStatus::OutOfSync, SyncStatus::Unknown].is_sorted());
+}
+
+#[test]
+fn standard_terms_are_padded_in_tables() {
+    let row = format!("[{:<10}] [{:>9}] [{:<10}]", SyncStatus::OutOfSync, Health::Healthy, PhaseName::Idle);
+    assert_eq!(row, "[OutOfSync ] [  Healthy] [Idle      ]");
+}
+
+#[test]
+fn a_marker_reads_like_this() {
+    let marker =
+        Marker { release: "0123456789abcdef".repeat(2).parse().unwrap(), transition: TransitionNumber(42), held: None };
+    assert_eq!(marker.to_string(), "tidegate/1 release=0123456789abcdef0123456789abcdef transition=42");
+    for text in [
+        "tidegate/1 release=0123456789abcdef0123456789abcdef",
+        "tidegate/1 transition=42",
+        "tidegate/1 release=0123456789abcdef0123456789abcdef transition=42 color=red",
+        "tidegate/1 release=0123456789ABCDEF0123456789ABCDEF transition=42",
+        "tidegate/1  release=0123456789abcdef0123456789abcdef transition=42",
+    ] {
+        assert_eq!(Marker::parse(text), None, "{text}");
+    }
+}
+
+#[test]
+fn the_id_of_a_release_never_changes_between_builds() {
+    // A build with another hash would release everything again.
+    let configuration = release_schema::Configuration {
+        memory_size: Some(512),
+        timeout: Some(30),
+        environment: [("LOG_LEVEL".to_owned(), "info".to_owned())].into(),
+    };
+    let ids: [String; 2] = [release('a'), release_with('a', &configuration)].map(|release| release.id.to_string());
+    insta::assert_snapshot!(ids.join("\n"), @r"
+    5fe26b56a7d20de785706ee27edcab2e
+    9cedcf013ebe8176a04736cabdf90206
+    ");
+    assert!("0123".parse::<ReleaseId>().is_err());
+}
+
+#[test]
+fn the_registry_has_one_parameter_a_service() {
+    assert_eq!(parameter_name(&environment(), &service().name), "/services/staging/flight-service");
+}
