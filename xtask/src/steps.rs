@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::Context;
 
@@ -22,7 +23,7 @@ pub(crate) struct Step {
 }
 
 /// What is fast and often wrong comes first.
-pub(crate) static STEPS: [Step; 8] = [
+pub(crate) static STEPS: [Step; 9] = [
     Step { name: "format", about: "the code is formatted", needs: &[Tool::Rust], run: format },
     Step { name: "clippy", about: "no warning in any target", needs: &[Tool::Rust, Tool::C], run: clippy },
     Step { name: "test", about: "all tests of the workspace", needs: &[Tool::Rust, Tool::C, Tool::Git], run: test },
@@ -33,6 +34,12 @@ pub(crate) static STEPS: [Step; 8] = [
         about: "the local AWS answers boto3 and the AWS CLI as AWS does",
         needs: &[Tool::Rust, Tool::C, Tool::Python],
         run: local_aws,
+    },
+    Step {
+        name: "demo",
+        about: "the main job, with everything for real",
+        needs: &[Tool::Rust, Tool::C, Tool::Git],
+        run: demo,
     },
     Step { name: "schema", about: "JSON Schemas, by an independent validator", needs: &[Tool::Python], run: schema },
     Step {
@@ -81,8 +88,19 @@ fn deny(workspace: &Workspace) -> anyhow::Result<Counts> {
     Ok(CHECKED)
 }
 
+/// All programs, with the features that the tests are built with: so that nothing is built twice.
+fn build_programs() -> anyhow::Result<()> {
+    run(&mut cargo(&["build", "--locked", "--workspace", "--bins", "--tests"]))
+}
+
+fn demo(workspace: &Workspace) -> anyhow::Result<Counts> {
+    build_programs()?;
+    run(&mut Command::new(workspace.program("demo")))?;
+    Ok(CHECKED)
+}
+
 fn local_aws(workspace: &Workspace) -> anyhow::Result<Counts> {
-    run(&mut cargo(&["build", "--locked", "--package", "local-aws", "--bins"]))?;
+    build_programs()?;
     let mut pytest = Venv::ensure(workspace)?.command("python");
     pytest.args(["-m", "pytest", "--quiet", "-p", "no:cacheprovider", "--durations=5", "tests/local-aws/tests"]);
     pytest.env("LOCAL_AWS_BIN", workspace.program("local-aws"));
