@@ -10,3 +10,5 @@
 
 pub mod account;
 pub mod release_repository;
+pub mod releases;
+pub mod world;
