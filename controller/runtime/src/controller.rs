@@ -245,6 +245,16 @@ impl Controller {
         Ok(records)
     }
 
+    /// Whether an environment is one of this installation's.
+    ///
+    /// # Errors
+    /// Where the configuration cannot be read.
+    pub async fn manages(&self, name: &EnvironmentName) -> Result<bool, Failure> {
+        let configuration =
+            config::load(&self.source, &self.home).await.map_err(|error| unavailable(Some(name), &error))?;
+        Ok(configuration.environments.contains_key(name))
+    }
+
     /// What the files of a working tree would change, looked at with the caller's own rights; nothing is changed.
     ///
     /// # Errors
