@@ -34,7 +34,7 @@ async fn main() -> Result<()> {
     let target = programs.parent().context("a build without a target folder")?.to_path_buf();
     let bootstrap = target.join("release/bootstrap");
     let mut figures = vec![
-        figure("zip_bytes", "release zip", measure::zip_bytes(&bootstrap)?, "bytes", Some(6.0 * 1024.0 * 1024.0)),
+        figure("zip_bytes", "release zip", measure::zip_bytes(&bootstrap)?, "bytes", Some(6_000_000.0)),
         figure(
             "first_next_ms",
             "exec to first `next`, median",
