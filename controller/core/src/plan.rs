@@ -113,7 +113,7 @@ impl fmt::Display for Action {
                 let all: Vec<String> = fields.into_iter().flatten().map(str::to_owned).chain(names).collect();
                 write!(f, "set {}", all.join(", "))
             }
-            Self::UpdateCode { source: Source::Image { uri }, .. } => write!(f, "publish {uri}"),
+            Self::UpdateCode { source: Source::Image { uri }, .. } => write!(f, "publish {}", short_image(uri)),
             Self::UpdateCode { source: Source::Zip { bucket, key, object_version }, .. } => {
                 write!(f, "publish s3://{bucket}/{key} (version {object_version})")
             }
@@ -126,6 +126,15 @@ impl fmt::Display for Action {
             Self::SetReservedConcurrency { concurrency } => write!(f, "set reservedConcurrency to {concurrency}"),
             Self::ClearState => f.write_str("finish the transition"),
         }
+    }
+}
+
+/// Enough of an image's reference for people: the repository without its registry, and the beginning of the digest.
+fn short_image(uri: &str) -> String {
+    let name = uri.split_once('/').map_or(uri, |(_registry, name)| name);
+    match name.split_once('@') {
+        Some((repository, digest)) => format!("{repository}@{}", digest.chars().take(19).collect::<String>()),
+        None => name.to_owned(),
     }
 }
 
