@@ -194,7 +194,7 @@ impl fmt::Display for WaitingOn {
             Self::FunctionMissing => f.write_str("the function does not exist; create it, Tidegate never does"),
             Self::HandEdit { found, expected } => write!(
                 f,
-                "the alias was moved by hand: it names {}, history says {}; `tidegate sync` goes back to Git",
+                "the alias was moved by hand: it names {}, history says {}; `tidegate sync ENV/SERVICE` goes back to Git",
                 version(found),
                 version(expected)
             ),
@@ -203,10 +203,13 @@ impl fmt::Display for WaitingOn {
                 if let Some(weight) = weight {
                     write!(f, " with {} % on another version", f64::from(*weight) / 100.0)?;
                 }
-                f.write_str("; `tidegate sync` goes on towards Git")
+                f.write_str("; `tidegate sync ENV/SERVICE` goes on towards Git")
             }
             Self::NewRelease { reason } => {
-                write!(f, "the release failed: {reason}; change it in Git, or try again with `tidegate sync`")
+                write!(
+                    f,
+                    "the release failed: {reason}; change it in Git, or try again with `tidegate sync ENV/SERVICE`"
+                )
             }
             Self::Dependency { service } => write!(f, "`{service}` is not healthy at what Git wants"),
             Self::PackageType { live, wanted } => {

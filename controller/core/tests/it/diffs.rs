@@ -196,7 +196,7 @@ fn a_plan_reads_like_this() {
     0 begin transition 2 to v-b
     0 set memorySize, environment.API_KEY
     1 go on with transition 2 to v-b
-    1 publish registry/flight-service@sha256:bbbbbbbbbbbb
+    1 publish flight-service@sha256:bbbbbbbbbbbb
     1 note the published version
     2 go on with transition 2 to v-b
     2 publish `$LATEST`, which has sha256:bbbbbbbbbbbb

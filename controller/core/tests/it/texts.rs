@@ -64,13 +64,13 @@ fn every_reason_to_wait_reads_like_this() {
     the next tick
     `v9` is not in `company/flight-service`
     the function does not exist; create it, Tidegate never does
-    the alias was moved by hand: it names version 7, history says version 2; `tidegate sync` goes back to Git
-    the alias was moved by hand: it names `$LATEST`, history says version 2; `tidegate sync` goes back to Git
-    somebody changed the alias by hand: it names version 7; `tidegate sync` goes on towards Git
-    somebody changed the alias by hand: it names `$LATEST`; `tidegate sync` goes on towards Git
-    somebody changed the alias by hand: it names version 7 with 10 % on another version; `tidegate sync` goes on towards Git
-    somebody changed the alias by hand: it names version 7 with 0.25 % on another version; `tidegate sync` goes on towards Git
-    the release failed: version 2 cannot serve: InvalidImage; change it in Git, or try again with `tidegate sync`
+    the alias was moved by hand: it names version 7, history says version 2; `tidegate sync ENV/SERVICE` goes back to Git
+    the alias was moved by hand: it names `$LATEST`, history says version 2; `tidegate sync ENV/SERVICE` goes back to Git
+    somebody changed the alias by hand: it names version 7; `tidegate sync ENV/SERVICE` goes on towards Git
+    somebody changed the alias by hand: it names `$LATEST`; `tidegate sync ENV/SERVICE` goes on towards Git
+    somebody changed the alias by hand: it names version 7 with 10 % on another version; `tidegate sync ENV/SERVICE` goes on towards Git
+    somebody changed the alias by hand: it names version 7 with 0.25 % on another version; `tidegate sync ENV/SERVICE` goes on towards Git
+    the release failed: version 2 cannot serve: InvalidImage; change it in Git, or try again with `tidegate sync ENV/SERVICE`
     `flight-service` is not healthy at what Git wants
     the function is a container image and Git wants a zip archive: the package type cannot be changed
     the tick's time was used up at 01:01:00

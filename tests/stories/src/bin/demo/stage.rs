@@ -104,10 +104,11 @@ impl Stage {
     }
 
     /// What a person's shell has set.
-    fn environment(&self) -> [(&'static str, String); 5] {
+    fn environment(&self) -> [(&'static str, String); 6] {
         [
             ("AWS_ENDPOINT_URL", self.endpoint.clone()),
             ("AWS_REGION", REGION.to_owned()),
+            ("AWS_DEFAULT_REGION", REGION.to_owned()),
             ("AWS_ACCESS_KEY_ID", ACCOUNT.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "demo".to_owned()),
             ("TIDEGATE_INSTALLATION", INSTALLATION.to_owned()),
@@ -133,9 +134,13 @@ impl Stage {
         Ok(stdout.into_owned())
     }
 
+    fn controller_log(&self) -> PathBuf {
+        self.dir.path().join("logs").join(format!("{ACCOUNT}-{REGION}-{CONTROLLER}.log"))
+    }
+
     /// The newest lines of the controller's log.
     pub(crate) async fn show_controller_log(&self) {
-        let file = self.dir.path().join("logs").join(format!("{CONTROLLER}.log"));
+        let file = self.controller_log();
         if let Ok(text) = tokio::fs::read_to_string(&file).await {
             let lines: Vec<&str> = text.lines().collect();
             tell::step(&format!("the end of {}:", file.display()));
@@ -145,6 +150,7 @@ impl Stage {
 
     /// Says how to look around, and waits until the person has seen enough.
     pub(crate) async fn keep(&self) -> Result<()> {
+        self.tree.git(["push", "--quiet", "--set-upstream", "origin", "main"])?;
         tell::chapter("Everything is running. Look around in another terminal:");
         for (name, value) in self.environment() {
             println!("export {name}={value}");
@@ -158,9 +164,11 @@ impl Stage {
         println!("tidegate diff                          # what a merge would change");
         println!("git commit -am 'Release it' && git push    # live within two ticks");
         println!("aws lambda get-alias --function-name StagingFlightService --name live");
-        println!("aws lambda invoke --function-name StagingFlightBff:live \\");
-        println!("  --cli-binary-format raw-in-base64-out --payload '{{\"flight\":\"TG123\"}}' /dev/stdout");
-        println!("tail -f {}/logs/{CONTROLLER}.log", self.dir.path().display());
+        println!("echo '{{\"flight\":\"TG123\"}}' | aws lambda invoke --payload fileb:///dev/stdin \\");
+        println!("  --function-name StagingFlightBff:live answer.json && cat answer.json");
+        println!("aws lambda update-alias --function-name StagingFlightService \\");
+        println!("  --name live --function-version 1     # a hand edit: see the status then");
+        println!("tail -f {}", self.controller_log().display());
         println!("\nCtrl-C ends it all");
         tokio::signal::ctrl_c().await?;
         Ok(())
