@@ -23,6 +23,20 @@ pub struct ReadVersion {
     pub function_arn: String,
 }
 
+/// An alias, as `GetAlias` tells of it.
+#[derive(Clone, Debug)]
+pub struct ReadAlias {
+    /// What was read.
+    pub live: LiveAlias,
+    /// `arn:…:function:NAME`.
+    pub function_arn: String,
+}
+
+/// `arn:…:function:NAME`, of an ARN that may go on with a qualifier.
+fn unqualified(arn: &str) -> String {
+    arn.split(':').take(7).collect::<Vec<_>>().join(":")
+}
+
 /// `GetFunction` of a qualifier: an alias, a version, or `$LATEST`.
 ///
 /// # Errors
@@ -44,7 +58,7 @@ pub async fn get_function(
     let odd = |what: &str| unexpected(OPERATION, &resource, what);
     let configuration = answer.configuration.ok_or_else(|| odd("without a configuration"))?;
     let arn = configuration.function_arn().ok_or_else(|| odd("without an ARN"))?;
-    let function_arn = arn.split(':').take(7).collect::<Vec<_>>().join(":");
+    let function_arn = unqualified(arn);
     let concurrency = answer.concurrency.and_then(|concurrency| concurrency.reserved_concurrent_executions);
     let mut live = live_version(&configuration, answer.code.as_ref()).ok_or_else(|| odd("without a revision id"))?;
     live.reserved_concurrency = concurrency.and_then(|count| u32::try_from(count).ok());
@@ -144,18 +158,20 @@ fn environment_of(configuration: &FunctionConfiguration) -> Option<std::collecti
 ///
 /// # Errors
 /// Where AWS does not answer with the alias; [`Kind::NotFound`] says that there is none.
-pub async fn get_alias(client: &aws_sdk_lambda::Client, function: &str, alias: &str) -> Result<LiveAlias, CallError> {
+pub async fn get_alias(client: &aws_sdk_lambda::Client, function: &str, alias: &str) -> Result<ReadAlias, CallError> {
     const OPERATION: &str = "lambda:GetAlias";
     let resource = format!("{function}:{alias}");
     let answer =
         client.get_alias().function_name(function).name(alias).send().await.map_err(failed(OPERATION, &resource))?;
     let revision = answer.revision_id.ok_or_else(|| unexpected(OPERATION, &resource, "without a revision id"))?;
-    Ok(LiveAlias {
+    let arn = answer.alias_arn.ok_or_else(|| unexpected(OPERATION, &resource, "without an ARN"))?;
+    let live = LiveAlias {
         version: answer.function_version.as_deref().and_then(|version| version.parse().ok()),
         additional: answer.routing_config.as_ref().and_then(additional),
         marker: answer.description.as_deref().and_then(Marker::parse),
         revision: RevisionId(revision),
-    })
+    };
+    Ok(ReadAlias { live, function_arn: unqualified(&arn) })
 }
 
 /// AWS gives the share as a fraction of one; a weight of zero still pins the version, so it counts.

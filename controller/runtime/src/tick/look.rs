@@ -34,7 +34,17 @@ pub(super) async fn at(tick: &Tick<'_>, service: &Service, look: Look, seen: &mu
         Look::Candidate(number) => {
             seen.world.candidate = version(client, function, &number.to_string(), &mut seen.function_arn).await?;
         }
-        Look::Alias => seen.world.alias = found(lambda::get_alias(client, function, alias).await)?,
+        Look::Alias => {
+            seen.world.alias = match found(lambda::get_alias(client, function, alias).await)? {
+                // A transition that is only finished looks at nothing else, and its registry entry needs the ARN.
+                Found::Found(read) => {
+                    seen.function_arn = Some(read.function_arn);
+                    Found::Found(read.live)
+                }
+                Found::Missing => Found::Missing,
+                Found::NotYet => Found::NotYet,
+            };
+        }
         Look::Head => {
             seen.head = history::head(tick.store, tick.name, &service.name).await?;
             seen.world.head = seen.head.as_ref().map_or(Found::Missing, |head| Found::Found(head.value.clone()));
