@@ -6,8 +6,9 @@ use futures::FutureExt as _;
 use release_schema::Service;
 use tidegate_core::decide::{Decision, Subject, World, decide};
 use tidegate_core::history::Head;
-use tidegate_core::plan::Plan;
+use tidegate_core::plan::{Plan, Standing};
 use tidegate_core::release::Release;
+use tidegate_core::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
 use super::{RESERVE, Tick, look, unseen};
 use crate::store::{ETag, Stored};
@@ -58,6 +59,11 @@ impl One<'_> {
     /// Looks until it can be decided.
     pub(super) async fn plan(self, has_state: bool) -> Result<(Seen, Plan), String> {
         let mut seen = look::nothing(unseen(&self.wanted.document, &self.service.name));
+        if let Some(Err(message)) = self.release
+            && !self.tick.config.allows(&self.service.function)
+        {
+            return Ok((seen, not_ours(message)));
+        }
         if has_state {
             look::state(self.tick, self.service, &mut seen).await.map_err(|error| error.to_string())?;
         }
@@ -79,6 +85,16 @@ impl One<'_> {
     pub(super) fn out_of_time(&self) -> bool {
         tokio::time::Instant::now() + RESERVE >= self.tick.deadline
     }
+}
+
+/// What may not be managed is not looked at either: a merge must not show what another team runs.
+fn not_ours(message: &str) -> Plan {
+    Plan::rest(Standing {
+        sync: SyncStatus::Unknown,
+        health: Health::Degraded,
+        phase: PhaseName::Idle,
+        waiting_on: Some(WaitingOn::Blocked { message: message.to_owned() }),
+    })
 }
 
 /// A panic becomes this service's error. The others go on.
