@@ -14,6 +14,7 @@ use aws_sdk_s3::types::{
 use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, Target};
 use aws_sdk_ssm::types::ParameterType;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use local_aws::LocalAws;
 use serde_json::{Value, json};
 
@@ -54,6 +55,7 @@ fn base(account: &str) -> SdkConfig {
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new(account, "story", None, None, "story")))
         .region(Region::from_static(REGION))
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .time_source(SharedTimeSource::new(SystemTimeSource::new()))
         .build()
 }
 
