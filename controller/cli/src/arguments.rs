@@ -1,168 +1,263 @@
-//! What can be typed.
+//! Decides what may be written on the command line, and says it in `--help`.
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use release_schema::{EnvironmentName, ServiceName};
 
-const EXIT_CODES: &str = "Exit codes: 0 done or no difference; 1 a difference, degraded or out of sync; \
-2 usage; 3 the release repository is not valid; 4 refused; 5 could not be done";
+use crate::exit;
 
-/// GitOps for AWS Lambda: what Git says becomes live
+/// GitOps for AWS Lambda
 #[derive(Debug, Parser)]
-#[command(name = "tidegate", version, after_help = EXIT_CODES, propagate_version = true)]
+#[command(name = "tidegate", version, about, after_help = exit::HELP, max_term_width = 100)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    pub(crate) global: Global,
+    pub(crate) reach: Reach,
     #[command(subcommand)]
-    pub(crate) verb: Verb,
+    pub(crate) command: Command,
 }
 
-/// What every command understands.
-#[derive(Debug, Args)]
-pub(crate) struct Global {
-    /// Name of the installation: its configuration lies below `/tidegate/<INSTALLATION>/` in Parameter Store
-    #[arg(long, global = true, env = "TIDEGATE_INSTALLATION", default_value = "main")]
-    pub(crate) installation: String,
-    /// Read the configuration from this file instead of Parameter Store
-    #[arg(long, global = true, env = "TIDEGATE_CONFIG", value_name = "FILE")]
+/// How the installation is reached.
+#[derive(Args, Debug)]
+pub(crate) struct Reach {
+    /// Read the configuration from this file, and not from Parameter Store
+    #[arg(long, global = true, env = "TIDEGATE_CONFIG", value_name = "FILE", help_heading = "Installation")]
     pub(crate) config: Option<PathBuf>,
-    /// The controller's function [default: tidegate-<INSTALLATION>]
-    #[arg(long, global = true, env = "TIDEGATE_FUNCTION", value_name = "NAME")]
+    /// The installation: its parameters lie below `/tidegate/<NAME>/`
+    #[arg(
+        long,
+        global = true,
+        env = "TIDEGATE_INSTALLATION",
+        value_name = "NAME",
+        default_value = "main",
+        help_heading = "Installation"
+    )]
+    pub(crate) installation: String,
+    /// The controller's Lambda function [default: `tidegate-<installation>`]
+    #[arg(long, global = true, env = "TIDEGATE_FUNCTION", value_name = "NAME", help_heading = "Installation")]
     pub(crate) function: Option<String>,
-    /// Do it here, with your own credentials, instead of asking the controller's function
-    #[arg(long, global = true)]
+    /// Never ask the controller: run the command here, with your own credentials
+    #[arg(long, global = true, help_heading = "Installation")]
     pub(crate) direct: bool,
 }
 
-impl Global {
-    pub(crate) fn function(&self) -> String {
-        self.function.clone().unwrap_or_else(|| format!("tidegate-{}", self.installation))
-    }
-}
-
 #[derive(Debug, Subcommand)]
-pub(crate) enum Verb {
+pub(crate) enum Command {
+    /// Check the files of a release repository
+    #[command(after_help = VALIDATE)]
     Validate(Validate),
+    /// Show what a working tree would change, without changing anything
+    #[command(after_help = DIFF)]
     Diff(Diff),
+    /// Bring environments to what Git wants now, without waiting for the schedule
+    #[command(after_help = SYNC)]
     Sync(Sync),
+    /// Show how environments stand, as the last tick saw them
+    #[command(after_help = STATUS)]
     Status(Status),
+    /// Show what was released, newest first
+    #[command(after_help = HISTORY)]
     History(History),
+    /// Print the JSON Schema of a file of the release repository
+    #[command(after_help = SCHEMA)]
     Schema(Schema),
+    /// Print a shell's completions
+    #[command(after_help = COMPLETIONS)]
     Completions(Completions),
 }
 
-/// How data is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+const VALIDATE: &str = "\
+Reads only files; needs neither AWS nor Git. Problems go to standard output, all of them at once: with the lines meant on a
+terminal, else one a line as `file:line:column: message (hint)`.
+
+Examples:
+  tidegate validate
+  tidegate validate path/to/release-repository -o json
+
+Exit codes: 0 valid, 3 not valid, 5 a file could not be read";
+
+const DIFF: &str = "\
+Compares what is live with the files of a working tree. Reads with your own credentials, which need no right to write; the
+values of environment variables are masked. Environments that the installation does not have are left out with a note.
+
+Examples:
+  tidegate diff
+  tidegate diff path/to/release-repository --environment staging
+
+Exit codes: 0 no difference, 1 a difference, 3 the files are not valid, 4 an unknown environment, 5 something could not be read";
+
+const SYNC: &str = "\
+Runs one tick in the controller Lambda, which holds the rights; `--direct` runs it here, with yours, for when the controller is
+broken. One tick makes one step: where a service waits, the next tick goes on. Naming a service says that hand edits and
+failures of it are to be gone over.
+
+Examples:
+  tidegate sync
+  tidegate sync staging
+  tidegate sync production/flight-service
+  tidegate sync production --confirm 3f2a9c1d4e5b   # the branch was rewritten, and that is right
+
+Exit codes: 0 done or under way, 1 something is degraded or on hold, 4 refused, 5 could not be done";
+
+const STATUS: &str = "\
+Reads what the last tick stored with your own credentials, so that it works while the controller does not; where they cannot read
+it, the controller is asked. Trouble comes first.
+
+Examples:
+  tidegate status
+  tidegate status staging --watch
+  tidegate status production/flight-service -o json
+
+Exit codes: 0 healthy, suspended or progressing; 1 degraded, missing, unknown, on hold, out of sync with nothing under way, or no
+tick for more than 5 minutes; 4 an unknown environment or service; 5 could not be read";
+
+const HISTORY: &str = "\
+Reads the stored records with your own credentials; where they cannot read them, the controller is asked.
+
+Examples:
+  tidegate history staging
+  tidegate history production/flight-service --limit 5 -o yaml
+
+Exit codes: 0 shown, 4 an unknown environment or service, 5 could not be read";
+
+const SCHEMA: &str = "\
+Examples:
+  tidegate schema services > .schemas/services.schema.json
+  tidegate schema release-config > .schemas/release-config.schema.json";
+
+const COMPLETIONS: &str = "\
+Examples:
+  tidegate completions bash > ~/.local/share/bash-completion/completions/tidegate
+  tidegate completions fish > ~/.config/fish/completions/tidegate.fish";
+
+/// How data is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// For people
+    #[default]
     Table,
     /// For programs
     Json,
-    /// For programs and people
+    /// For programs
     Yaml,
 }
 
-/// Check the files of a release repository, without AWS: every problem, each at its place
-#[derive(Debug, Args)]
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Output {
+    /// How data is shown
+    #[arg(short = 'o', long = "output", value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct Validate {
     /// The release repository
-    #[arg(default_value = ".")]
+    #[arg(value_name = "DIR", default_value = ".")]
     pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
-/// Show what the files of a working tree would change, and how. Reads with your own credentials, changes nothing
-#[derive(Debug, Args)]
-#[command(after_help = "Exits with 1 where something differs, so that a pipeline can tell")]
+#[derive(Args, Debug)]
 pub(crate) struct Diff {
     /// The release repository
-    #[arg(default_value = ".")]
+    #[arg(value_name = "DIR", default_value = ".")]
     pub(crate) dir: PathBuf,
-    /// Only this environment; may be given several times [default: all of the repository]
-    #[arg(short, long, value_name = "ENV")]
-    pub(crate) environment: Vec<EnvironmentName>,
-    /// How it is written
-    #[arg(short, long, value_enum, default_value = "table")]
-    pub(crate) output: Format,
+    /// Only this environment; may be given several times
+    #[arg(short, long = "environment", value_name = "ENV")]
+    pub(crate) environments: Vec<EnvironmentName>,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
-/// Tick now, instead of waiting for the schedule
-#[derive(Debug, Args)]
-#[command(after_help = "Naming a service is your word that hand edits and a failure of it are gone over")]
+#[derive(Args, Debug)]
 pub(crate) struct Sync {
-    /// ENV or ENV/SERVICE [default: all environments]
+    /// An environment, or one service of it; all environments where it is left out
+    #[arg(value_name = "ENV[/SERVICE]")]
     pub(crate) target: Option<Target>,
-    /// Accept a branch that was rewritten, at this commit
-    #[arg(long, value_name = "COMMIT")]
+    /// Accept that the branch was rewritten to this commit: its id, or at least the first 7 digits of it
+    #[arg(long, value_name = "COMMIT", value_parser = commit, requires = "target")]
     pub(crate) confirm: Option<String>,
-    /// How it is written
-    #[arg(short, long, value_enum, default_value = "table")]
-    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
-/// Show how services stand, trouble first. Reads the last tick's report with your own credentials; asks no function
-#[derive(Debug, Args)]
+#[derive(Args, Debug)]
 pub(crate) struct Status {
-    /// ENV or ENV/SERVICE [default: all environments]
+    /// An environment, or one service of it; all environments where it is left out
+    #[arg(value_name = "ENV[/SERVICE]")]
     pub(crate) target: Option<Target>,
-    /// How it is written
-    #[arg(short, long, value_enum, default_value = "table")]
-    pub(crate) output: Format,
+    /// Show it again every 2 seconds, until Ctrl-C
+    #[arg(short, long, conflicts_with = "format")]
+    pub(crate) watch: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
-/// Show what happened, newest first. Reads with your own credentials; asks no function
-#[derive(Debug, Args)]
+#[derive(Args, Debug)]
 pub(crate) struct History {
-    /// ENV or ENV/SERVICE
+    /// An environment, or one service of it
+    #[arg(value_name = "ENV[/SERVICE]")]
     pub(crate) target: Target,
     /// At most this many records
-    #[arg(short, long, default_value_t = 20)]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = limit)]
     pub(crate) limit: usize,
-    /// How it is written
-    #[arg(short, long, value_enum, default_value = "table")]
-    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
-/// Print the JSON Schema of a file, for editors
-#[derive(Debug, Args)]
+#[derive(Args, Debug)]
 pub(crate) struct Schema {
-    /// Of which file
-    #[arg(value_enum, default_value = "services")]
-    pub(crate) file: File,
+    /// Which file
+    #[arg(value_name = "FILE", value_enum, default_value_t)]
+    pub(crate) file: SchemaOf,
 }
 
-/// A file of a release repository.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum File {
-    /// environments/<env>/services.yaml
+/// The files that have a schema.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// `environments/<env>/services.yaml`
+    #[default]
     Services,
-    /// release-config.yaml
+    /// `release-config.yaml`
     ReleaseConfig,
 }
 
-/// Print a completion script for a shell
-#[derive(Debug, Args)]
+#[derive(Args, Debug)]
 pub(crate) struct Completions {
-    /// For which shell
-    #[arg(value_enum)]
+    /// Which shell
+    #[arg(value_name = "SHELL", value_enum)]
     pub(crate) shell: clap_complete::Shell,
 }
 
-/// An environment, or one service of it: `ENV` or `ENV/SERVICE`.
+/// `ENV` or `ENV/SERVICE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) environment: EnvironmentName,
     pub(crate) service: Option<ServiceName>,
 }
 
-impl std::str::FromStr for Target {
-    type Err = String;
+impl FromStr for Target {
+    type Err = release_schema::Error;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (environment, service) = text.split_once('/').map_or((text, None), |(env, service)| (env, Some(service)));
-        let describe = |error: release_schema::Error| error.to_string();
-        Ok(Self {
-            environment: environment.parse().map_err(describe)?,
-            service: service.map(|service| service.parse().map_err(describe)).transpose()?,
-        })
+        Ok(Self { environment: environment.parse()?, service: service.map(str::parse).transpose()? })
+    }
+}
+
+fn commit(text: &str) -> Result<String, String> {
+    let hexadecimal = text.bytes().all(|c| c.is_ascii_hexdigit());
+    if hexadecimal && (7..=40).contains(&text.len()) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("a commit's id has 40 hexadecimal digits, of which at least 7 have to be given".to_owned())
+    }
+}
+
+fn limit(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(limit @ 1..=1_000) => Ok(limit),
+        _ => Err("give a number from 1 to 1000".to_owned()),
     }
 }

@@ -1,39 +1,46 @@
-//! The command line of Tidegate: one file a command, data to standard output, everything else to standard error.
+//! `tidegate`: the command line. Reads the arguments, runs one command, and ends with its exit code.
 mod arguments;
-mod commands;
+mod command;
+mod connection;
 mod exit;
 mod out;
-mod route;
-mod tables;
+mod table;
+mod text;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use arguments::{Arguments, Verb};
-use exit::Exit;
+use crate::arguments::{Arguments, Command};
+use crate::exit::{Error, Exit};
+use crate::out::Out;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tidegate_runtime::logs::for_people();
-    let outcome = run(&arguments).await;
-    let exit = outcome.unwrap_or_else(|error| {
-        out::error(&error.message);
-        error.exit
-    });
-    ExitCode::from(exit.code())
+    // What concerns the person is in the answer; the log is for whoever asks for it.
+    if std::env::var_os(tidegate_runtime::logs::FILTER).is_some() {
+        tidegate_runtime::logs::for_people();
+    }
+    let out = Out::of_this_process();
+    match run(arguments, &out).await {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            out.error(&error.message, error.hint.as_deref());
+            error.exit.into()
+        }
+    }
 }
 
-async fn run(arguments: &Arguments) -> Result<Exit, exit::Error> {
-    let global = &arguments.global;
-    match &arguments.verb {
-        Verb::Validate(wish) => commands::validate::run(wish),
-        Verb::Diff(wish) => commands::diff::run(global, wish).await,
-        Verb::Sync(wish) => commands::sync::run(global, wish).await,
-        Verb::Status(wish) => commands::status::run(global, wish).await,
-        Verb::History(wish) => commands::history::run(global, wish).await,
-        Verb::Schema(wish) => commands::schema::run(wish),
-        Verb::Completions(wish) => commands::completions::run(wish),
+async fn run(arguments: Arguments, out: &Out) -> Result<Exit, Error> {
+    let Arguments { reach, command } = arguments;
+    match command {
+        Command::Validate(options) => command::validate::run(&options, out),
+        Command::Diff(options) => command::diff::run(&options, &reach, out).await,
+        Command::Sync(options) => command::sync::run(&options, &reach, out).await,
+        Command::Status(options) => command::status::run(&options, &reach, out).await,
+        Command::History(options) => command::history::run(&options, &reach, out).await,
+        Command::Schema(options) => command::schema::run(&options, out),
+        Command::Completions(options) => command::completions::run(&options, out),
     }
 }

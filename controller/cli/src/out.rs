@@ -1,65 +1,142 @@
-//! Writes what people and programs read. A reader that went away is no error; control characters never reach a terminal.
-use std::io::{ErrorKind, Write as _};
+//! Writes: data to standard output, everything else to standard error, colour only where a person sees it.
+use std::io::{self, IsTerminal as _, Write as _};
 
 use serde::Serialize;
 
 use crate::arguments::Format;
-use crate::exit::{Error, Exit};
+use crate::exit::Error;
+use crate::text;
 
-/// Data, to standard output.
-pub(crate) fn data(text: &str) -> Result<(), Error> {
-    let written = writeln!(std::io::stdout().lock(), "{}", text.trim_end_matches('\n'));
-    match written {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        other => Ok(other?),
+/// The width where there is no terminal.
+const WIDTH: usize = 80;
+/// Narrower than this nothing can be read anyway.
+const NARROWEST: usize = 40;
+
+/// What a word means. It is said by the word itself; the colour repeats it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// As it is.
+    #[default]
+    Plain,
+    /// A name to find with the eye.
+    Strong,
+    /// Beside the point.
+    Faint,
+    /// All is well.
+    Good,
+    /// Something is under way or waits.
+    Busy,
+    /// Something is wrong.
+    Bad,
+}
+
+/// Whether and how words are coloured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Paint {
+    on: bool,
+}
+
+impl Paint {
+    /// No colour at all.
+    #[cfg(test)]
+    pub(crate) const OFF: Self = Self { on: false };
+
+    /// Whether there is colour.
+    pub(crate) const fn is_on(self) -> bool {
+        self.on
+    }
+
+    /// The text in its tone.
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
+        let code = match tone {
+            Tone::Plain => return text.to_owned(),
+            Tone::Strong => "1",
+            Tone::Faint => "2",
+            Tone::Good => "32",
+            Tone::Busy => "33",
+            Tone::Bad => "31",
+        };
+        if self.on { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 }
 
-/// Data for programs.
-pub(crate) fn document<T: Serialize>(value: &T, format: Format) -> Result<(), Error> {
-    let encode =
-        |error: &dyn std::fmt::Display| Error::new(Exit::Unavailable, format!("it could not be written: {error}"));
-    let text = match format {
-        Format::Json | Format::Table => serde_json::to_string_pretty(value).map_err(|error| encode(&error))?,
-        Format::Yaml => serde_yaml::to_string(value).map_err(|error| encode(&error))?,
-    };
-    data(&text)
+/// Where a command writes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Out {
+    /// Whether standard output is a terminal.
+    pub(crate) terminal: bool,
+    /// How standard output is coloured.
+    pub(crate) paint: Paint,
+    /// How wide what is written may be, in columns.
+    pub(crate) width: usize,
+    error_paint: Paint,
 }
 
-/// Something a person should know, to standard error.
-pub(crate) fn note(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{}", clean(text));
-}
+impl Out {
+    /// As the process was started. `NO_COLOR`, `TERM=dumb` and `COLUMNS` are heeded.
+    pub(crate) fn of_this_process() -> Self {
+        let terminal = io::stdout().is_terminal();
+        let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let terminal_width =
+            || terminal.then(terminal_size::terminal_size).flatten().map(|(width, _)| usize::from(width.0));
+        let asked_for = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        Self {
+            terminal,
+            paint: Paint { on: colour && terminal },
+            width: asked_for.or_else(terminal_width).unwrap_or(WIDTH).max(NARROWEST),
+            error_paint: Paint { on: colour && io::stderr().is_terminal() },
+        }
+    }
 
-/// Why it could not be done, to standard error.
-pub(crate) fn error(text: &str) {
-    note(&format!("error: {text}"));
-}
+    /// Writes data. That nobody reads on is no error: `tidegate status | head` is done.
+    pub(crate) fn data(&self, text: &str) -> Result<(), Error> {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
 
-/// Text from outside, without what a terminal would obey: line breaks and spaces stay.
-pub(crate) fn clean(text: &str) -> String {
-    let harmless = |c: char| c == '\n' || !(c.is_control() || is_bidirectional(c));
-    text.chars().map(|c| if harmless(c) { c } else { '\u{fffd}' }).collect()
-}
+    /// Writes a value for programs; `table` makes the text for people.
+    pub(crate) fn value<T: Serialize>(
+        &self,
+        format: Format,
+        value: &T,
+        table: impl FnOnce() -> String,
+    ) -> Result<(), Error> {
+        let unwritable =
+            |error: &dyn std::fmt::Display| Error::unavailable(format!("the answer cannot be shown: {error}"));
+        match format {
+            Format::Table => self.data(&table()),
+            Format::Json => {
+                let json = serde_json::to_string_pretty(value).map_err(|error| unwritable(&error))?;
+                self.data(&format!("{json}\n"))
+            }
+            Format::Yaml => self.data(&serde_yaml::to_string(value).map_err(|error| unwritable(&error))?),
+        }
+    }
 
-/// Characters that change the order in which others are shown.
-const fn is_bidirectional(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
-}
+    /// Says something beside the data.
+    pub(crate) fn note(&self, text: &str) {
+        self.aside(&text::escaped_lines(text));
+    }
 
-/// How wide what is printed may be: the terminal's width, else 80 columns.
-pub(crate) fn width() -> usize {
-    let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
-    told.or_else(terminal).unwrap_or(80).max(40)
-}
+    /// Says what went wrong, and what to do about it on a line of its own.
+    pub(crate) fn error(&self, message: &str, hint: Option<&str>) {
+        self.aside(&format!("{} {}", self.error_paint.paint(Tone::Bad, "error:"), text::escaped_lines(message)));
+        if let Some(hint) = hint {
+            self.aside(&format!("{} {}", self.error_paint.paint(Tone::Busy, "hint:"), text::escaped_lines(hint)));
+        }
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::clean;
+    /// Says what may be wrong.
+    pub(crate) fn warning(&self, message: &str) {
+        self.aside(&format!("{} {}", self.error_paint.paint(Tone::Busy, "warning:"), text::escaped_lines(message)));
+    }
 
-    #[test]
-    fn what_a_terminal_would_obey_is_replaced() {
-        assert_eq!(clean("Fix\u{1b}[31m it\r\n\u{202e}now"), "Fix\u{fffd}[31m it\u{fffd}\n\u{fffd}now");
+    /// Nothing can be said where even standard error cannot be written.
+    fn aside(&self, line: &str) {
+        let _ = writeln!(io::stderr().lock(), "{line}");
     }
 }

@@ -47,6 +47,12 @@ impl Home {
         }
     }
 
+    /// What the clients are built from: region, credentials, endpoint.
+    #[must_use]
+    pub const fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
     /// The same clients, counted into `calls`.
     #[must_use]
     pub fn counted(&self, calls: &Calls) -> Self {

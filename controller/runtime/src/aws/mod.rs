@@ -3,6 +3,7 @@ pub mod calls;
 pub mod clients;
 pub mod ecr;
 pub mod error;
+pub mod identity;
 pub mod lambda;
 pub mod metrics;
 pub mod parameters;

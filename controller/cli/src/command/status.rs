@@ -1,0 +1,170 @@
+//! `tidegate status`: shows how environments stand, as the last tick saw them, trouble first.
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use release_schema::ServiceName;
+use tidegate_core::command::Command;
+use tidegate_core::report::{ServiceReport, TickReport};
+use tidegate_core::status::{Health, SyncStatus};
+
+use crate::arguments::{Format, Reach, Status, Target};
+use crate::connection::Connection;
+use crate::exit::{Error, Exit};
+use crate::out::{Out, Paint, Tone};
+use crate::table::{self, Cell, Row, push_wrapped};
+use crate::text;
+
+/// A report that is older than this says that nothing ticks: five schedules were missed.
+const STALE: TimeDelta = TimeDelta::minutes(5);
+/// How often `--watch` looks.
+const EVERY: Duration = Duration::from_secs(2);
+/// Clears the terminal, and goes to its upper left corner.
+const CLEAR: &str = "\u{1b}[2J\u{1b}[H";
+
+pub(crate) async fn run(options: &Status, reach: &Reach, out: &Out) -> Result<Exit, Error> {
+    let connection = Connection::open(reach).await?;
+    loop {
+        let clear = if options.watch && out.terminal { CLEAR } else { "" };
+        let outcome = once(options, &connection, clear, out).await;
+        if !options.watch {
+            return outcome;
+        }
+        // Somebody who watches wants to see it come back.
+        if let Err(error) = outcome {
+            out.error(&error.message, error.hint.as_deref());
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+async fn once(options: &Status, connection: &Connection, clear: &str, out: &Out) -> Result<Exit, Error> {
+    let command = Command::Status { environment: options.target.as_ref().map(|target| target.environment.clone()) };
+    let (reports, failures) = super::reports(connection.read(&command, out).await?)?;
+    let reports: Vec<TickReport> =
+        reports.into_iter().map(|report| narrowed(report, options.target.as_ref())).collect::<Result<_, _>>()?;
+    let now = text::now();
+    if !reports.is_empty() || options.output.format != Format::Table {
+        out.value(options.output.format, &reports, || {
+            let all: Vec<String> = reports.iter().map(|report| render(report, now, out.width, out.paint)).collect();
+            format!("{clear}{}", all.join("\n"))
+        })?;
+    }
+    let exits = reports.iter().map(|report| exit(report, now));
+    Ok(super::show_failures(failures, out).max(exits.max().unwrap_or(Exit::Done)))
+}
+
+/// Only the service that is asked for.
+fn narrowed(mut report: TickReport, target: Option<&Target>) -> Result<TickReport, Error> {
+    let Some(service) = target.and_then(|target| target.service.as_ref()) else { return Ok(report) };
+    if !report.services.contains_key(service) {
+        let names: Vec<String> = report.services.keys().map(|name| format!("`{name}`")).collect();
+        let there =
+            if names.is_empty() { "there are none".to_owned() } else { format!("there are {}", names.join(", ")) };
+        return Err(Error::refused(format!("there is no service `{service}` in `{}`; {there}", report.environment)));
+    }
+    report.services.retain(|name, _| name == service);
+    Ok(report)
+}
+
+/// A release under way is no trouble; what stands still with a difference is.
+pub(super) fn exit(report: &TickReport, now: DateTime<Utc>) -> Exit {
+    let trouble = |service: &ServiceReport| match service.standing.health {
+        Health::Degraded | Health::Missing | Health::Unknown => true,
+        Health::Healthy | Health::Suspended => service.standing.sync != SyncStatus::Synced,
+        Health::Progressing => false,
+    };
+    let stale = now - report.started > STALE;
+    if report.hold.is_some() || stale || report.services.values().any(trouble) { Exit::Difference } else { Exit::Done }
+}
+
+/// One environment.
+pub(super) fn render(report: &TickReport, now: DateTime<Utc>, width: usize, paint: Paint) -> String {
+    let mut text = heading(report, width, paint);
+    let age = now - report.started;
+    let ticked = format!("{} UTC, {}", text::time(report.started), text::ago(age));
+    push_wrapped(&mut text, "  ticked  ", &ticked, Tone::Plain, width, paint);
+    if age > STALE {
+        let note = "nothing ticked since: this is old, and may no longer be so; does the schedule run?";
+        push_wrapped(&mut text, "  stale   ", note, Tone::Bad, width, paint);
+    }
+    if report.services.is_empty() {
+        push_wrapped(&mut text, "  ", "nothing runs here", Tone::Plain, width, paint);
+        return text;
+    }
+    let mut services: Vec<(&ServiceName, &ServiceReport)> = report.services.iter().collect();
+    services.sort_by_key(|(name, service)| {
+        (Reverse(service.error.is_some()), Reverse(service.standing.health), Reverse(service.standing.sync), *name)
+    });
+    let rows: Vec<Row> = services.into_iter().map(|(name, service)| row(name, service)).collect();
+    text.push('\n');
+    text.push_str(&table::render(&["SERVICE", "SYNC", "HEALTH", "PHASE", "VERSION", "TAG"], &rows, width, paint));
+    text
+}
+
+/// The environment as a whole: how it is, what it was decided from, and what stops it.
+pub(super) fn heading(report: &TickReport, width: usize, paint: Paint) -> String {
+    let (sync, health) = (report.sync(), report.health());
+    let mut text = format!(
+        "{}  {}  {}\n",
+        paint.paint(Tone::Strong, report.environment.as_str()),
+        paint.paint(sync_tone(sync), &sync.to_string()),
+        paint.paint(health_tone(health), &health.to_string())
+    );
+    if let Some(commit) = &report.commit {
+        let said = text::escaped(&format!("{} {} ({})", commit.short(), commit.summary, commit.author));
+        push_wrapped(&mut text, "  commit  ", &said, Tone::Plain, width, paint);
+    }
+    if let Some(hold) = &report.hold {
+        push_wrapped(&mut text, "  hold    ", &text::escaped(&hold.to_string()), Tone::Bad, width, paint);
+    }
+    for problem in &report.problems {
+        push_wrapped(&mut text, "  problem ", &text::escaped(problem), Tone::Bad, width, paint);
+    }
+    text
+}
+
+fn row(name: &ServiceName, service: &ServiceReport) -> Row {
+    let ServiceReport { standing, function: _, alias: _, wanted, live, done: _, error } = service;
+    let version = live.as_ref().and_then(|live| live.version).map(|version| version.to_string());
+    let tag = live.as_ref().and_then(|live| live.tag.as_ref()).map(|tag| tag.as_str().to_owned());
+    let tag = match tag {
+        Some(tag) if tag == wanted.label || standing.sync == SyncStatus::Synced => tag,
+        Some(tag) => format!("{tag} → {}", wanted.label),
+        None if standing.sync == SyncStatus::Synced => wanted.label.clone(),
+        None => format!("→ {}", wanted.label),
+    };
+    let cells = vec![
+        Cell::new(text::escaped(name.as_str()), Tone::Strong),
+        Cell::new(standing.sync.to_string(), sync_tone(standing.sync)),
+        Cell::new(standing.health.to_string(), health_tone(standing.health)),
+        Cell::plain(standing.phase.to_string()),
+        Cell::plain(version.unwrap_or_default()),
+        Cell::plain(text::escaped(&tag)),
+    ];
+    let waiting = standing.waiting_on.as_ref().map(|on| (format!("waiting on: {on}"), Tone::Busy));
+    let error = error.as_ref().map(|error| (format!("error: {error}"), Tone::Bad));
+    let notes = error.into_iter().chain(waiting).map(|(note, tone)| Cell::new(text::escaped(&note), tone)).collect();
+    Row { cells, notes }
+}
+
+/// How a sync status looks.
+pub(super) const fn sync_tone(sync: SyncStatus) -> Tone {
+    match sync {
+        SyncStatus::Synced => Tone::Good,
+        SyncStatus::OutOfSync => Tone::Busy,
+        SyncStatus::Unknown => Tone::Bad,
+    }
+}
+
+/// How a health looks.
+pub(super) const fn health_tone(health: Health) -> Tone {
+    match health {
+        Health::Healthy => Tone::Good,
+        Health::Suspended | Health::Progressing => Tone::Busy,
+        Health::Missing | Health::Degraded | Health::Unknown => Tone::Bad,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,161 @@
+//! What people read of a report, at 80 columns and narrower, and how scripts are told.
+use tidegate_core::ids::{Commit, Version};
+use tidegate_core::plan::Standing;
+use tidegate_core::report::{Served, Wanted};
+use tidegate_core::status::{HoldReason, PhaseName, WaitingOn};
+
+use super::*;
+
+fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+fn ticked() -> DateTime<Utc> {
+    at("2026-11-21T05:43:10Z")
+}
+
+fn soon() -> DateTime<Utc> {
+    ticked() + TimeDelta::seconds(12)
+}
+
+pub(in crate::command) fn service(sync: SyncStatus, health: Health, waiting_on: Option<WaitingOn>) -> ServiceReport {
+    let phase = if health == Health::Progressing { PhaseName::Publishing } else { PhaseName::Idle };
+    let wanted = if sync == SyncStatus::Synced { "v1.0.0" } else { "v1.1.0" };
+    ServiceReport {
+        standing: Standing { sync, health, phase, waiting_on },
+        function: "F".to_owned(),
+        alias: "live".to_owned(),
+        wanted: Wanted { label: wanted.to_owned(), release: None, code: None },
+        live: Some(Served { version: Version::new(7), code: None, tag: Some("v1.0.0".parse().unwrap()) }),
+        done: Vec::new(),
+        error: None,
+    }
+}
+
+fn healthy() -> ServiceReport {
+    service(SyncStatus::Synced, Health::Healthy, None)
+}
+
+pub(in crate::command) fn report(services: impl IntoIterator<Item = (String, ServiceReport)>) -> TickReport {
+    TickReport {
+        schema_version: 1,
+        environment: "staging".parse().unwrap(),
+        tick: "t".to_owned(),
+        started: ticked(),
+        duration_ms: 900,
+        commit: Some(Commit {
+            id: "3f2a9c1d4e5b6a7f8091a2b3c4d5e6f708192a3b".to_owned(),
+            author: "Anna Berg <anna@example.com>".to_owned(),
+            time: ticked(),
+            summary: "Ship flight-service v1.1.0 \u{1b}[2J and do not clear the terminal of whoever reads it"
+                .to_owned(),
+        }),
+        hold: None,
+        problems: Vec::new(),
+        last_success: Some(ticked()),
+        calls: std::collections::BTreeMap::new(),
+        services: services.into_iter().map(|(name, service)| (name.parse().unwrap(), service)).collect(),
+    }
+}
+
+fn five() -> TickReport {
+    let blocked = WaitingOn::Blocked {
+        message: "the tag `v9.9.9` does not exist in `company/reservation-service`; push the image, or name a tag that is there"
+            .to_owned(),
+    };
+    let failed = ServiceReport {
+        error: Some(
+            "`lambda:UpdateAlias` of `StagingPricing:live`: access denied (AccessDeniedException: no)".to_owned(),
+        ),
+        ..service(SyncStatus::OutOfSync, Health::Degraded, None)
+    };
+    let missing = ServiceReport {
+        live: None,
+        ..service(SyncStatus::OutOfSync, Health::Missing, Some(WaitingOn::FunctionMissing))
+    };
+    report([
+        ("flight-bff".to_owned(), healthy()),
+        ("flight-service".to_owned(), service(SyncStatus::OutOfSync, Health::Progressing, Some(WaitingOn::NextTick))),
+        ("pricing".to_owned(), failed),
+        ("reservation-service".to_owned(), service(SyncStatus::OutOfSync, Health::Degraded, Some(blocked))),
+        ("seat-map".to_owned(), missing),
+    ])
+}
+
+#[test]
+fn trouble_comes_first_and_says_what_it_waits_on() {
+    insta::assert_snapshot!(render(&five(), soon(), 80, Paint::OFF));
+}
+
+#[test]
+fn a_hold_says_why_and_names_every_problem() {
+    let reason = HoldReason::InvalidRelease {
+        commit: "aaaabbbbccccddddeeeeffff0000111122223333".to_owned(),
+        problem: "environments/staging/services.yaml:4:5: unknown field `imagTag` (did you mean `imageTag`?)"
+            .to_owned(),
+        more: 1,
+    };
+    let problems = [
+        "environments/staging/services.yaml:4:5: unknown field `imagTag`",
+        "environments/staging/services.yaml:9:5: `a` is there twice",
+    ];
+    let report = TickReport {
+        hold: Some(reason),
+        problems: problems.map(str::to_owned).to_vec(),
+        ..report([("flight-bff".to_owned(), healthy())])
+    };
+    insta::assert_snapshot!(render(&report, soon(), 80, Paint::OFF));
+    assert_eq!(exit(&report, soon()), Exit::Difference);
+}
+
+#[test]
+fn no_line_is_wider_than_it_may_be() {
+    let many = report((0..60).map(|n| {
+        let health = if n % 7 == 0 { Health::Degraded } else { Health::Healthy };
+        (format!("a-service-with-quite-a-long-name-{n}"), service(SyncStatus::Synced, health, None))
+    }));
+    for width in [40, 60, 80, 200] {
+        for report in [&many, &five()] {
+            let text = render(report, soon(), width, Paint::OFF);
+            let widest = text.lines().map(textwrap::core::display_width).max();
+            assert!(widest <= Some(width), "{widest:?} columns of {width}:\n{text}");
+            assert!(text.lines().all(|line| line == line.trim_end()), "spaces at the end of a line:\n{text}");
+        }
+    }
+    let text = render(&many, soon(), 80, Paint::OFF);
+    let first: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("SERVICE")).skip(1).collect();
+    assert_eq!(first.len(), 60, "each service has its one line at 80 columns");
+    assert!(first[..9].iter().all(|line| line.contains("Degraded")), "trouble first");
+}
+
+#[test]
+fn a_report_that_is_old_says_so_and_is_no_success() {
+    let report = report([("flight-bff".to_owned(), healthy())]);
+    let later = ticked() + TimeDelta::minutes(5) + TimeDelta::seconds(1);
+    assert_eq!(exit(&report, ticked() + TimeDelta::minutes(5)), Exit::Done);
+    assert_eq!(exit(&report, later), Exit::Difference);
+    insta::assert_snapshot!(render(&report, later, 80, Paint::OFF));
+}
+
+#[test]
+fn a_release_under_way_is_a_success_and_a_difference_that_stands_still_is_not() {
+    let outcome = |sync, health| exit(&report([("a".to_owned(), service(sync, health, None))]), soon());
+    assert_eq!(outcome(SyncStatus::Synced, Health::Healthy), Exit::Done);
+    assert_eq!(outcome(SyncStatus::Synced, Health::Suspended), Exit::Done);
+    assert_eq!(outcome(SyncStatus::OutOfSync, Health::Progressing), Exit::Done);
+    assert_eq!(outcome(SyncStatus::OutOfSync, Health::Healthy), Exit::Difference);
+    assert_eq!(outcome(SyncStatus::OutOfSync, Health::Suspended), Exit::Difference);
+    assert_eq!(outcome(SyncStatus::Synced, Health::Degraded), Exit::Difference);
+    assert_eq!(outcome(SyncStatus::Unknown, Health::Unknown), Exit::Difference);
+    assert_eq!(outcome(SyncStatus::OutOfSync, Health::Missing), Exit::Difference);
+}
+
+#[test]
+fn one_service_is_all_that_is_shown_where_one_is_asked_for() {
+    let target = |text: &str| text.parse::<Target>().unwrap();
+    let one = narrowed(five(), Some(&target("staging/pricing"))).unwrap();
+    assert_eq!(one.services.keys().map(ServiceName::as_str).collect::<Vec<_>>(), ["pricing"]);
+    let error = narrowed(report([("flight-bff".to_owned(), healthy())]), Some(&target("staging/pricing"))).unwrap_err();
+    assert_eq!(error.to_string(), "there is no service `pricing` in `staging`; there are `flight-bff`");
+    assert_eq!(error.exit, Exit::Refused);
+}

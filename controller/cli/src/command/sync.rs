@@ -1,0 +1,62 @@
+//! `tidegate sync`: runs one tick, and tells what it did to each service.
+use tidegate_core::command::Command;
+use tidegate_core::report::{ServiceReport, TickReport};
+use tidegate_core::status::Health;
+
+use super::status::{heading, health_tone, sync_tone};
+use crate::arguments::{Format, Reach, Sync};
+use crate::connection::Connection;
+use crate::exit::{Error, Exit};
+use crate::out::{Out, Paint, Tone};
+use crate::table::{self, Cell, Row};
+use crate::text;
+
+pub(crate) async fn run(options: &Sync, reach: &Reach, out: &Out) -> Result<Exit, Error> {
+    let Sync { target, confirm, output } = options;
+    let command = Command::Sync {
+        environment: target.as_ref().map(|target| target.environment.clone()),
+        service: target.as_ref().and_then(|target| target.service.clone()),
+        confirm: confirm.clone(),
+    };
+    let connection = Connection::open(reach).await?;
+    let (reports, failures) = super::reports(connection.send(&command).await?)?;
+    if !reports.is_empty() || output.format != Format::Table {
+        out.value(output.format, &reports, || {
+            let all: Vec<String> = reports.iter().map(|report| render(report, out.width, out.paint)).collect();
+            all.join("\n")
+        })?;
+    }
+    let exits = reports.iter().map(exit);
+    Ok(super::show_failures(failures, out).max(exits.max().unwrap_or(Exit::Done)))
+}
+
+/// What the next tick goes on with is no trouble.
+fn exit(report: &TickReport) -> Exit {
+    let trouble = |service: &ServiceReport| service.error.is_some() || service.standing.health > Health::Progressing;
+    if report.hold.is_some() || report.services.values().any(trouble) { Exit::Difference } else { Exit::Done }
+}
+
+fn render(report: &TickReport, width: usize, paint: Paint) -> String {
+    let mut text = heading(report, width, paint);
+    if report.services.is_empty() {
+        return text;
+    }
+    let rows = report.services.iter().map(|(name, service)| {
+        let ServiceReport { standing, function: _, alias: _, wanted: _, live: _, done, error } = service;
+        let done = done.iter().map(|done| (format!("done: {done}"), Tone::Plain));
+        let error = error.iter().map(|error| (format!("error: {error}"), Tone::Bad));
+        let waiting = standing.waiting_on.iter().map(|on| (format!("waiting on: {on}"), Tone::Busy));
+        let notes =
+            done.chain(error).chain(waiting).map(|(note, tone)| Cell::new(text::escaped(&note), tone)).collect();
+        let cells = vec![
+            Cell::new(text::escaped(name.as_str()), Tone::Strong),
+            Cell::new(standing.sync.to_string(), sync_tone(standing.sync)),
+            Cell::new(standing.health.to_string(), health_tone(standing.health)),
+            Cell::plain(standing.phase.to_string()),
+        ];
+        Row { cells, notes }
+    });
+    text.push('\n');
+    text.push_str(&table::render(&["SERVICE", "SYNC", "HEALTH", "PHASE"], &rows.collect::<Vec<_>>(), width, paint));
+    text
+}

@@ -1,0 +1,60 @@
+//! The command line itself: what is refused before anything is done, schemas, completions.
+use crate::run;
+
+#[test]
+fn what_makes_no_sense_ends_with_2_and_writes_no_data() {
+    for arguments in [
+        &[] as &[&str],
+        &["deploy"],
+        &["sync", "Not_A_Name"],
+        &["sync", "staging/"],
+        &["sync", "staging", "--confirm", "xyz"],
+        &["sync", "--confirm", "3f2a9c1d"],
+        &["history"],
+        &["history", "staging", "--limit", "0"],
+        &["status", "--watch", "-o", "json"],
+        &["validate", "-o", "xml"],
+    ] {
+        let ended = run(arguments);
+        assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{arguments:?}: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains("--help") || ended.stderr.contains("Usage: tidegate"),
+            "{arguments:?}: {}",
+            ended.stderr
+        );
+    }
+}
+
+#[test]
+fn help_names_every_command_and_the_exit_codes() {
+    let help = run(&["--help"]);
+    assert_eq!(help.code, 0);
+    for command in ["validate", "diff", "sync", "status", "history", "schema", "completions"] {
+        assert!(help.stdout.contains(&format!("\n  {command} ")), "{}", help.stdout);
+        let own = run(&[command, "--help"]);
+        assert_eq!(own.code, 0);
+        assert!(own.stdout.contains("Examples:"), "{}", own.stdout);
+    }
+    assert!(help.stdout.contains("4  refused"), "{}", help.stdout);
+    assert_eq!(run(&["--version"]).stdout, format!("tidegate {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn the_schemas_are_those_that_are_checked_in() {
+    let services = include_str!("../../../../release-schema/schema/services.schema.json");
+    let config = include_str!("../../../../release-schema/schema/release-config.schema.json");
+    assert!(run(&["schema"]).stdout == services, "the default is `services`");
+    assert!(run(&["schema", "services"]).stdout == services);
+    assert!(run(&["schema", "release-config"]).stdout == config);
+}
+
+#[test]
+fn each_shell_gets_completions_of_all_commands() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let ended = run(&["completions", shell]);
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        for command in ["validate", "history", "confirm"] {
+            assert!(ended.stdout.contains(command), "{shell} does not complete `{command}`");
+        }
+    }
+}
