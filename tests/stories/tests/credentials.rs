@@ -30,7 +30,7 @@ async fn put(world: &World, name: &str, value: &str, secret: bool) {
     assert!(put.is_ok(), "{put:?}");
 }
 
-/// Neither in logs, nor in any version of any object, nor in a parameter that is no secret.
+/// Neither in logs, nor in any object as it is now, nor in a parameter that is no secret.
 async fn assert_shown_nowhere(world: &World, secret: &str) {
     let requests = world.releases.server.requests();
     let sent = requests.iter().filter_map(|request| request.authorization.as_deref()?.strip_prefix("Basic "));
