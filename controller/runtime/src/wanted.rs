@@ -41,6 +41,21 @@ pub struct Wanted {
     pub problems: Vec<String>,
 }
 
+/// Nothing valid is known of an environment: neither now nor from before.
+#[derive(Clone, Debug)]
+pub struct NothingKnown {
+    /// Why.
+    pub reason: HoldReason,
+    /// Every problem of the newest commit's files, one a line.
+    pub problems: Vec<String>,
+}
+
+impl NothingKnown {
+    const fn because(message: String) -> Self {
+        Self { reason: HoldReason::NothingKnown { message }, problems: Vec::new() }
+    }
+}
+
 /// Where releases come from.
 #[derive(Clone, Debug)]
 pub struct Repository {
@@ -102,7 +117,7 @@ pub async fn observe(
     repository: Result<Repository, String>,
     stored: Option<DesiredDocument>,
     accept: &Accept,
-) -> Result<Wanted, HoldReason> {
+) -> Result<Wanted, NothingKnown> {
     let repository = match repository {
         Ok(repository) => repository,
         Err(message) => return last_good(name, stored, HoldReason::GitUnavailable { message }, Vec::new()),
@@ -113,7 +128,7 @@ pub async fn observe(
     match newest.unwrap_or_else(|panic| Err(Trouble::Internal(panic.to_string()))) {
         Ok(Newest::Unchanged) => match stored {
             Some(stored) => in_force_still(name, stored),
-            None => Err(HoldReason::NothingKnown { message: "no content of this environment is known".to_owned() }),
+            None => Err(NothingKnown::because("no content of this environment is known".to_owned())),
         },
         Ok(Newest::Changed { commit, content, ancestry }) => {
             if ancestry == Ancestry::NotDescendant && !accept.rewrite_to(&commit.id) {
@@ -173,7 +188,7 @@ fn take_in(
     commit: Commit,
     content: &Content,
     stored: Option<DesiredDocument>,
-) -> Result<Wanted, HoldReason> {
+) -> Result<Wanted, NothingKnown> {
     let environment = match validate(name, content) {
         Ok(environment) => environment,
         Err(problems) => {
@@ -196,7 +211,7 @@ fn take_in(
     Ok(Wanted { document, environment, hold: None, problems: Vec::new() })
 }
 
-fn in_force_still(name: &EnvironmentName, stored: DesiredDocument) -> Result<Wanted, HoldReason> {
+fn in_force_still(name: &EnvironmentName, stored: DesiredDocument) -> Result<Wanted, NothingKnown> {
     let content = Content {
         release_config: stored.release_config.clone().into_bytes(),
         services: stored.services.clone().into_bytes(),
@@ -204,9 +219,7 @@ fn in_force_still(name: &EnvironmentName, stored: DesiredDocument) -> Result<Wan
     match validate(name, &content) {
         Ok(environment) => Ok(Wanted { document: stored, environment, hold: None, problems: Vec::new() }),
         // Only where another build wrote it, with other rules.
-        Err(problems) => {
-            Err(HoldReason::NothingKnown { message: format!("the stored content is not valid: {problems}") })
-        }
+        Err(problems) => Err(NothingKnown::because(format!("the stored content is not valid: {problems}"))),
     }
 }
 
@@ -216,8 +229,8 @@ fn last_good(
     stored: Option<DesiredDocument>,
     reason: HoldReason,
     problems: Vec<String>,
-) -> Result<Wanted, HoldReason> {
-    let Some(stored) = stored else { return Err(reason) };
+) -> Result<Wanted, NothingKnown> {
+    let Some(stored) = stored else { return Err(NothingKnown { reason, problems }) };
     let wanted = in_force_still(name, stored)?;
     Ok(Wanted { hold: Some(reason), problems, ..wanted })
 }

@@ -53,6 +53,22 @@ async fn an_invalid_file_freezes_its_environment_alone_until_it_is_put_right() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_environment_that_was_never_valid_says_why_in_its_status() {
+    let world = World::sample().await;
+    let good = world.releases.services("staging");
+    world.releases.replace("staging", &good.replacen("    imageTag: \"v1.0.0\"", "    imageTga: \"v1.0.0\"", 1));
+    world.calls();
+    let failure = world.try_tick().await.expect_err("nothing valid is known");
+    assert_eq!(failure.kind, FailureKind::InvalidRelease);
+    let report = world.status("staging").await;
+    assert!(matches!(report.hold, Some(HoldReason::InvalidRelease { .. })), "{report:#?}");
+    assert!(report.problems.iter().any(|line| line.contains("did you mean `imageTag`")), "{:?}", report.problems);
+    assert_eq!(world.calls().lambda_mutations(), Vec::<String>::new());
+    world.releases.replace("staging", &good);
+    assert_eq!(world.settle().await.hold, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_missing_tag_blocks_its_service_alone_until_the_image_is_pushed() {
     let world = World::deployed().await;
     world.releases.merge("flight-service", "v9.9.9");
@@ -204,7 +220,7 @@ async fn an_alias_that_was_moved_by_hand_stays_until_a_person_says_sync() {
         let report = world.tick().await;
         assert_eq!(
             waiting(&report, "flight-service"),
-            "the alias was moved by hand: it names version 1, history says version 2; `tidegate sync` goes back to Git"
+            "the alias was moved by hand: it names version 1, history says version 2; `tidegate sync ENV/SERVICE` goes back to Git"
         );
         assert_eq!(service(&report, "flight-service").standing.health, Health::Suspended);
     }
@@ -231,7 +247,7 @@ async fn an_alias_that_somebody_moves_during_a_release_holds_it() {
         let report = world.tick().await;
         assert_eq!(
             waiting(&report, "flight-service"),
-            "somebody changed the alias by hand: it names version 1; `tidegate sync` goes on towards Git"
+            "somebody changed the alias by hand: it names version 1; `tidegate sync ENV/SERVICE` goes on towards Git"
         );
     }
     assert_eq!(world.live("StagingFlightService").await, "1");

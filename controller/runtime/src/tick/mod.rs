@@ -108,8 +108,14 @@ async fn under_lease(
 ) -> Result<TickReport, Error> {
     let stored = load_desired(tick).await?;
     let before = stored.as_ref().map(|stored| stored.value.clone());
-    let mut wanted =
-        wanted::observe(tick.name, repository, before, &tick.accept).await.map_err(Error::NothingWanted)?;
+    let mut wanted = match wanted::observe(tick.name, repository, before, &tick.accept).await {
+        Ok(wanted) => wanted,
+        Err(known) => {
+            let report = report::nothing_known(tick, lease.now(), &known, began);
+            tick.store.overwrite(&keys::status(tick.name), &report).await?;
+            return Err(Error::NothingWanted(known.reason));
+        }
+    };
     check_asked_for(tick, &wanted)?;
     let releases = pins::resolve(tick, &mut wanted).await;
     let stored = save_desired(tick, stored, &wanted.document).await?;

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::Tick;
 use super::service::{One, Seen};
-use crate::wanted::Wanted;
+use crate::wanted::{NothingKnown, Wanted};
 
 /// How a service stands after its plan. A plan that was not finished leaves it out of sync.
 pub(super) fn service(
@@ -86,6 +86,27 @@ fn served(one: &One<'_>, seen: &Seen, moved_to: Option<Version>) -> Option<Serve
     Some(Served { version: from.version, code: Some(from.code.clone()), tag: from.tag.clone() })
 }
 
+/// A tick that learned of nothing to do: people find the reason where they look for the status.
+pub(super) fn nothing_known(tick: &Tick<'_>, now: DateTime<Utc>, known: &NothingKnown, began: Instant) -> TickReport {
+    TickReport {
+        schema_version: SCHEMA_VERSION,
+        environment: tick.name.clone(),
+        tick: tick.id.to_owned(),
+        started: now,
+        duration_ms: millis(began),
+        commit: None,
+        hold: Some(known.reason.clone()),
+        problems: known.problems.clone(),
+        last_success: None,
+        calls: tick.calls.take(),
+        services: BTreeMap::new(),
+    }
+}
+
+fn millis(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
 /// The whole tick.
 pub(super) fn assemble(
     tick: &Tick<'_>,
@@ -105,7 +126,7 @@ pub(super) fn assemble(
         environment: tick.name.clone(),
         tick: tick.id.to_owned(),
         started: now,
-        duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        duration_ms: millis(began),
         commit: Some(wanted.document.commit.clone()),
         hold: wanted.hold.clone(),
         problems: wanted.problems.clone(),
