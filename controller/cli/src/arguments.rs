@@ -33,7 +33,7 @@ pub(crate) struct Reach {
         help_heading = "Installation"
     )]
     pub(crate) installation: String,
-    /// The controller's Lambda function [default: `tidegate-<installation>`]
+    /// The controller's Lambda function (default: `tidegate-<installation>`)
     #[arg(long, global = true, env = "TIDEGATE_FUNCTION", value_name = "NAME", help_heading = "Installation")]
     pub(crate) function: Option<String>,
     /// Never ask the controller: run the command here, with your own credentials
