@@ -1,7 +1,6 @@
 //! How a service stands, in the field's standard terms, and why nothing happens where nothing happens.
 use std::fmt;
 
-use chrono::{DateTime, Utc};
 use release_schema::ServiceName;
 use serde::{Deserialize, Serialize};
 
@@ -174,11 +173,6 @@ pub enum WaitingOn {
     },
     /// The whole environment makes no forward move.
     Hold(HoldReason),
-    /// The tick had no time left for it.
-    Time {
-        /// Server time at which the tick stopped.
-        at: DateTime<Utc>,
-    },
 }
 
 impl fmt::Display for WaitingOn {
@@ -216,7 +210,6 @@ impl fmt::Display for WaitingOn {
                 write!(f, "the function is a {live} and Git wants a {wanted}: the package type cannot be changed")
             }
             Self::Hold(reason) => write!(f, "{reason}"),
-            Self::Time { at } => write!(f, "the tick's time was used up at {}", at.format("%H:%M:%S")),
         }
     }
 }

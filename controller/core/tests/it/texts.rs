@@ -44,7 +44,6 @@ fn reasons() -> Vec<WaitingOn> {
         WaitingOn::NewRelease { reason: "version 2 cannot serve: InvalidImage".to_owned() },
         WaitingOn::Dependency { service: service().name },
         WaitingOn::PackageType { live: Package::Image, wanted: Package::Zip },
-        WaitingOn::Time { at: at(61) },
     ]);
     reasons.extend(holds().into_iter().map(WaitingOn::Hold));
     reasons
@@ -73,7 +72,6 @@ fn every_reason_to_wait_reads_like_this() {
     the release failed: version 2 cannot serve: InvalidImage; change it in Git, or try again with `tidegate sync ENV/SERVICE`
     `flight-service` is not healthy at what Git wants
     the function is a container image and Git wants a zip archive: the package type cannot be changed
-    the tick's time was used up at 01:01:00
     the release repository cannot be read: connection refused
     commit cccccccccccc is not valid: environments/staging/services.yaml:3:5: unknown field `imageTga`
     commit cccccccccccc is not valid: environments/staging/services.yaml:3:5: unknown field `imageTga` (and 2 more)
