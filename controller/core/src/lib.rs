@@ -5,6 +5,7 @@
 //! ([`decide::Decision::Look`]) or answers with a [`plan::Plan`]: data that `diff` prints and `sync` executes.
 #![warn(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants)]
 
+pub mod analysis;
 pub mod command;
 pub mod decide;
 pub mod diff;
