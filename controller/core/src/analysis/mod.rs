@@ -144,6 +144,8 @@ pub struct LookAt<'a> {
     pub red_before: &'a BTreeSet<AlarmName>,
     /// The time of the new version that was measured.
     pub window: Window,
+    /// Whether the time is over after which the data should be there: `onMissingData: fail` fails only then.
+    pub over: bool,
     /// Server time.
     pub now: DateTime<Utc>,
 }
