@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::ids::Version;
 
 mod judge;
+mod proportion;
+mod text;
 
 pub use judge::judge;
 

@@ -1,6 +1,7 @@
 //! Holds the decisions, and what people read of them, against a small world in memory.
 #![cfg(test)]
 
+mod analysis;
 mod build;
 mod sim;
 
