@@ -19,8 +19,8 @@ pub use release::{
 pub use schema::{release_config_schema, services_schema};
 pub use source::{LARGEST_FILE, SourceFile};
 pub use value::{
-    AlarmName, AliasName, CodeSha256, Digest, EcrRepository, EnvironmentName, Error, FunctionName, Percentage,
-    ServiceName, Tag, Weight, format_duration,
+    AlarmName, AliasName, CodeSha256, Digest, EcrRepository, EnvironmentName, Error, FunctionName, JsonPointer,
+    Percentage, ServiceName, Tag, Weight, format_duration,
 };
 
 use problem::Findings;

@@ -14,6 +14,7 @@ const FUNCTION: &str = "^[A-Za-z0-9_-]{1,64}$";
 const ALIAS: &str = "^(?![0-9]+$)[A-Za-z0-9_-]{1,128}$";
 const TAG: &str = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(@sha256:[0-9a-f]{64})?$";
 const CODE_SHA256: &str = "^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$";
+const POINTER: &str = "^(/([^~]|~[01])*)?$";
 const DURATION: &str = "^(?=.)([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
 const PERCENTAGE: &str = "^[0-9]{1,3}(\\.[0-9]{1,4})?%$";
 const VARIABLE: &str = "^[A-Za-z][A-Za-z0-9_]+$";
@@ -58,6 +59,12 @@ pub(crate) struct Defaults {
     pub(crate) strategy: Option<Strategy>,
     pub(crate) smoke_test: Option<SmokeTest>,
     pub(crate) analysis: Option<Analysis>,
+    /// How long a rollout may stand still, pauses that were asked for aside, before it is `Degraded`: `5m` to `24h`.
+    /// Default: `15m`.
+    #[schemars(regex(pattern = DURATION), extend("format" = FORMAT_WITH_UNIT))]
+    pub(crate) progress_deadline: Option<String>,
+    /// Whether it is turned back then. Default: it is not.
+    pub(crate) progress_deadline_abort: Option<bool>,
     /// Memory in MB.
     #[schemars(range(min = 128, max = 10240))]
     pub(crate) memory_size: Option<u32>,
@@ -100,6 +107,12 @@ pub(crate) struct Service {
     pub(crate) strategy: Option<Strategy>,
     pub(crate) smoke_test: Option<SmokeTest>,
     pub(crate) analysis: Option<Analysis>,
+    /// How long a rollout may stand still, pauses that were asked for aside, before it is `Degraded`: `5m` to `24h`.
+    /// Default: `release-config.yaml`, else `15m`.
+    #[schemars(regex(pattern = DURATION), extend("format" = FORMAT_WITH_UNIT))]
+    pub(crate) progress_deadline: Option<String>,
+    /// Whether it is turned back then. Default: it is not.
+    pub(crate) progress_deadline_abort: Option<bool>,
     /// Services of this environment that go first.
     pub(crate) depends_on: Option<Vec<Option<String>>>,
     /// Memory in MB. Compared and applied only where given.
@@ -190,13 +203,17 @@ pub(crate) struct Linear {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SmokeTest {
-    /// The event. Default: `{}`.
+    /// The event. Nothing is ever invoked without one.
+    #[schemars(required)]
     pub(crate) payload: Option<serde_json::Value>,
     /// The `statusCode` that the answer must have.
     #[schemars(range(min = 100, max = 599))]
     pub(crate) expect_status: Option<u16>,
     /// A text that the answer's `body` must contain.
     pub(crate) expect_body: Option<String>,
+    /// Values that must stand in the answer, by JSON pointer (RFC 6901): `/version`. A `body` that is JSON in a text is read.
+    #[schemars(extend("additionalProperties" = json!({}), "propertyNames" = json!({ "pattern": POINTER })))]
+    pub(crate) expect_json: Option<BTreeMap<String, serde_json::Value>>,
 }
 
 /// What must hold at each step, and in the bake. Fields that are not given are those of `release-config.yaml`.

@@ -1,8 +1,8 @@
 //! What an environment shall be, validated: the types that the rest of Tidegate works with. Their existence is the proof.
 
 use crate::value::{
-    AlarmName, AliasName, CodeSha256, Digest, EcrRepository, EnvironmentName, FunctionName, Percentage, ServiceName,
-    Tag, Weight,
+    AlarmName, AliasName, CodeSha256, Digest, EcrRepository, EnvironmentName, FunctionName, JsonPointer, Percentage,
+    ServiceName, Tag, Weight, format_duration,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -27,6 +27,10 @@ pub struct Defaults {
     pub smoke_test: Option<SmokeTest>,
     /// Gates, merged with the service's field by field.
     pub analysis: AnalysisFields,
+    /// How long a rollout may stand still.
+    pub progress_deadline: Option<Duration>,
+    /// Whether it is turned back then.
+    pub progress_deadline_abort: Option<bool>,
     /// Configuration of the function, merged with the service's field by field, variables one by one.
     pub configuration: Configuration,
 }
@@ -61,6 +65,10 @@ pub struct Service {
     pub smoke_test: Option<SmokeTest>,
     /// What must hold at each step, and in the bake.
     pub analysis: Option<Analysis>,
+    /// How long a rollout may stand still, pauses that were asked for aside, before it counts as degraded.
+    pub progress_deadline: Duration,
+    /// Whether it is turned back then.
+    pub progress_deadline_abort: bool,
     /// Services of the same environment that go first. Never itself, and never in a circle.
     pub depends_on: BTreeSet<ServiceName>,
 }
@@ -196,15 +204,48 @@ impl Linear {
     }
 }
 
+/// The strategy on one line, as people speak of it: two strategies that read alike do the same.
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AllAtOnce => f.write_str("allAtOnce"),
+            Self::Canary(canary) => {
+                let steps: Vec<String> = canary.steps.iter().map(ToString::to_string).collect();
+                write!(f, "canary {}", steps.join(", "))
+            }
+            Self::Linear(Linear { step, every }) => write!(f, "linear {step} every {}", format_duration(*every)),
+            Self::BlueGreen(BlueGreen { preview_alias, auto_promote, bake }) => {
+                let preview = preview_alias.iter().map(|alias| format!("preview {alias}"));
+                let gate = (!auto_promote).then(|| "until promoted".to_owned());
+                let bake = (!bake.is_zero()).then(|| format!("bake {}", format_duration(*bake)));
+                let parts: Vec<String> = preview.chain(gate).chain(bake).collect();
+                if parts.is_empty() { f.write_str("blueGreen") } else { write!(f, "blueGreen {}", parts.join(", ")) }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SetWeight(weight) => write!(f, "{weight}"),
+            Self::Pause(Some(time)) => f.write_str(&format_duration(*time)),
+            Self::Pause(None) => f.write_str("until promoted"),
+        }
+    }
+}
+
 /// What is asked of a new version before any traffic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SmokeTest {
-    /// The event it is invoked with. Default: `{}`.
+    /// The event it is invoked with.
     pub payload: serde_json::Value,
     /// The `statusCode` that its answer must have, where given. Without expectations it must only not fail.
     pub expect_status: Option<u16>,
     /// A text that its answer's `body` must contain, where given.
     pub expect_body: Option<String>,
+    /// What must stand in its answer at these places. A `body` that is JSON in a text is read as JSON.
+    pub expect_json: BTreeMap<JsonPointer, serde_json::Value>,
 }
 
 /// What must hold at each step, and in the bake. At least one gate is set: a maximum, or an alarm.
@@ -317,6 +358,31 @@ mod tests {
         assert_eq!(linear.steps(), [weight(40), pause(), weight(80), pause()]);
         let whole = Linear { step: Weight::try_from(99).unwrap(), every };
         assert_eq!(whole.steps(), [weight(99), pause()]);
+    }
+
+    #[test]
+    fn a_strategy_reads_like_this() {
+        let weight = |percent: u8| Weight::try_from(percent).unwrap();
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+        let steps = vec![
+            Step::SetWeight(weight(10)),
+            Step::Pause(Some(minutes(10))),
+            Step::SetWeight(weight(50)),
+            Step::Pause(None),
+        ];
+        let blue_green = |preview: Option<&str>, auto_promote, bake| {
+            let preview_alias = preview.map(|alias| alias.parse().unwrap());
+            Strategy::BlueGreen(BlueGreen { preview_alias, auto_promote, bake: minutes(bake) })
+        };
+        for (strategy, text) in [
+            (Strategy::AllAtOnce, "allAtOnce"),
+            (Strategy::Canary(Canary { steps }), "canary 10%, 10m, 50%, until promoted"),
+            (Strategy::Linear(Linear { step: weight(20), every: minutes(2) }), "linear 20% every 2m"),
+            (blue_green(None, true, 0), "blueGreen"),
+            (blue_green(Some("candidate"), false, 30), "blueGreen preview candidate, until promoted, bake 30m"),
+        ] {
+            assert_eq!(strategy.to_string(), text);
+        }
     }
 
     #[test]

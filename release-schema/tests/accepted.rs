@@ -45,7 +45,9 @@ services:
           - pause: {{ duration: 10m }}
           - setWeight: 50
           - pause: {{}}
-    smokeTest: {{ payload: {{ path: /health, tries: [1, 2.5, -3, true, null] }}, expectStatus: 200, expectBody: ok }}
+    smokeTest: {{ payload: {{ path: /health, tries: [1, 2.5, -3, true, null] }}, expectStatus: 200, expectBody: ok, expectJson: {{ /body/version: v1.2.3 }} }}
+    progressDeadline: 30m
+    progressDeadlineAbort: true
     analysis:
       maxErrorRate: 1%
       maxErrorRateIncrease: 0.5%
@@ -92,6 +94,7 @@ services:
             payload: serde_json::json!({ "path": "/health", "tries": [1, 2.5, -3, true, null] }),
             expect_status: Some(200),
             expect_body: Some("ok".to_owned()),
+            expect_json: BTreeMap::from([("/body/version".parse().unwrap(), serde_json::json!("v1.2.3"))]),
         }),
         analysis: Some(Analysis {
             max_error_rate: Some(Percentage::of(1)),
@@ -103,6 +106,8 @@ services:
             alarms: BTreeSet::from(["flight-5xx".parse().unwrap()]),
             on_missing_data: OnMissingData::Fail,
         }),
+        progress_deadline: 30 * MINUTE,
+        progress_deadline_abort: true,
         depends_on: BTreeSet::from(["reservation-service".parse().unwrap()]),
     };
     assert_eq!(service(&read(ONE, &services), "flight-service"), expected);
@@ -115,6 +120,7 @@ fn a_service_that_says_no_more_than_it_must_has_the_built_in_defaults() {
     assert_eq!(a.alias.as_str(), "live");
     assert_eq!(a.strategy, Strategy::AllAtOnce);
     assert_eq!((a.smoke_test, a.analysis, a.reserved_concurrency), (None, None, None));
+    assert_eq!((a.progress_deadline, a.progress_deadline_abort), (15 * MINUTE, false));
     assert_eq!(a.configuration, Configuration::default());
 }
 
@@ -163,7 +169,8 @@ fn the_nearest_place_wins_analysis_field_by_field_and_variables_one_by_one() {
 defaults:
   alias: traffic
   strategy: { linear: { step: 20, every: 2m } }
-  smokeTest: { expectStatus: 200 }
+  smokeTest: { payload: {}, expectStatus: 200 }
+  progressDeadline: 20m
   analysis: { maxErrorRate: 1%, alarms: [all] }
   timeout: 10s
   memorySize: 256
@@ -194,6 +201,7 @@ services:
     assert_eq!((a.alias.as_str(), b.alias.as_str()), ("traffic", "own"));
     assert_eq!(a.strategy, Strategy::AllAtOnce);
     assert_eq!(a.smoke_test.unwrap().payload, serde_json::json!({}));
+    assert_eq!((a.progress_deadline, b.progress_deadline), (20 * MINUTE, 20 * MINUTE));
     assert_eq!((a.configuration.memory_size, a.configuration.timeout), (Some(256), Some(20)));
     assert_eq!((b.configuration.memory_size, b.configuration.timeout), (Some(128), Some(20)));
     let variables = |service: &Configuration| -> Vec<String> {

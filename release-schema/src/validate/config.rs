@@ -37,24 +37,39 @@ pub(crate) fn release_config(
 }
 
 fn defaults(parsed: parsed::Defaults, place: &Place<'_>, findings: &mut Findings<'_>) -> Defaults {
-    let parsed::Defaults { alias, strategy, smoke_test, analysis, memory_size, timeout, environment } = parsed;
+    let parsed::Defaults {
+        alias,
+        strategy,
+        smoke_test,
+        analysis,
+        progress_deadline,
+        progress_deadline_abort,
+        memory_size,
+        timeout,
+        environment,
+    } = parsed;
     Defaults {
         alias: value(findings, &place.field("alias"), alias),
         strategy: strategy.and_then(|parsed| strategy::strategy(parsed, &place.field("strategy"), findings)),
-        smoke_test: smoke_test.map(|parsed| service::smoke_test(parsed, &place.field("smokeTest"))),
+        smoke_test: smoke_test.and_then(|parsed| service::smoke_test(parsed, &place.field("smokeTest"), findings)),
         analysis: analysis::fields(analysis.unwrap_or_default(), &place.field("analysis"), findings),
+        progress_deadline: service::progress_deadline(progress_deadline.as_deref(), place, findings),
+        progress_deadline_abort,
         configuration: service::configuration(memory_size, timeout.as_deref(), environment, place, findings),
     }
 }
 
 /// `own`, and `common` where it says nothing: analysis field by field, environment variables one by one.
 fn merge(own: Defaults, common: &Defaults) -> Defaults {
-    let Defaults { alias, strategy, smoke_test, analysis, configuration } = own;
+    let Defaults { alias, strategy, smoke_test, analysis, progress_deadline, progress_deadline_abort, configuration } =
+        own;
     Defaults {
         alias: alias.or_else(|| common.alias.clone()),
         strategy: strategy.or_else(|| common.strategy.clone()),
         smoke_test: smoke_test.or_else(|| common.smoke_test.clone()),
         analysis: analysis.or(&common.analysis),
+        progress_deadline: progress_deadline.or(common.progress_deadline),
+        progress_deadline_abort: progress_deadline_abort.or(common.progress_deadline_abort),
         configuration: merge_configuration(configuration, &common.configuration),
     }
 }

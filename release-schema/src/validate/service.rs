@@ -6,7 +6,7 @@ use crate::parsed;
 use crate::problem::Findings;
 use crate::read::Place;
 use crate::release::{Configuration, Defaults, Service, SmokeTest};
-use crate::value::{AliasName, ServiceName, printable};
+use crate::value::{AliasName, JsonPointer, ServiceName, printable};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -36,8 +36,9 @@ pub(super) fn service(
     check_variables(&configuration, &place.field("environment"), findings);
     let smoke_test = match parsed.smoke_test {
         None => defaults.smoke_test.clone(),
-        Some(parsed) => Some(smoke_test(parsed, &place.field("smokeTest"))),
+        Some(parsed) => smoke_test(parsed, &place.field("smokeTest"), findings),
     };
+    let deadline = progress_deadline(parsed.progress_deadline.as_deref(), place, findings);
     let analysis = analysis::analysis(parsed.analysis, place, defaults, findings);
     let depends_on = set(findings, &place.field("dependsOn"), parsed.depends_on).unwrap_or_default();
     Some(Service {
@@ -50,15 +51,57 @@ pub(super) fn service(
         strategy,
         smoke_test,
         analysis,
+        progress_deadline: deadline.or(defaults.progress_deadline).unwrap_or(PROGRESS_DEADLINE),
+        progress_deadline_abort: parsed
+            .progress_deadline_abort
+            .or(defaults.progress_deadline_abort)
+            .unwrap_or_default(),
         depends_on,
     })
 }
 
-/// Makes a smoke test; its shape has been checked, and nothing else can be wrong with it.
-pub(super) fn smoke_test(parsed: parsed::SmokeTest, place: &Place<'_>) -> SmokeTest {
-    let parsed::SmokeTest { payload, expect_status, expect_body } = parsed;
-    let none = if place.has("payload") { serde_json::Value::Null } else { serde_json::json!({}) };
-    SmokeTest { payload: payload.unwrap_or(none), expect_status, expect_body }
+/// How long a rollout may stand still where nobody says how long.
+const PROGRESS_DEADLINE: Duration = Duration::from_secs(15 * 60);
+
+/// At least five minutes: CloudWatch shows a step's metrics only after two or three.
+pub(super) fn progress_deadline(
+    text: Option<&str>,
+    place: &Place<'_>,
+    findings: &mut Findings<'_>,
+) -> Option<Duration> {
+    const MOST: Duration = Duration::from_secs(24 * 60 * 60);
+    let place = place.field("progressDeadline");
+    let deadline = duration(findings, &place, text, Duration::from_secs(5 * 60))?;
+    if deadline > MOST {
+        let message = format!("`{}` is too long", printable(text.unwrap_or_default()));
+        findings.add(place.span(), message, "at most `24h`");
+        return None;
+    }
+    Some(deadline)
+}
+
+/// Checks a smoke test. `None` if something was found.
+pub(super) fn smoke_test(
+    parsed: parsed::SmokeTest,
+    place: &Place<'_>,
+    findings: &mut Findings<'_>,
+) -> Option<SmokeTest> {
+    let parsed::SmokeTest { payload, expect_status, expect_body, expect_json } = parsed;
+    require(findings, place, "payload", "the event to invoke the new version with, such as `payload: {}`");
+    let expected = place.field("expectJson");
+    let mut values = BTreeMap::new();
+    let mut sound = place.has("payload");
+    for (pointer, value) in expect_json.unwrap_or_default() {
+        match pointer.parse::<JsonPointer>() {
+            Ok(pointer) => drop(values.insert(pointer, value)),
+            Err(error) => {
+                findings.add(expected.key(&pointer).span(), error.to_string(), error.hint());
+                sound = false;
+            }
+        }
+    }
+    let payload = payload.unwrap_or(serde_json::Value::Null);
+    sound.then_some(SmokeTest { payload, expect_status, expect_body, expect_json: values })
 }
 
 /// Makes the configuration that one place gives; `place` is what its fields stand in.

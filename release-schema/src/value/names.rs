@@ -29,6 +29,18 @@ text_value! {
     AlarmName, check_alarm
 }
 
+text_value! {
+    /// A place in a JSON value (RFC 6901): empty for all of it, or `/` and a name for each level, `~0` for `~` and `~1` for `/`.
+    JsonPointer, check_pointer
+}
+
+fn check_pointer(text: &str) -> Result<(), Error> {
+    const RULE: &str = "`/` and a name for each level, such as `/body/version`; `~0` for `~`, `~1` for `/` in a name";
+    let starts = text.is_empty() || text.starts_with('/');
+    let escaped = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    if starts && escaped { Ok(()) } else { Err(Error::malformed("a JSON pointer", text, RULE)) }
+}
+
 fn check_service(text: &str) -> Result<(), Error> {
     const RULE: &str = "lower-case letters, digits and inner hyphens, at most 63 characters";
     if is_label(text, 63) { Ok(()) } else { Err(Error::malformed("a service name", text, RULE)) }
@@ -147,6 +159,16 @@ mod tests {
         assert!("Flight 5xx (p99)".parse::<AlarmName>().is_ok());
         assert!("arn:aws:cloudwatch:eu-west-1:123456789012:alarm:x".parse::<AlarmName>().is_err());
         assert!("a\u{7}".parse::<AlarmName>().is_err());
+    }
+
+    #[test]
+    fn a_json_pointer_begins_with_a_slash_and_escapes_what_it_must() {
+        for good in ["", "/", "/version", "/body/items/0", "/a~1b/c~0d"] {
+            assert!(good.parse::<JsonPointer>().is_ok(), "{good}");
+        }
+        for bad in ["version", "$.version", "/a~b", "/a~"] {
+            assert!(bad.parse::<JsonPointer>().is_err(), "{bad}");
+        }
     }
 
     #[test]
