@@ -19,8 +19,8 @@ const DOUBT: f64 = 0.10;
 
 /// Judges what was measured.
 ///
-/// The more looks a rollout has had, the surer the next one must be: all levels add up to `1 - confidence`. So a release
-/// that is exactly as bad as a gate allows fails that gate no more often than this, however often one looks.
+/// The more looks a rollout has had, the surer the next one must be: all levels add up to `1 - confidence`. So a
+/// release that is exactly as bad as a gate allows fails that gate no more often than this, however often one looks.
 #[must_use]
 pub fn judge(look: LookAt<'_>, measured: &Measured) -> Verdict {
     let alarms = look.analysis.alarms.iter().map(|name| alarm(&look, measured, name));
@@ -123,8 +123,8 @@ fn judged(look: &LookAt<'_>, p: f64, message: String) -> Finding {
     }
 }
 
-/// How small a p-value must be to be sure: `1 - confidence`, of which look k gets the part 1/(k (k + 1)). All those parts
-/// add up to 1.
+/// How small a p-value must be to be sure: `1 - confidence`, of which look k gets the part 1/(k (k + 1)). All those
+/// parts add up to 1.
 fn level(look: &LookAt<'_>) -> f64 {
     let k = f64::from(look.number.max(1));
     (1.0 - look.analysis.confidence.fraction()) / (k * (k + 1.0))

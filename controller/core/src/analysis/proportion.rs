@@ -38,8 +38,8 @@ impl Proportion {
         self.of
     }
 
-    /// The p-value of "the true rate is at most `maximum`" against "it is more": the chance of as many events or more at a
-    /// true rate of `maximum`.
+    /// The p-value of "the true rate is at most `maximum`" against "it is more": the chance of as many events or more
+    /// at a true rate of `maximum`.
     ///
     /// It is below a level exactly where the lower end of the one-sided interval of Clopper and Pearson (Biometrika 26,
     /// 1934) at that level is above `maximum`.
@@ -49,9 +49,9 @@ impl Proportion {
 
     /// The p-value of "the true rate is at most `margin` above the true rate of `other`" against "it is more".
     ///
-    /// The melded test of Fay, Proschan and Brittain (Biometrics 71, 2015): what is known of each rate is taken from its
-    /// Clopper–Pearson bounds, as one beta distribution each, and the p-value is the chance that the first is at most
-    /// `margin` above the second. Without a margin it is Fisher's exact test; against very many trials it becomes
+    /// The melded test of Fay, Proschan and Brittain (Biometrics 71, 2015): what is known of each rate is taken from
+    /// its Clopper–Pearson bounds, as one beta distribution each, and the p-value is the chance that the first is at
+    /// most `margin` above the second. Without a margin it is Fisher's exact test; against very many trials it becomes
     /// [`Self::p_exceeds`]. In all their numerical studies it rejects no more often than it may, at any size.
     ///
     /// Where the rates that were seen are not further apart than the margin, the p-value is at least 1/4 (each bound's
@@ -125,8 +125,8 @@ fn sum(first: f64, ratio: impl Fn(f64) -> f64) -> f64 {
     total
 }
 
-/// What a Clopper–Pearson bound at every level says of a rate, as one distribution: beta, with whole parameters. Those are
-/// the chances that a binomial variable reaches a number, so no other function is needed.
+/// What a Clopper–Pearson bound at every level says of a rate, as one distribution: beta, with whole parameters. Those
+/// are the chances that a binomial variable reaches a number, so no other function is needed.
 #[derive(Clone, Copy)]
 struct Bound {
     /// Beta(`a`, `b`).
@@ -181,8 +181,8 @@ impl Bound {
         trials * self.density.exactly(rate)
     }
 
-    /// The integral of `f` times the density from `from` to `to`, by Simpson's rule, for an `f` between 0 and 1 that changes
-    /// no faster than the density.
+    /// The integral of `f` times the density from `from` to `to`, by Simpson's rule, for an `f` between 0 and 1 that
+    /// changes no faster than the density.
     ///
     /// A density whose logarithm is concave, as this one's, has less than exp(1 - 30) of it further than 30 standard
     /// deviations from its mean.
@@ -230,7 +230,8 @@ mod tests {
         assert_eq!(Proportion::new(0, 0), None);
     }
 
-    /// Lower limits of 95 % two-sided intervals, as tables of Clopper–Pearson limits print them: each has its 2.5 % there.
+    /// Lower limits of 95 % two-sided intervals, as tables of Clopper–Pearson limits print them: each has its 2.5 %
+    /// there.
     #[test]
     fn one_proportion_has_its_level_at_the_limit_of_the_published_interval() {
         for (events, of, limit) in
@@ -267,8 +268,8 @@ mod tests {
         close(seen(400, 400).p_exceeds(1.0), 1.0);
     }
 
-    /// Fisher's own examples: the lady tasting tea (The Design of Experiments, 1935), and convictions among the twins of
-    /// criminals (Journal of the Royal Statistical Society 98, 1935).
+    /// Fisher's own examples: the lady tasting tea (The Design of Experiments, 1935), and convictions among the twins
+    /// of criminals (Journal of the Royal Statistical Society 98, 1935).
     #[test]
     fn two_proportions_without_a_margin_are_fishers_exact_test() {
         close(seen(3, 4).p_exceeds_other(seen(1, 4), 0.0), 17.0 / 70.0);
