@@ -1,6 +1,7 @@
 //! The benchmark: measures the controller as it is shipped, prints a table, and writes `target/bench.json`.
 #![expect(clippy::print_stdout, reason = "a table is what the benchmark is for")]
 
+mod judging;
 mod measure;
 mod scene;
 
@@ -18,14 +19,24 @@ struct Arguments {
     starts: usize,
 }
 
-/// One figure: its name in `bench.json`, its value, and what it should be at most.
+/// One figure: its name in `bench.json`, its value, and what it should be.
 struct Figure {
     name: &'static str,
     what: &'static str,
     value: f64,
     unit: &'static str,
-    at_most: Option<f64>,
+    goal: Option<Goal>,
 }
+
+/// What a figure should be.
+#[derive(Clone, Copy)]
+enum Goal {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+/// Patterns of traffic that releases are judged on.
+const PATTERNS: u32 = 1000;
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -34,32 +45,44 @@ async fn main() -> Result<()> {
     let target = programs.parent().context("a build without a target folder")?.to_path_buf();
     let bootstrap = target.join("release/bootstrap");
     let mut figures = vec![
-        figure("zip_bytes", "release zip", measure::zip_bytes(&bootstrap)?, "bytes", Some(6_000_000.0)),
+        figure("zip_bytes", "release zip", measure::zip_bytes(&bootstrap)?, "bytes", Some(Goal::AtMost(6_000_000.0))),
         figure(
             "first_next_ms",
             "exec to first `next`, median",
             measure::first_next_ms(&bootstrap, arguments.starts)?,
             "ms",
-            Some(8.0),
+            Some(Goal::AtMost(8.0)),
         ),
     ];
+    figures.extend(verdicts()?);
     figures.extend(ticks(&bootstrap).await?);
     show(&figures);
     write(&target.join("bench.json"), &figures)
+}
+
+/// How often releases are turned back: those that should be, and those that should not.
+fn verdicts() -> Result<[Figure; 2]> {
+    println!("judging releases on {PATTERNS} patterns of traffic");
+    let caught = judging::turned_back(PATTERNS, judging::BAD)?;
+    let aborted = judging::turned_back(PATTERNS, judging::GOOD)?;
+    Ok([
+        figure("analysis_caught", "turned back: 5 % errors for 0.5 %", caught, "%", Some(Goal::AtLeast(99.0))),
+        figure("analysis_false_aborts", "turned back: as good as stable", aborted, "%", Some(Goal::AtMost(1.0))),
+    ])
 }
 
 /// Everything that needs a world: converged ticks at three sizes, and the calls of one release.
 async fn ticks(bootstrap: &std::path::Path) -> Result<Vec<Figure>> {
     let scene = scene::Scene::build(bootstrap, &[2, 300, 3000]).await?;
     let mut figures = Vec::new();
-    for (size, peak, at_most, cpu, wall) in [
+    for (size, peak, goal, cpu, wall) in [
         (2, "peak_mib_2", None, "tick_cpu_ms_2", "tick_wall_ms_2"),
-        (300, "peak_mib_300", Some(24.0), "tick_cpu_ms_300", "tick_wall_ms_300"),
+        (300, "peak_mib_300", Some(Goal::AtMost(24.0)), "tick_cpu_ms_300", "tick_wall_ms_300"),
         (3000, "peak_mib_3000", None, "tick_cpu_ms_3000", "tick_wall_ms_3000"),
     ] {
         println!("measuring converged ticks of {size} services");
         let tick = scene.converged(size).await?;
-        figures.push(figure(peak, "peak memory of a process that ticks", tick.peak_mib, "MiB", at_most));
+        figures.push(figure(peak, "peak memory of a process that ticks", tick.peak_mib, "MiB", goal));
         figures.push(figure(cpu, "CPU of a converged tick", tick.cpu_ms, "ms", None));
         figures.push(figure(wall, "wall time of a converged tick, median", tick.wall_ms, "ms", None));
         if size == 3000 {
@@ -73,28 +96,32 @@ async fn ticks(bootstrap: &std::path::Path) -> Result<Vec<Figure>> {
         "mutating Lambda calls of a release",
         calls.mutating,
         "calls",
-        Some(2.0),
+        Some(Goal::AtMost(2.0)),
     ));
-    figures.push(figure("release_calls", "Lambda calls of a release, all", calls.all, "calls", Some(6.0)));
+    figures.push(figure(
+        "release_calls",
+        "Lambda calls of a release, all",
+        calls.all,
+        "calls",
+        Some(Goal::AtMost(6.0)),
+    ));
     Ok(figures)
 }
 
-const fn figure(
-    name: &'static str,
-    what: &'static str,
-    value: f64,
-    unit: &'static str,
-    at_most: Option<f64>,
-) -> Figure {
-    Figure { name, what, value, unit, at_most }
+const fn figure(name: &'static str, what: &'static str, value: f64, unit: &'static str, goal: Option<Goal>) -> Figure {
+    Figure { name, what, value, unit, goal }
 }
 
 fn show(figures: &[Figure]) {
     println!("\n{:<24} {:<38} {:>13}", "figure", "what", "measured");
-    for Figure { name, what, value, unit, at_most } in figures {
+    for Figure { name, what, value, unit, goal } in figures {
         let digits = usize::from(value.fract() != 0.0) * 2;
-        let goal = at_most
-            .map_or(String::new(), |most| if *value <= most { "  ok".to_owned() } else { format!("  over {most}") });
+        let goal = match *goal {
+            None => String::new(),
+            Some(Goal::AtMost(most)) if *value > most => format!("  over {most}"),
+            Some(Goal::AtLeast(least)) if *value < least => format!("  below {least}"),
+            Some(Goal::AtMost(_) | Goal::AtLeast(_)) => "  ok".to_owned(),
+        };
         println!("{name:<24} {what:<38} {value:>9.digits$} {unit}{goal}");
     }
 }
