@@ -143,6 +143,16 @@ fn much(unit: &str) -> String {
 }
 
 #[test]
+fn a_long_text_is_not_multiplied_by_aliases() {
+    let service = "services:\n  a:\n    functionName: F\n    imageTag: v1\n    ecrRepository: x/y\n    smokeTest:";
+    let payload =
+        |length: usize| format!("{service} {{ payload: [&a {}{}] }}\n", "x".repeat(length), ", *a".repeat(1_000));
+    assert!(read(payload(100).as_bytes()).is_ok());
+    let refused = read(payload(1_000_000).as_bytes()).unwrap_err();
+    assert!(refused.to_string().contains("stand for more than"), "{refused}");
+}
+
+#[test]
 #[expect(clippy::disallowed_methods, reason = "the time it takes is what is tested")]
 fn hostile_files_are_refused_soon() {
     let mut side_by_side = "services:\n".to_owned();

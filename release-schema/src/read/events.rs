@@ -15,6 +15,9 @@ const DEEPEST: usize = 32;
 /// How many nodes all aliases of a file may expand to, together. Sharing a strategy among 500 services takes half of it.
 const MOST_ALIASED: usize = 10_000;
 
+/// So many bytes of a text count as one more node: aliases of one long text must not multiply it without limit.
+const BYTES_OF_NODE: usize = 256;
+
 /// Reads the one document of a file. `None` if there is none to work with; the findings say why.
 pub(super) fn read(file: &SourceFile, findings: &mut Findings<'_>) -> Option<Node> {
     if !refuse_invisible(file, findings) {
@@ -156,8 +159,9 @@ impl<'f, 's> Builder<'f, 's> {
                 self.stop(span, "a second document begins here", "one file is one document: leave out the `---`")
             }
             Event::Scalar(text, style, anchor, _) => {
+                let size = 1 + text.len() / BYTES_OF_NODE;
                 let content = Content::Scalar { text: text.into_owned(), plain: style == ScalarStyle::Plain };
-                self.place(Node { span, content, size: 1, height: 0 }, anchor)
+                self.place(Node { span, content, size, height: 0 }, anchor)
             }
             Event::Alias(anchor) => self.expand(anchor, span),
             Event::SequenceStart(anchor, _) => self.open(span, anchor, Items::List(Vec::new())),

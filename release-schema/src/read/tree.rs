@@ -10,7 +10,7 @@ pub(crate) struct Node {
     /// Where it stands; of a mapping or list, its first line.
     pub(crate) span: Range<usize>,
     pub(crate) content: Content,
-    /// How many nodes it is, with itself and all aliases expanded.
+    /// How many nodes it is, with itself and all aliases expanded. A long text is as many as it costs.
     pub(super) size: usize,
     /// How many mappings and lists there are on the way to its deepest part, with itself.
     pub(super) height: usize,
@@ -78,6 +78,11 @@ impl<'t> Place<'t> {
     /// Whether the field is written, be it right or wrong.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.entry(key).is_some()
+    }
+
+    /// Whether this is a mapping in which something is written; if it is unknown there, that was reported.
+    pub(crate) fn has_fields(&self) -> bool {
+        matches!(self.node.map(|node| &node.content), Some(Content::Map { entries, .. }) if !entries.is_empty())
     }
 
     /// The place of a field: its value, or its key if the value is a mapping or list; this place if it is missing.
