@@ -154,6 +154,17 @@ impl Strategy {
             Self::Linear(linear) => linear.steps(),
         }
     }
+
+    /// Whether there is a time in which the new version has traffic and can still be turned back: without one, no analysis
+    /// ever looks.
+    #[must_use]
+    pub fn is_judged(&self) -> bool {
+        match self {
+            Self::AllAtOnce => false,
+            Self::BlueGreen(blue_green) => !blue_green.bake.is_zero(),
+            Self::Canary(_) | Self::Linear(_) => true,
+        }
+    }
 }
 
 /// A canary: at least one weight, rising, each followed by as many pauses as wanted.

@@ -189,6 +189,91 @@ services:
 }
 
 #[test]
+fn a_weight_is_a_whole_percentage_and_a_pause_a_mapping() {
+    assert_snapshot!(problems(
+        "\
+services:
+  a: { functionName: A, ecrRepository: company/a, imageTag: v1, strategy: { canary: { steps: [{ setWeight: 12.5 }, { setWeight: '20' }] } } }
+  b: { functionName: B, ecrRepository: company/a, imageTag: v1, strategy: { canary: { steps: [{ setWeight: 10 }, { pause: 10m }] } } }
+  c: { functionName: C, ecrRepository: company/a, imageTag: v1, strategy: { canary: { steps: [{ setWeight: -10 }, { pause: }] } } }
+  d: { functionName: D, ecrRepository: company/a, imageTag: v1, strategy: { linear: { step: 0, every: 2m } } }
+  e: { functionName: E, ecrRepository: company/a, imageTag: v1, strategy: { linear: { step: 100, every: 2m } } }
+  f: { functionName: F, ecrRepository: company/a, imageTag: v1, strategy: { canary: { steps: [{ pause: {} }] } } }
+  g: { functionName: G, ecrRepository: company/a, imageTag: v1, strategy: allAtOnce }
+"
+    ));
+}
+
+#[test]
+fn durations_of_a_strategy_are_neither_nothing_nor_for_ever() {
+    assert_snapshot!(problems(
+        "\
+services:
+  a: { functionName: A, ecrRepository: company/a, imageTag: v1, strategy: { canary: { steps: [{ setWeight: 10 }, { pause: { duration: 0s } }, { pause: { duration: -5m } }] } } }
+  b: { functionName: B, ecrRepository: company/a, imageTag: v1, strategy: { canary: { steps: [{ setWeight: 10 }, { pause: { duration: 400h } }, { setWeight: 20 }, { pause: { duration: 400h } }] } } }
+  c: { functionName: C, ecrRepository: company/a, imageTag: v1, strategy: { linear: { step: 1, every: 8h } } }
+  d: { functionName: D, ecrRepository: company/a, imageTag: v1, strategy: { linear: { step: 10, every: 500ms } } }
+  e: { functionName: E, ecrRepository: company/a, imageTag: v1, strategy: { blueGreen: { bake: 721h } } }
+  f: { functionName: F, ecrRepository: company/a, imageTag: v1, progressDeadline: 4m59s }
+  g: { functionName: G, ecrRepository: company/a, imageTag: v1, progressDeadline: 25h, progressDeadlineAbort: no }
+  h: { functionName: H, ecrRepository: company/a, imageTag: v1, strategy: { linear: { step: 10, every: 2m } }, analysis: { maxDurationP99: 15m1s } }
+  i: { functionName: I, ecrRepository: company/a, imageTag: v1, strategy: { linear: { step: 10, every: 2m } }, analysis: { maxDurationP99: 0s } }
+"
+    ));
+}
+
+#[test]
+fn a_field_of_a_strategy_that_is_unknown_is_told_what_was_meant() {
+    assert_snapshot!(problems(
+        "\
+services:
+  a: { functionName: A, ecrRepository: company/a, imageTag: v1, strategy: { canari: { steps: [] } } }
+  b: { functionName: B, ecrRepository: company/a, imageTag: v1, strategy: { canary: { step: [], steps: [{ setWieght: 10 }, { pause: { durration: 5m } }] } } }
+  c: { functionName: C, ecrRepository: company/a, imageTag: v1, strategy: { blueGreen: { previewalias: next, autoPromotion: false, baking: 5m } } }
+  d: { functionName: D, ecrRepository: company/a, imageTag: v1, strategy: { linear: { step: 10, interval: 2m } } }
+  e: { functionName: E, ecrRepository: company/a, imageTag: v1, strategy: { rolling: {} } }
+  f: { functionName: F, ecrRepository: company/a, imageTag: v1, smokeTest: { payload: {}, expectStatusCode: 200 }, progressDeadlineSeconds: 600 }
+"
+    ));
+}
+
+#[test]
+fn an_analysis_that_could_never_look_is_refused_where_a_service_writes_it() {
+    assert_snapshot!(problems(
+        "\
+services:
+  a: { functionName: A, ecrRepository: company/a, imageTag: v1, strategy: { allAtOnce: {} }, analysis: { maxErrorRate: 1% } }
+  b: { functionName: B, ecrRepository: company/a, imageTag: v1, strategy: { blueGreen: {} }, analysis: { maxErrorRate: 1% } }
+  c: { functionName: C, ecrRepository: company/a, imageTag: v1, strategy: { blueGreen: { bake: 0s } }, analysis: { alarms: [a] } }
+  d: { functionName: D, ecrRepository: company/a, imageTag: v1, strategy: { blueGreen: { bake: 30m } }, analysis: { alarms: [a] } }
+"
+    ));
+}
+
+#[test]
+fn a_smoke_test_has_an_event_and_sound_expectations() {
+    assert_snapshot!(problems(
+        "\
+services:
+  a: { functionName: A, ecrRepository: company/a, imageTag: v1, smokeTest: { expectStatus: 200 } }
+  b:
+    functionName: B
+    ecrRepository: company/a
+    imageTag: v1
+    smokeTest:
+      payload: {}
+      expectJson:
+        version: v1
+        $.version: v1
+        /a~2b: 1
+        /body/on: yes
+        /body/count: 1.0.0
+  c: { functionName: C, ecrRepository: company/a, imageTag: v1, smokeTest: { payload: {}, expectBody: 200, expectJson: [v1] } }
+"
+    ));
+}
+
+#[test]
 fn quantities_have_their_units_and_ranges() {
     assert_snapshot!(of_service(
         "memorySize: 64
@@ -214,7 +299,15 @@ fn environment_variables_are_those_that_lambda_takes() {
 
 #[test]
 fn an_analysis_has_a_gate() {
-    assert_snapshot!(of_service("analysis: { minInvocations: 50 }"));
+    assert_snapshot!(problems(
+        "\
+services:
+  a: { functionName: A, ecrRepository: company/a, imageTag: v1, analysis: { minInvocations: 50 } }
+  b: { functionName: B, ecrRepository: company/a, imageTag: v1, analysis: { alarms: [] } }
+  c: { functionName: C, ecrRepository: company/a, imageTag: v1, analysis: { alarms: ['arn:aws:cloudwatch:eu-west-1:1:alarm:a'] } }
+  d: { functionName: D, ecrRepository: company/a, imageTag: v1, analysis: { maxErrorRate: 1%, confidence: 49.9% } }
+"
+    ));
 }
 
 #[test]

@@ -65,6 +65,7 @@ impl<'a> Shape<'a, '_> {
     fn report_nothing(&mut self, schema: &Schema, at: &At<'_>) -> Option<Value> {
         let hint = match (at.name, schema.get("type").and_then(Schema::as_str)) {
             ("services", _) => "write `services: {}` if nothing shall run here",
+            ("pause", _) => "`pause: { duration: 10m }`, or `pause: {}` until a person promotes",
             (_, Some("object")) => "write `{}` if nothing shall be in it, or leave it out",
             (_, Some("array")) => "write `[]` if nothing shall be in it, or leave it out",
             _ => "give it a value, or leave it out",
@@ -91,7 +92,8 @@ impl<'a> Shape<'a, '_> {
             Content::Scalar { .. } => node.span.clone(),
             Content::Map { .. } | Content::List(_) => at.key_span.clone(),
         };
-        self.findings.add(span, format!("{} must be {expected}, not {found}", at.named()), "");
+        let hint = if expected == "a mapping" { mapping_hint(node, at.name) } else { String::new() };
+        self.findings.add(span, format!("{} must be {expected}, not {found}", at.named()), hint);
         None
     }
 
@@ -218,15 +220,29 @@ impl<'a> Shape<'a, '_> {
     }
 }
 
+/// How a mapping is written that people write as one word, or as a list.
+fn mapping_hint(node: &Node, name: &str) -> String {
+    let word = match &node.content {
+        Content::Scalar { text, .. } => text.as_str(),
+        Content::List(_) | Content::Map { .. } => "",
+    };
+    match (name, word) {
+        ("pause", _) => "`pause: { duration: 10m }`, or `pause: {}` until a person promotes".to_owned(),
+        ("strategy", "allAtOnce") => "write `strategy: { allAtOnce: {} }`".to_owned(),
+        ("strategy", _) => {
+            "`allAtOnce`, `canary`, `blueGreen` or `linear`, each with its own fields below it".to_owned()
+        }
+        ("expectJson", _) => "a value for each JSON pointer: `expectJson: { /version: \"v1.2.3\" }`".to_owned(),
+        _ => String::new(),
+    }
+}
+
 /// Fields that people look for here, and that are deliberately somewhere else or called otherwise.
 fn unknown_field_hint(key: &str, known: &[&str]) -> String {
     let lower = key.to_ascii_lowercase().replace(['-', '_'], "");
     if ["account", "region", "role", "externalid", "arn"].iter().any(|word| lower.contains(word)) {
         return "accounts, roles and regions belong to the controller's configuration, never to the release repository"
             .to_owned();
-    }
-    if let Some(meant) = closest(key, known) {
-        return format!("did you mean `{meant}`?");
     }
     let renamed = match lower.as_str() {
         "image" | "version" | "tag" => "imageTag",
@@ -236,10 +252,16 @@ fn unknown_field_hint(key: &str, known: &[&str]) -> String {
         "env" | "variables" => "environment",
         "concurrency" => "reservedConcurrency",
         "needs" | "requires" => "dependsOn",
+        "progressdeadlineseconds" => "progressDeadline",
+        "weight" => "setWeight",
+        "interval" => "every",
         _ => "",
     };
     if known.contains(&renamed) {
         return format!("did you mean `{renamed}`?");
+    }
+    if let Some(meant) = closest(key, known) {
+        return format!("did you mean `{meant}`?");
     }
     if known.len() <= 10 { format!("known here: {}", listed(known)) } else { String::new() }
 }

@@ -27,7 +27,13 @@ pub(super) fn service(
     };
     let strategy = match parsed.strategy {
         None => defaults.strategy.clone().unwrap_or_default(),
-        Some(parsed) => strategy::strategy(parsed, &place.field("strategy"), findings).unwrap_or_default(),
+        Some(own) => {
+            let strategy = strategy::strategy(own, &place.field("strategy"), findings);
+            if parsed.analysis.is_some() {
+                strategy::check_is_judged(strategy.as_ref(), &place.field("strategy"), findings);
+            }
+            strategy.unwrap_or_default()
+        }
     };
     let own_strategy = if place.has("strategy") { place.field("strategy") } else { place.field("alias") };
     strategy::check_aliases(alias.as_ref(), Some(&strategy), &own_strategy, findings);

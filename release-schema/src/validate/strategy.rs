@@ -5,7 +5,7 @@ use crate::parsed;
 use crate::problem::Findings;
 use crate::read::Place;
 use crate::release::{BlueGreen, Canary, Linear, Step, Strategy};
-use crate::value::{AliasName, Weight};
+use crate::value::{AliasName, LONGEST_DURATION, Weight, format_duration};
 use std::time::Duration;
 
 /// The shortest pause: a tick comes once a minute, and data of CloudWatch once a minute, but a demonstration is impatient.
@@ -21,6 +21,7 @@ pub(super) fn strategy(parsed: parsed::Strategy, place: &Place<'_>, findings: &m
     let given: Vec<&str> = NAMES.into_iter().filter(|name| place.has(name)).collect();
     match given.as_slice() {
         [_] => {}
+        [] if place.has_fields() => {}
         [] => findings.add(
             place.span(),
             "the strategy is not named",
@@ -67,6 +68,7 @@ fn canary(parsed: parsed::Canary, place: &Place<'_>, findings: &mut Findings<'_>
         }
         steps.push(step);
     }
+    check_length(&steps, &place, findings);
     Some(Canary { steps })
 }
 
@@ -77,6 +79,7 @@ fn step(parsed: parsed::Step, place: &Place<'_>, findings: &mut Findings<'_>) ->
             findings.add(place.key("pause").span(), "a step is a weight or a pause, not both", hint);
             None
         }
+        (false, false) if place.has_fields() => None,
         (false, false) => {
             findings.add(place.span(), "a step without content", "`setWeight: 10`, or `pause: { duration: 10m }`");
             None
@@ -111,7 +114,41 @@ fn linear(parsed: parsed::Linear, place: &Place<'_>, findings: &mut Findings<'_>
     require(findings, place, "every", "how long each step holds: `every: 2m`");
     let every = duration(findings, &place.field("every"), every.as_deref(), SHORTEST_PAUSE);
     let step = Weight::try_from(step?).map_err(|error| refuse(findings, &place.field("step"), &error)).ok();
-    Some(Linear { step: step?, every: every? })
+    let linear = Linear { step: step?, every: every? };
+    check_length(&linear.steps(), &place.field("every"), findings);
+    Some(linear)
+}
+
+/// An analysis beside a strategy that gives it nothing to judge would be taken for a safety net. Refused only where a
+/// service writes both: defaults serve services of many kinds.
+pub(super) fn check_is_judged(strategy: Option<&Strategy>, place: &Place<'_>, findings: &mut Findings<'_>) {
+    let (name, problem, hint) = match strategy.filter(|strategy| !strategy.is_judged()) {
+        Some(Strategy::AllAtOnce) => (
+            "allAtOnce",
+            "the analysis would never look: `allAtOnce` has no step to judge",
+            "use `canary`, `linear`, or `blueGreen` with a `bake`; or leave out `analysis`",
+        ),
+        Some(Strategy::BlueGreen(_)) => (
+            "blueGreen",
+            "the analysis would never look: without a `bake` there is no time to judge",
+            "give it one: `bake: 30m`; or leave out `analysis`",
+        ),
+        Some(Strategy::Canary(_) | Strategy::Linear(_)) | None => return,
+    };
+    findings.add(place.key(name).span(), problem, hint);
+}
+
+/// Steps may take weeks each, and all of them together no longer than one: what waits for years is forgotten.
+fn check_length(steps: &[Step], place: &Place<'_>, findings: &mut Findings<'_>) {
+    let pauses = steps.iter().filter_map(|step| match step {
+        Step::Pause(duration) => *duration,
+        Step::SetWeight(_) => None,
+    });
+    let length: Duration = pauses.sum();
+    if length > LONGEST_DURATION {
+        let message = format!("the steps take {} altogether", format_duration(length));
+        findings.add(place.span(), message, format!("at most `{}`", format_duration(LONGEST_DURATION)));
+    }
 }
 
 /// A preview alias that carries the traffic would be no preview.
