@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot read its files has failed")]
 #![expect(clippy::disallowed_methods, reason = "tests may read files")]
 
-use release_schema::{Artifact, Environment, SourceFile, Step, Strategy, read_environment, read_release_config};
+use release_schema::{Artifact, Environment, SourceFile, read_environment, read_release_config};
 use std::path::Path;
 
 fn file(path: &str) -> SourceFile {
@@ -34,11 +34,23 @@ fn both_environments_run_the_same_services_on_functions_of_their_own() {
 
 #[test]
 fn staging_switches_at_once_and_production_goes_step_by_step() {
-    assert!(environment("staging").services.values().all(|service| service.strategy == Strategy::AllAtOnce));
-    let production = environment("production");
-    for service in production.services.values() {
-        assert!(matches!(service.strategy.steps().first(), Some(Step::SetWeight(_))), "{}", service.name);
-        assert!(service.analysis.is_some(), "{}", service.name);
+    let strategies = |name: &str| -> Vec<String> {
+        environment(name).services.values().map(|service| format!("{}: {}", service.name, service.strategy)).collect()
+    };
+    assert_eq!(
+        strategies("staging"),
+        ["flight-bff: allAtOnce", "flight-service: allAtOnce", "reservation-service: allAtOnce"]
+    );
+    assert_eq!(
+        strategies("production"),
+        [
+            "flight-bff: linear 25% every 5m",
+            "flight-service: canary 10%, 10m, 50%, 10m",
+            "reservation-service: canary 10%, 10m, 50%, 10m"
+        ]
+    );
+    for service in environment("production").services.values() {
+        assert!(service.strategy.is_judged() && service.analysis.is_some(), "{}", service.name);
     }
 }
 
