@@ -55,6 +55,21 @@ pub(crate) enum Command {
     /// Show how environments stand, as the last tick saw them
     #[command(after_help = STATUS)]
     Status(Status),
+    /// Go on with a release: to its next step, or over all of them
+    #[command(after_help = PROMOTE)]
+    Promote(Promote),
+    /// End a release under way, and send all traffic back to stable
+    #[command(after_help = ABORT)]
+    Abort(Word),
+    /// Hold a release where it is
+    #[command(after_help = PAUSE)]
+    Pause(Word),
+    /// Go on with a release that was paused, or whose alias somebody changed by hand
+    #[command(after_help = RESUME)]
+    Resume(Word),
+    /// Try a release again that failed or was turned back, from its first step
+    #[command(after_help = RETRY)]
+    Retry(Word),
     /// Show what was released, newest first
     #[command(after_help = HISTORY)]
     History(History),
@@ -110,6 +125,51 @@ Examples:
 
 Exit codes: 0 healthy, suspended or progressing; 1 degraded, missing, unknown, on hold, out of sync with nothing under way, or no
 tick for more than 5 minutes; 4 an unknown environment or service; 5 could not be read";
+
+const PROMOTE: &str = "\
+Goes over the time of a step, over `pause: {}`, over metrics that do not say enough yet, over the gate of `blueGreen`, and over its
+bake. It does not go over a failed analysis, unless `--force` says so. A paused release is resumed first.
+
+Examples:
+  tidegate promote production/flight-service --reason \"looked at the traces\"
+  tidegate promote production/flight-service --full
+  tidegate promote production/flight-service --force --reason \"the errors are the load test's\"
+
+Exit codes: 0 done, or nothing was to be done; 4 refused; 5 could not be done";
+
+const ABORT: &str = "\
+One call sends all traffic back to the version that was live before. The release stays out until Git has other content, or
+`tidegate retry` says so. Needs neither Git nor the schedule, and beats a tick that is running.
+
+Examples:
+  tidegate abort production/flight-service --reason \"5xx after 14:02\"
+  tidegate abort production/flight-service --direct      # when the controller itself is broken
+
+Exit codes: 0 done, or nothing was to be done; 4 refused; 5 could not be done";
+
+const PAUSE: &str = "\
+No step is made until `tidegate resume`. Its metrics are watched all the same, and a failed analysis turns it back.
+
+Examples:
+  tidegate pause production/flight-service --reason \"waiting for the database team\"
+
+Exit codes: 0 done, or nothing was to be done; 4 refused; 5 could not be done";
+
+const RESUME: &str = "\
+Where somebody changed the alias by hand, its current step is written again.
+
+Examples:
+  tidegate resume production/flight-service
+
+Exit codes: 0 done, or nothing was to be done; 4 refused; 5 could not be done";
+
+const RETRY: &str = "\
+The version that was published is used again.
+
+Examples:
+  tidegate retry production/flight-service --reason \"the dependency is back\"
+
+Exit codes: 0 done, or nothing was to be done; 4 refused; 5 could not be done";
 
 const HISTORY: &str = "\
 Reads the stored records with your own credentials; where they cannot read them, the controller is asked.
@@ -194,6 +254,31 @@ pub(crate) struct Status {
     pub(crate) output: Output,
 }
 
+/// A word to one release.
+#[derive(Args, Debug)]
+pub(crate) struct Word {
+    /// One service of an environment
+    #[arg(value_name = "ENV/SERVICE")]
+    pub(crate) target: ServiceTarget,
+    /// Why: it goes into the history
+    #[arg(short, long, value_name = "TEXT", value_parser = reason)]
+    pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Promote {
+    #[command(flatten)]
+    pub(crate) word: Word,
+    /// Over all steps that are left
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// Over a failed analysis
+    #[arg(long, requires = "reason")]
+    pub(crate) force: bool,
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct History {
     /// An environment, or one service of it
@@ -243,6 +328,36 @@ impl FromStr for Target {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (environment, service) = text.split_once('/').map_or((text, None), |(env, service)| (env, Some(service)));
         Ok(Self { environment: environment.parse()?, service: service.map(str::parse).transpose()? })
+    }
+}
+
+/// `ENV/SERVICE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ServiceTarget {
+    pub(crate) environment: EnvironmentName,
+    pub(crate) service: ServiceName,
+}
+
+impl FromStr for ServiceTarget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse::<Target>() {
+            Ok(Target { environment, service: Some(service) }) => Ok(Self { environment, service }),
+            Ok(Target { environment, service: None }) => {
+                Err(format!("this is said to one service: `{environment}/SERVICE`"))
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// A reason is one line of a few words: it is stored for ever.
+fn reason(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("say why, in a few words".to_owned()),
+        long if long.chars().count() > 500 => Err("at most 500 characters".to_owned()),
+        reason => Ok(reason.to_owned()),
     }
 }
 

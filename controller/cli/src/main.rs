@@ -10,6 +10,7 @@ mod text;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tidegate_core::command::Command as Told;
 
 use crate::arguments::{Arguments, Command};
 use crate::exit::{Error, Exit};
@@ -39,6 +40,11 @@ async fn run(arguments: Arguments, out: &Out) -> Result<Exit, Error> {
         Command::Diff(options) => command::diff::run(&options, &reach, out).await,
         Command::Sync(options) => command::sync::run(&options, &reach, out).await,
         Command::Status(options) => command::status::run(&options, &reach, out).await,
+        Command::Promote(options) => command::word::promote(options, &reach, out).await,
+        Command::Abort(options) => command::word::plain(Told::Abort, options, &reach, out).await,
+        Command::Pause(options) => command::word::plain(Told::Pause, options, &reach, out).await,
+        Command::Resume(options) => command::word::plain(Told::Resume, options, &reach, out).await,
+        Command::Retry(options) => command::word::plain(Told::Retry, options, &reach, out).await,
         Command::History(options) => command::history::run(&options, &reach, out).await,
         Command::Schema(options) => command::schema::run(&options, out),
         Command::Completions(options) => command::completions::run(&options, out),

@@ -53,6 +53,21 @@ pub(crate) fn time(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
+/// A time of today, as people read it.
+pub(crate) fn clock(time: DateTime<Utc>) -> String {
+    time.format("%H:%M:%S").to_string()
+}
+
+/// A span of time, in the two units that matter. One that is negative is none.
+pub(crate) fn duration(span: TimeDelta) -> String {
+    match span.num_seconds() {
+        ..=0 => "0 s".to_owned(),
+        seconds @ 1..=59 => format!("{seconds} s"),
+        seconds @ 60..=3_599 => format!("{} min {} s", seconds / 60, seconds % 60),
+        seconds => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
+    }
+}
+
 /// How long ago, in the one unit that matters. A time ahead of this machine's clock is now.
 pub(crate) fn ago(span: TimeDelta) -> String {
     match span.num_seconds() {
@@ -67,6 +82,12 @@ pub(crate) fn ago(span: TimeDelta) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_span_is_told_in_the_two_units_that_matter() {
+        let spans = [-5, 0, 7, 60, 754, 3_600, 9_240].map(|seconds| duration(TimeDelta::seconds(seconds)));
+        assert_eq!(spans, ["0 s", "0 s", "7 s", "1 min 0 s", "12 min 34 s", "1 h 0 min", "2 h 34 min"]);
+    }
 
     #[test]
     fn what_would_drive_the_terminal_is_made_visible() {

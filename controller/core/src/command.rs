@@ -2,6 +2,8 @@
 use release_schema::{EnvironmentName, ServiceName};
 use serde::{Deserialize, Serialize};
 
+use crate::state::Advance;
+
 /// One command, as the Lambda's event and as the command line sends it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "command", deny_unknown_fields)]
@@ -21,6 +23,16 @@ pub enum Command {
         /// Of every environment, where none is named.
         environment: Option<EnvironmentName>,
     },
+    /// Go on with a release under way: to its next step, or over all of them.
+    Promote(To),
+    /// End a release under way and send all traffic back to stable.
+    Abort(To),
+    /// Hold a release under way where it is.
+    Pause(To),
+    /// Go on with a release that was paused, or whose alias somebody changed by hand.
+    Resume(To),
+    /// Try a release again that failed or was turned back, from its first step.
+    Retry(To),
     /// The last records of an environment or service.
     History {
         /// Which environment.
@@ -34,7 +46,7 @@ pub enum Command {
 
 impl Command {
     /// The names of all commands, as events spell them.
-    pub const NAMES: [&'static str; 3] = ["history", "status", "sync"];
+    pub const NAMES: [&'static str; 8] = ["abort", "history", "pause", "promote", "resume", "retry", "status", "sync"];
 
     /// The name, as events spell it.
     #[must_use]
@@ -42,7 +54,77 @@ impl Command {
         match self {
             Self::Sync { .. } => "sync",
             Self::Status { .. } => "status",
+            Self::Promote(_) => "promote",
+            Self::Abort(_) => "abort",
+            Self::Pause(_) => "pause",
+            Self::Resume(_) => "resume",
+            Self::Retry(_) => "retry",
             Self::History { .. } => "history",
+        }
+    }
+}
+
+/// The release that a person speaks to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct To {
+    /// Which environment.
+    pub environment: EnvironmentName,
+    /// Which service.
+    pub service: ServiceName,
+    /// Why.
+    pub reason: Option<String>,
+    /// Of `promote`: over all steps that are left.
+    #[serde(default)]
+    pub full: bool,
+    /// Of `promote`: over a failed analysis; needs a reason.
+    #[serde(default)]
+    pub force: bool,
+}
+
+impl Command {
+    /// The word to a release that this command is, where it is one.
+    #[must_use]
+    pub const fn word(&self) -> Option<Word> {
+        match self {
+            Self::Promote(To { full, force, .. }) => Some(Word::Promote(Advance { full: *full, force: *force })),
+            Self::Abort(_) => Some(Word::Abort),
+            Self::Pause(_) => Some(Word::Pause),
+            Self::Resume(_) => Some(Word::Resume),
+            Self::Retry(_) => Some(Word::Retry),
+            Self::Sync { .. } | Self::Status { .. } | Self::History { .. } => None,
+        }
+    }
+}
+
+/// A person's word to one release under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// Go on.
+    Promote(Advance),
+    /// End it, back to stable.
+    Abort,
+    /// Hold it.
+    Pause,
+    /// Go on after a pause or an edit.
+    Resume,
+    /// Try it again.
+    Retry,
+}
+
+impl Word {
+    /// As it is typed.
+    #[must_use]
+    pub const fn as_typed(self) -> &'static str {
+        match self {
+            Self::Promote(Advance { full: false, force: false }) => "promote",
+            Self::Promote(Advance { full: true, force: false }) => "promote --full",
+            Self::Promote(Advance { full: false, force: true }) => "promote --force",
+            Self::Promote(Advance { full: true, force: true }) => "promote --full --force",
+            Self::Abort => "abort",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Retry => "retry",
         }
     }
 }

@@ -21,7 +21,7 @@ pub fn in_order(
             let dependencies = services.get(&name).into_iter().flat_map(|service| &service.depends_on);
             let unready = dependencies.into_iter().find(|dependency| ready.get(*dependency) != Some(&true)).cloned();
             match unready {
-                Some(service) if plan.mutates_lambda() => (name, plan.held_by(WaitingOn::Dependency { service })),
+                Some(service) if plan.moves_forward() => (name, plan.held_by(WaitingOn::Dependency { service })),
                 Some(_) | None => (name, plan),
             }
         })
@@ -30,5 +30,5 @@ pub fn in_order(
 
 /// Healthy at what Git wants, as seen: a plan that still has to change something is not.
 fn is_ready(plan: &Plan) -> bool {
-    plan.standing.sync == SyncStatus::Synced && plan.standing.health == Health::Healthy && !plan.mutates_lambda()
+    plan.standing.sync == SyncStatus::Synced && plan.standing.health == Health::Healthy && !plan.moves_forward()
 }

@@ -4,6 +4,7 @@ use release_schema::{EnvironmentName, ServiceName, Tag};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::analysis::Verdict;
 use crate::ids::{Commit, ReleaseId, TransitionNumber, Version};
 use crate::release::Code;
 
@@ -42,10 +43,12 @@ pub enum Kind {
     Adopted,
     /// The alias moved to the release for good.
     Promoted,
-    /// The release could not be published or could not serve; the alias did not move.
+    /// The release could not be published, could not serve, or failed its smoke test; it got no traffic.
     Failed,
-    /// Git wanted something else before it was finished; the alias did not move.
+    /// Git wanted something else before it was finished; traffic is back where it was.
     Superseded,
+    /// A person, its analysis or its deadline ended it before it was finished; traffic is back where it was.
+    Aborted,
 }
 
 impl Kind {
@@ -57,8 +60,39 @@ impl Kind {
             Self::Promoted => "promoted",
             Self::Failed => "failed",
             Self::Superseded => "superseded",
+            Self::Aborted => "aborted",
         }
     }
+}
+
+/// What a person said to a release under way, or what was noticed about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Said {
+    /// The command, as it is typed, or `edit` for a change of the alias by hand.
+    pub what: String,
+    /// Who.
+    pub actor: String,
+    /// Why, where they said so: text from outside.
+    pub reason: Option<String>,
+    /// Server time.
+    pub at: DateTime<Utc>,
+}
+
+/// How one step of a rollout was decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StepResult {
+    /// The step in words: its weight, or the bake.
+    pub step: String,
+    /// Since when its weight was read back.
+    pub since: DateTime<Utc>,
+    /// When it was over.
+    pub until: DateTime<Utc>,
+    /// The look that decided it, where it was looked at.
+    pub verdict: Option<Verdict>,
+    /// What went over the verdict or the time, where somebody did.
+    pub over: Option<String>,
 }
 
 /// One finished transition.
@@ -93,6 +127,12 @@ pub struct Record {
     pub finished: DateTime<Utc>,
     /// The tick that finished it.
     pub tick: String,
+    /// How each step of its rollout was decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepResult>,
+    /// What people said to it on the way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub said: Vec<Said>,
 }
 
 /// The newest end of a service's history: what a tick and `tidegate history` read with one call.
@@ -138,6 +178,9 @@ impl Head {
     /// How many records a head carries.
     pub const RECENT: usize = 20;
 
+    /// How many releases that were live lately may come back without steps and analysis.
+    pub const ROLLBACK_WINDOW: usize = 5;
+
     /// Chains `record` to what stands before it.
     ///
     /// # Errors
@@ -164,8 +207,18 @@ impl Head {
     pub fn last_live(&self) -> Option<&Record> {
         self.recent.iter().find(|record| match record.kind {
             Kind::Adopted | Kind::Promoted => true,
-            Kind::Failed | Kind::Superseded => false,
+            Kind::Failed | Kind::Superseded | Kind::Aborted => false,
         })
+    }
+
+    /// Whether this content was fully promoted among the last [`Head::ROLLBACK_WINDOW`] releases that were live.
+    #[must_use]
+    pub fn in_rollback_window(&self, release: &ReleaseId) -> bool {
+        let live = self.recent.iter().filter(|record| match record.kind {
+            Kind::Adopted | Kind::Promoted => true,
+            Kind::Failed | Kind::Superseded | Kind::Aborted => false,
+        });
+        live.take(Self::ROLLBACK_WINDOW).any(|record| record.to.release == *release)
     }
 
     /// The version that has this content, newest first: a release is published at most once. Failed versions are none to
@@ -175,7 +228,7 @@ impl Head {
         self.recent
             .iter()
             .filter(|record| match record.kind {
-                Kind::Adopted | Kind::Promoted | Kind::Superseded => true,
+                Kind::Adopted | Kind::Promoted | Kind::Superseded | Kind::Aborted => true,
                 Kind::Failed => false,
             })
             .filter(|record| record.to.release == *release)

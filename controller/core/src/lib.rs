@@ -18,6 +18,8 @@ pub mod plan;
 pub mod registry;
 pub mod release;
 pub mod report;
+pub mod rollout;
+pub mod smoke;
 pub mod state;
 pub mod status;
 

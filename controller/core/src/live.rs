@@ -76,6 +76,10 @@ pub struct LiveVersion {
     pub last_update: UpdateStatus,
     /// The configuration that was published with it.
     pub configuration: LiveConfiguration,
+    /// The execution role's ARN: two versions that share an alias must have the same.
+    pub role: Option<String>,
+    /// Where failed asynchronous invocations go: two versions that share an alias must have the same.
+    pub dead_letter: Option<String>,
     /// Reserved concurrency of the whole function, where `GetFunction` gave it.
     pub reserved_concurrency: Option<u32>,
     /// The token for a write that replaces this.
@@ -151,6 +155,14 @@ pub struct Weighted {
     pub version: Version,
     /// Its share of the traffic in ten-thousandths (1 % is 100).
     pub basis_points: u16,
+}
+
+impl Weighted {
+    /// Its share in percent.
+    #[must_use]
+    pub fn percent(&self) -> f64 {
+        f64::from(self.basis_points) / 100.0
+    }
 }
 
 /// What a release would change in a configuration, by name. Values are wanted ones.

@@ -1,11 +1,12 @@
 //! A plan: what will be done to one service, as data. `diff` and `sync` show it, only `sync` executes it.
 use std::fmt;
 
+use release_schema::{AliasName, SmokeTest};
 use serde::{Deserialize, Serialize};
 
 use crate::history::Record;
 use crate::ids::{RevisionId, Version};
-use crate::live::ConfigurationChange;
+use crate::live::{ConfigurationChange, Weighted};
 use crate::marker::Marker;
 use crate::release::{Code, Source};
 use crate::state::ServiceState;
@@ -55,6 +56,46 @@ pub enum Action {
         /// The alias as it was read.
         if_revision: RevisionId,
     },
+    /// Give the additional version a share of the traffic; the primary stays.
+    SetWeight {
+        /// The primary: stable.
+        stable: Version,
+        /// The additional version and its share.
+        canary: Weighted,
+        /// Who says so.
+        marker: Marker,
+        /// The alias as it was read.
+        if_revision: RevisionId,
+    },
+    /// Send all traffic back to stable. It never waits: not for a hold, nor for another service.
+    Return {
+        /// Stable.
+        version: Version,
+        /// Who says so.
+        marker: Marker,
+        /// The alias as it was read.
+        if_revision: RevisionId,
+    },
+    /// Let the preview alias name the new version.
+    PointPreview {
+        /// The preview alias.
+        alias: AliasName,
+        /// The new version.
+        version: Version,
+        /// Who says so.
+        marker: Marker,
+        /// The alias as it was read; `None` where there is none yet.
+        if_revision: Option<RevisionId>,
+    },
+    /// Invoke the new version, and store how that went in this state.
+    SmokeTest {
+        /// The version's number, or the preview alias that names it.
+        qualifier: String,
+        /// What to send, and what to expect.
+        test: SmokeTest,
+        /// The state that gets the result.
+        state: Box<ServiceState>,
+    },
     /// Append to the history, and move its head.
     AppendRecord(Box<Record>),
     /// Tell the other services.
@@ -74,17 +115,27 @@ pub enum Action {
 }
 
 impl Action {
-    /// Whether it changes anything in Lambda. Only these wait while an environment is on hold.
+    /// Whether it changes anything in Lambda.
     #[must_use]
     pub const fn mutates_lambda(&self) -> bool {
+        matches!(self, Self::Return { .. }) || (self.moves_forward() && !matches!(self, Self::SmokeTest { .. }))
+    }
+
+    /// Whether it brings a release on. Only these wait while an environment is on hold, or a dependency is not healthy.
+    #[must_use]
+    pub const fn moves_forward(&self) -> bool {
         match self {
             Self::UpdateConfiguration { .. }
             | Self::UpdateCode { .. }
             | Self::PublishVersion { .. }
             | Self::CreateAlias { .. }
             | Self::UpdateAlias { .. }
+            | Self::SetWeight { .. }
+            | Self::PointPreview { .. }
+            | Self::SmokeTest { .. }
             | Self::SetReservedConcurrency { .. } => true,
-            Self::SaveState(_)
+            Self::Return { .. }
+            | Self::SaveState(_)
             | Self::SavePublished(_)
             | Self::AppendRecord(_)
             | Self::WriteRegistry { .. }
@@ -97,15 +148,13 @@ impl Action {
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SaveState(state) => match &state.phase {
-                crate::state::Phase::Failed { .. } => {
-                    write!(f, "keep {} from being tried again", state.release.label())
-                }
-                crate::state::Phase::Publishing { .. } | crate::state::Phase::Promoting { .. } => {
-                    let verb = if state.since == state.started { "begin" } else { "go on with" };
-                    write!(f, "{verb} transition {} to {}", state.transition, state.release.label())
-                }
-            },
+            Self::SaveState(state) if state.phase.is_over() => {
+                write!(f, "keep {} from being tried again", state.release.label())
+            }
+            Self::SaveState(state) => {
+                let verb = if state.since == state.started { "begin" } else { "go on with" };
+                write!(f, "{verb} transition {} to {}", state.transition, state.release.label())
+            }
             Self::UpdateConfiguration { change, .. } => {
                 let ConfigurationChange { memory_size, timeout, environment: _, environment_names } = change;
                 let fields = [memory_size.map(|_| "memorySize"), timeout.map(|_| "timeout")];
@@ -121,6 +170,12 @@ impl fmt::Display for Action {
             Self::SavePublished(_) => f.write_str("note the published version"),
             Self::CreateAlias { version, .. } => write!(f, "create the alias on version {version}"),
             Self::UpdateAlias { version, .. } => write!(f, "send all traffic to version {version}"),
+            Self::SetWeight { canary, .. } => {
+                write!(f, "give version {} {} % of the traffic", canary.version, canary.percent())
+            }
+            Self::Return { version, .. } => write!(f, "return all traffic to version {version}"),
+            Self::PointPreview { alias, version, .. } => write!(f, "let `{alias}` name version {version}"),
+            Self::SmokeTest { qualifier, .. } => write!(f, "smoke-test {qualifier}"),
             Self::AppendRecord(record) => write!(f, "record transition {} as {}", record.number, record.kind.as_str()),
             Self::WriteRegistry { version, .. } => write!(f, "write version {version} to the service registry"),
             Self::SetReservedConcurrency { concurrency } => write!(f, "set reservedConcurrency to {concurrency}"),
@@ -168,10 +223,10 @@ impl Plan {
         Self { actions: Vec::new(), standing }
     }
 
-    /// Whether it changes anything in Lambda.
+    /// Whether it brings a release on.
     #[must_use]
-    pub fn mutates_lambda(&self) -> bool {
-        self.actions.iter().any(Action::mutates_lambda)
+    pub fn moves_forward(&self) -> bool {
+        self.actions.iter().any(Action::moves_forward)
     }
 
     /// Nothing of it, waiting on `reason`. A plan that moves the alias stands as if it had moved; held, it has not.
@@ -180,7 +235,12 @@ impl Plan {
         let moves_alias =
             self.actions.iter().any(|action| matches!(action, Action::CreateAlias { .. } | Action::UpdateAlias { .. }));
         let standing = if moves_alias {
-            let (sync, health, phase) = (SyncStatus::OutOfSync, Health::Progressing, PhaseName::Promoting);
+            let rolls_out = self
+                .actions
+                .iter()
+                .any(|action| matches!(action, Action::SaveState(state) if state.phase.has_traffic()));
+            let phase = if rolls_out { PhaseName::Promoting } else { PhaseName::Preparing };
+            let (sync, health) = (SyncStatus::OutOfSync, Health::Progressing);
             Standing { sync, health, phase, waiting_on: Some(reason) }
         } else {
             Standing { waiting_on: Some(reason), ..self.standing }

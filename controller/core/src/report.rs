@@ -9,6 +9,7 @@ use crate::history::Record;
 use crate::ids::{Commit, ReleaseId, Version};
 use crate::plan::Standing;
 use crate::release::Code;
+use crate::rollout::Progress;
 use crate::status::{Health, HoldReason, SyncStatus};
 
 /// The last tick of one environment.
@@ -53,6 +54,8 @@ pub struct ServiceReport {
     pub wanted: Wanted,
     /// What is live, where that was seen.
     pub live: Option<Served>,
+    /// How far a release is, where one is under way or was turned back.
+    pub rollout: Option<Progress>,
     /// What the tick did, in order, in words.
     pub done: Vec<String>,
     /// What it could not do, where something failed.
@@ -108,6 +111,15 @@ pub enum Answer {
         reports: Vec<TickReport>,
         /// What could not be done, by environment.
         failures: Vec<Failure>,
+    },
+    /// Of a person's word to one release: how its service stands then.
+    Service {
+        /// The environment.
+        environment: EnvironmentName,
+        /// The service.
+        service: ServiceName,
+        /// How it stands.
+        report: Box<ServiceReport>,
     },
     /// Of `history`: newest first.
     History {

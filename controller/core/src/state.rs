@@ -1,10 +1,16 @@
 //! What is stored of a service while something is under way; a service at rest has no such document.
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
+use release_schema::AlarmName;
 use serde::{Deserialize, Serialize};
 
-use crate::history::Deployed;
+use crate::analysis::Verdict;
+use crate::history::{Deployed, Kind, Said, StepResult};
 use crate::ids::{Commit, RevisionId, TransitionNumber, Version};
+use crate::live::{LiveAlias, Weighted};
 use crate::release::Release;
+use crate::smoke;
 
 /// One transition of one service: the intent, stored before its first effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,7 +22,7 @@ pub struct ServiceState {
     pub transition: TransitionNumber,
     /// Where it leads.
     pub release: Release,
-    /// What was live when it began; `None` for a first deploy.
+    /// What was live when it began, stable; `None` for a first deploy.
     pub from: Option<Deployed>,
     /// Where Git said so.
     pub commit: Commit,
@@ -26,6 +32,88 @@ pub struct ServiceState {
     pub since: DateTime<Utc>,
     /// How far it is.
     pub phase: Phase,
+    /// How it gets its traffic.
+    #[serde(default)]
+    pub rollout: Rollout,
+    /// The person who paused it, until one resumes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Said>,
+    /// The alias as somebody else left it in the middle of this; it holds until a person decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<Shape>,
+    /// What people said to it, oldest first: it goes into the history record.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub said: Vec<Said>,
+}
+
+/// How a release gets its traffic, and how it did so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rollout {
+    /// The strategy in words, as it was when the first step was made: other words restart it.
+    pub strategy: Option<String>,
+    /// Why the strategy is not followed, where it is not.
+    pub direct: Option<Direct>,
+    /// The new version's timeout in seconds: its metrics are complete only so much later.
+    pub timeout: Option<u32>,
+    /// How many looks at the metrics were judged so far, over all steps: the confidence is shared out over them.
+    pub looks: u32,
+    /// How many of them were inconclusive in a row at the end of this step.
+    pub inconclusive: u32,
+    /// When the last inconclusive one was counted.
+    pub counted: Option<DateTime<Utc>>,
+    /// The last look at this step.
+    pub verdict: Option<Verdict>,
+    /// A person said go on; used up by the next step.
+    pub advance: Option<Advance>,
+    /// The alarms that were red before the release got traffic, and have been since.
+    pub red_before: BTreeSet<AlarmName>,
+    /// How each step that is over was decided.
+    pub results: Vec<StepResult>,
+}
+
+/// Why a release goes straight live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Direct {
+    /// Nothing was live before: there is nobody to be careful of.
+    FirstDeploy,
+    /// It was fully promoted not long ago: a revert in Git.
+    RollbackWindow,
+}
+
+/// How far a person says to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Advance {
+    /// Over all steps that are left.
+    pub full: bool,
+    /// Over a failed analysis.
+    pub force: bool,
+}
+
+/// Where an alias sends traffic: what of it a rollout expects to find again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Shape {
+    /// The primary; `None` where it names `$LATEST`.
+    pub version: Option<Version>,
+    /// The additional version, where there is one.
+    pub additional: Option<Weighted>,
+}
+
+impl Shape {
+    /// All traffic to one version.
+    #[must_use]
+    pub const fn all(version: Version) -> Self {
+        Self { version: Some(version), additional: None }
+    }
+}
+
+impl From<&LiveAlias> for Shape {
+    fn from(alias: &LiveAlias) -> Self {
+        Self { version: alias.version, additional: alias.additional }
+    }
 }
 
 /// How far a transition is.
@@ -37,24 +125,129 @@ pub enum Phase {
         /// `$LATEST`'s revision right before our last write: unchanged means that the write had no effect.
         revision_before: Option<RevisionId>,
     },
-    /// The version is known; the alias moves to it as soon as it can serve.
-    Promoting {
+    /// The version is known; it is made ready for traffic.
+    Preparing {
         /// The version that AWS gave.
         version: Version,
         /// Whether it was published for an earlier transition with the same content.
         reused: bool,
+        /// How the smoke test went, where there is one and it ran.
+        smoke: Option<smoke::Result>,
     },
-    /// It failed and was recorded. Kept so that the same content is not tried again until Git changes or a person asks.
+    /// The alias is given a step's weight, which was not read back yet.
+    Shifting {
+        /// The new version.
+        version: Version,
+        /// Which step, 0 for the first.
+        step: usize,
+        /// Its weight in ten-thousandths.
+        weight: u16,
+        /// The alias as it was read before the write.
+        before: Shape,
+    },
+    /// The step's weight was read back: its time runs.
+    Holding {
+        /// The new version.
+        version: Version,
+        /// Which step, 0 for the first.
+        step: usize,
+        /// Its weight in ten-thousandths.
+        weight: u16,
+    },
+    /// The alias is given to the new version; that was not read back yet.
+    Promoting {
+        /// The new version.
+        version: Version,
+        /// The alias as it was read before the write.
+        before: Shape,
+    },
+    /// The new version has all traffic, and is watched.
+    Baking {
+        /// The new version.
+        version: Version,
+        /// When the switch was asked for: stable's own window ends there.
+        switched: DateTime<Utc>,
+    },
+    /// Traffic goes back to stable.
+    Returning {
+        /// The new version.
+        version: Version,
+        /// How the transition ends.
+        ending: Kind,
+        /// Why.
+        reason: String,
+        /// Who caused it.
+        actor: String,
+    },
+    /// It was turned back and recorded. Kept so that the same content is not tried again until Git changes or a person asks.
+    Aborted {
+        /// Why, for people.
+        reason: String,
+    },
+    /// It failed before it got traffic, and was recorded. Kept for the same reason.
     Failed {
         /// What happened, for people.
         reason: String,
     },
 }
 
+impl Phase {
+    /// The version that was published, where it is known.
+    #[must_use]
+    pub const fn version(&self) -> Option<Version> {
+        match self {
+            Self::Preparing { version, .. }
+            | Self::Shifting { version, .. }
+            | Self::Holding { version, .. }
+            | Self::Promoting { version, .. }
+            | Self::Baking { version, .. }
+            | Self::Returning { version, .. } => Some(*version),
+            Self::Publishing { .. } | Self::Aborted { .. } | Self::Failed { .. } => None,
+        }
+    }
+
+    /// Why it ended, where it ended and was recorded.
+    #[must_use]
+    pub fn over(&self) -> Option<&str> {
+        match self {
+            Self::Aborted { reason } | Self::Failed { reason } => Some(reason),
+            Self::Publishing { .. }
+            | Self::Preparing { .. }
+            | Self::Shifting { .. }
+            | Self::Holding { .. }
+            | Self::Promoting { .. }
+            | Self::Baking { .. }
+            | Self::Returning { .. } => None,
+        }
+    }
+
+    /// Whether it ended and was recorded.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.over().is_some()
+    }
+
+    /// Whether the alias may send traffic to the new version.
+    #[must_use]
+    pub const fn has_traffic(&self) -> bool {
+        match self {
+            Self::Shifting { .. }
+            | Self::Holding { .. }
+            | Self::Promoting { .. }
+            | Self::Baking { .. }
+            | Self::Returning { .. } => true,
+            Self::Publishing { .. } | Self::Preparing { .. } | Self::Aborted { .. } | Self::Failed { .. } => false,
+        }
+    }
+}
+
 impl ServiceState {
-    /// The same transition in another phase, since `now`.
+    /// The same transition in another phase, since `now`. What was looked at and said in the phase before does not count for
+    /// the next, but for a word about all of them.
     #[must_use]
     pub fn moved_to(&self, phase: Phase, now: DateTime<Utc>) -> Self {
-        Self { phase, since: now, ..self.clone() }
+        let advance = self.rollout.advance.filter(|advance| advance.full);
+        let rollout = Rollout { inconclusive: 0, counted: None, verdict: None, advance, ..self.rollout.clone() };
+        Self { phase, since: now, rollout, ..self.clone() }
     }
 }

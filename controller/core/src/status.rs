@@ -1,12 +1,14 @@
 //! How a service stands, in the field's standard terms, and why nothing happens where nothing happens.
 use std::fmt;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use release_schema::ServiceName;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Version, short_commit};
 use crate::live::VersionState;
 use crate::release::Package;
+use crate::state::Phase;
 
 /// Whether live is what Git wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -43,10 +45,55 @@ pub enum PhaseName {
     Idle,
     /// The release is being published as a version.
     Publishing,
-    /// The alias is about to move.
+    /// The version is made ready for traffic.
+    Preparing,
+    /// The alias is given a step's weight.
+    Shifting,
+    /// A step's time runs, or its metrics are awaited.
+    Holding,
+    /// The alias is given to the new version.
     Promoting,
-    /// A release failed and waits for Git or a person.
+    /// The new version has all traffic and is watched.
+    Baking,
+    /// Traffic goes back to stable.
+    Returning,
+    /// A release was turned back, and waits for Git or a person.
+    Aborted,
+    /// A release failed before it got traffic, and waits for Git or a person.
     Failed,
+}
+
+impl PhaseName {
+    /// Whether a transition is under way.
+    #[must_use]
+    pub const fn is_under_way(self) -> bool {
+        match self {
+            Self::Publishing
+            | Self::Preparing
+            | Self::Shifting
+            | Self::Holding
+            | Self::Promoting
+            | Self::Baking
+            | Self::Returning => true,
+            Self::Idle | Self::Aborted | Self::Failed => false,
+        }
+    }
+}
+
+impl From<&Phase> for PhaseName {
+    fn from(phase: &Phase) -> Self {
+        match phase {
+            Phase::Publishing { .. } => Self::Publishing,
+            Phase::Preparing { .. } => Self::Preparing,
+            Phase::Shifting { .. } => Self::Shifting,
+            Phase::Holding { .. } => Self::Holding,
+            Phase::Promoting { .. } => Self::Promoting,
+            Phase::Baking { .. } => Self::Baking,
+            Phase::Returning { .. } => Self::Returning,
+            Phase::Aborted { .. } => Self::Aborted,
+            Phase::Failed { .. } => Self::Failed,
+        }
+    }
 }
 
 macro_rules! display_as_debug {
@@ -154,10 +201,71 @@ pub enum WaitingOn {
         /// What the additional version's share is, in ten-thousandths.
         weight: Option<u16>,
     },
-    /// This release failed; other content in Git or `sync` by a person starts anew.
+    /// This release failed; other content in Git or `retry` by a person starts anew.
     NewRelease {
         /// Why it failed.
         reason: String,
+    },
+    /// This release was turned back; other content in Git or `retry` by a person starts anew.
+    Retry {
+        /// Why it was turned back.
+        reason: String,
+    },
+    /// The time that the step, or the bake, shall last.
+    StepTime {
+        /// Server time at which it is over.
+        until: DateTime<Utc>,
+    },
+    /// CloudWatch has a step's metrics in full only minutes later.
+    Metrics {
+        /// Server time from which the step can be judged.
+        until: DateTime<Utc>,
+    },
+    /// The step's time is over, and its metrics do not say yet whether the new version is good enough.
+    Inconclusive {
+        /// What is missing.
+        message: String,
+        /// How many looks in a row were inconclusive.
+        looks: u32,
+        /// How many are tolerated.
+        tolerated: u32,
+    },
+    /// A person has to say `promote`.
+    Promotion,
+    /// A person paused it, and has to say `resume`.
+    Paused {
+        /// Who.
+        actor: String,
+        /// Why, where they said so.
+        reason: Option<String>,
+    },
+    /// Somebody changed the alias in the middle of the release; a person says `resume` or `abort`.
+    EditedMidway {
+        /// The version the alias names.
+        found: Option<Version>,
+        /// What the additional version's share is, in ten-thousandths.
+        weight: Option<u16>,
+    },
+    /// Provisioned concurrency is prepared for the new version; AWS shifts the traffic by itself meanwhile.
+    ProvisionedConcurrency,
+    /// The smoke test could not be run yet.
+    SmokeTest {
+        /// What Lambda said.
+        message: String,
+    },
+    /// The alias does not show yet what it was told to.
+    ReadBack,
+    /// The versions differ in something that AWS wants to be the same while an alias is weighted.
+    NotWeightable {
+        /// What differs.
+        what: String,
+    },
+    /// It stood still for longer than its progress deadline.
+    Overdue {
+        /// Since when.
+        since: DateTime<Utc>,
+        /// What it waits for all that time.
+        what: Box<WaitingOn>,
     },
     /// A service that this one depends on is not healthy at what Git wants.
     Dependency {
@@ -173,6 +281,37 @@ pub enum WaitingOn {
     },
     /// The whole environment makes no forward move.
     Hold(HoldReason),
+}
+
+impl WaitingOn {
+    /// Whether a release stands still that waits for this, against everybody's wish: what is asked for in `services.yaml` or
+    /// by a person is no standstill.
+    #[must_use]
+    pub const fn is_standstill(&self) -> bool {
+        match self {
+            Self::ReadBack | Self::ProvisionedConcurrency | Self::Inconclusive { .. } | Self::SmokeTest { .. } => true,
+            Self::VersionActive { .. }
+            | Self::VersionVisible { .. }
+            | Self::UpdateInProgress
+            | Self::NextTick
+            | Self::Blocked { .. }
+            | Self::FunctionMissing
+            | Self::HandEdit { .. }
+            | Self::ForeignEdit { .. }
+            | Self::NewRelease { .. }
+            | Self::Retry { .. }
+            | Self::StepTime { .. }
+            | Self::Metrics { .. }
+            | Self::Promotion
+            | Self::Paused { .. }
+            | Self::EditedMidway { .. }
+            | Self::NotWeightable { .. }
+            | Self::Overdue { .. }
+            | Self::Dependency { .. }
+            | Self::PackageType { .. }
+            | Self::Hold(_) => false,
+        }
+    }
 }
 
 impl fmt::Display for WaitingOn {
@@ -202,9 +341,42 @@ impl fmt::Display for WaitingOn {
             Self::NewRelease { reason } => {
                 write!(
                     f,
-                    "the release failed: {reason}; change it in Git, or try again with `tidegate sync ENV/SERVICE`"
+                    "the release failed: {reason}; change it in Git, or try again with `tidegate retry ENV/SERVICE`"
                 )
             }
+            Self::Retry { reason } => {
+                write!(f, "turned back: {reason}; change it in Git, or try again with `tidegate retry ENV/SERVICE`")
+            }
+            Self::StepTime { until } => write!(f, "the step's time, until {}", time(until)),
+            Self::Metrics { until } => write!(f, "the step's metrics, complete at {}", time(until)),
+            Self::Inconclusive { message, looks, tolerated } => {
+                write!(f, "clearer metrics: {message} (inconclusive {looks} times, {tolerated} are tolerated)")
+            }
+            Self::Promotion => f.write_str("a person: `tidegate promote ENV/SERVICE` goes on"),
+            Self::Paused { actor, reason } => {
+                write!(f, "paused by {actor}")?;
+                if let Some(reason) = reason {
+                    write!(f, " ({reason})")?;
+                }
+                f.write_str("; `tidegate resume ENV/SERVICE` goes on")
+            }
+            Self::EditedMidway { found, weight } => {
+                write!(f, "somebody changed the alias by hand: it names {}", version(found))?;
+                if let Some(weight) = weight {
+                    write!(f, " with {} % on another version", f64::from(*weight) / 100.0)?;
+                }
+                f.write_str("; `tidegate resume ENV/SERVICE` goes on, `tidegate abort` goes back")
+            }
+            Self::ProvisionedConcurrency => {
+                f.write_str("provisioned concurrency is being prepared, and AWS shifts the traffic meanwhile")
+            }
+            Self::SmokeTest { message } => write!(f, "the smoke test cannot be run yet: {message}"),
+            Self::ReadBack => f.write_str("the alias does not show yet what it was told to"),
+            Self::NotWeightable { what } => write!(
+                f,
+                "AWS splits no traffic between versions with different {what}; release it with `allAtOnce` or `blueGreen`"
+            ),
+            Self::Overdue { since, what } => write!(f, "no progress since {}: {what}", time(since)),
             Self::Dependency { service } => write!(f, "`{service}` is not healthy at what Git wants"),
             Self::PackageType { live, wanted } => {
                 write!(f, "the function is a {live} and Git wants a {wanted}: the package type cannot be changed")
@@ -212,4 +384,9 @@ impl fmt::Display for WaitingOn {
             Self::Hold(reason) => write!(f, "{reason}"),
         }
     }
+}
+
+/// Server time as people read it.
+fn time(at: &DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

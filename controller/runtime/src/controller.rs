@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use release_schema::{EnvironmentName, ServiceName};
-use tidegate_core::command::Command;
+use tidegate_core::command::{Command, To, Word};
 use tidegate_core::diff::Difference;
 use tidegate_core::ids::Commit;
 use tidegate_core::plan::Standing;
 use tidegate_core::report::{Answer, Failure, FailureKind, TickReport};
+use tidegate_core::state::Advance;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -21,7 +22,7 @@ use crate::config::{self, Configuration, EnvironmentConfig, Installation, Source
 use crate::git::{Cache, Credential, Limits, Remote};
 use crate::store::desired::DesiredDocument;
 use crate::store::{self, Store, history, keys};
-use crate::tick::{self, Tick};
+use crate::tick::{self, Tick, Unheard};
 use crate::wanted::{self, Accept, Content, Repository, Wanted};
 
 /// How many records `history` shows where nobody says how many.
@@ -110,6 +111,14 @@ impl Controller {
                     Err(failure) => Answer::Failed(failure),
                 }
             }
+            Command::Promote(to) => {
+                let word = Word::Promote(Advance { full: to.full, force: to.force });
+                self.told(&configuration, word, to, caller).await
+            }
+            Command::Abort(to) => self.told(&configuration, Word::Abort, to, caller).await,
+            Command::Pause(to) => self.told(&configuration, Word::Pause, to, caller).await,
+            Command::Resume(to) => self.told(&configuration, Word::Resume, to, caller).await,
+            Command::Retry(to) => self.told(&configuration, Word::Retry, to, caller).await,
         }
     }
 
@@ -164,31 +173,56 @@ impl Controller {
         let span = tracing::info_span!("tick", tick = caller.id, environment = %name);
         async {
             let reached = self.reach(name, config).await;
-            let Reached { config, home, clients, calls } = &*reached;
-            drop(calls.take());
-            let store = Store::new(home.s3.clone(), installation.state.clone());
-            let tick = Tick {
-                name,
-                config,
-                home,
-                metric_namespace: &installation.metric_namespace,
-                clients,
-                store: &store,
-                calls,
-                id: &caller.id,
-                actor: &caller.actor,
-                only: wish.service,
-                accept: Accept { confirmed: wish.confirm.map(str::to_owned), rewrites: config.allow_history_rewrite },
-                deadline: caller.deadline,
-            };
-            let repository = self.repository(installation, home).await;
-            tick::run(&tick, repository).await.map_err(|error| {
+            drop(reached.calls.take());
+            let store = Store::new(reached.home.s3.clone(), installation.state.clone());
+            let accept = Accept { confirmed: wish.confirm.map(str::to_owned), rewrites: config.allow_history_rewrite };
+            let tick = Tick { accept, only: wish.service, ..tick(name, installation, &reached, &store, caller) };
+            let repository = self.repository(installation, &reached.home).await;
+            Box::pin(tick::run(&tick, repository)).await.map_err(|error| {
                 tracing::warn!(error = chain(&error), "there was no tick");
                 failure_of(name, &error)
             })
         }
         .instrument(span)
         .await
+    }
+
+    /// Says a word to a release, and answers with how its service stands then.
+    async fn told(&self, configuration: &Configuration, word: Word, to: &To, caller: &Caller) -> Answer {
+        let To { environment, service, reason, .. } = to;
+        let span = tracing::info_span!("word", id = caller.id, %environment, %service, word = word.as_typed());
+        let outcome = async {
+            let (name, config) = known(configuration, environment)?;
+            if matches!(word, Word::Promote(Advance { force: true, .. })) && reason.is_none() {
+                return Err(refused(
+                    name,
+                    "`--force` goes over a failed analysis, so it needs a `--reason`".to_owned(),
+                ));
+            }
+            let reached = self.reach(name, config).await;
+            let store = Store::new(reached.home.s3.clone(), configuration.installation.state.clone());
+            let spoken = tick::Spoken { service, word, reason: reason.as_deref() };
+            let ordinary = tick(name, &configuration.installation, &reached, &store, caller);
+            let only = Tick { only: Some(service), ..ordinary };
+            // Boxed: it is the whole of a tick once more, beside the tick.
+            let heard = Box::pin(tick::word(&only, spoken)).await;
+            heard.map_err(|error| match error {
+                Unheard::Refused(message) => refused(name, message),
+                Unheard::Failed(message) => {
+                    Failure { environment: Some(name.clone()), kind: FailureKind::Unavailable, message }
+                }
+                Unheard::Tick(error) => failure_of(name, &error),
+            })
+        }
+        .instrument(span)
+        .await;
+        match outcome {
+            Ok(report) => {
+                let (environment, service) = (environment.clone(), service.clone());
+                Answer::Service { environment, service, report: Box::new(report) }
+            }
+            Err(failure) => Answer::Failed(failure),
+        }
     }
 
     /// The release repository with its credential. That the credential cannot be had counts as Git being unreachable.
@@ -275,22 +309,8 @@ impl Controller {
             message: problems.to_string(),
         })?;
         let reached = self.reach(name, config).await;
-        let Reached { config, home, clients, calls } = &*reached;
-        let store = Store::new(home.s3.clone(), configuration.installation.state.clone());
-        let tick = Tick {
-            name,
-            config,
-            home,
-            metric_namespace: &configuration.installation.metric_namespace,
-            clients,
-            store: &store,
-            calls,
-            id: &caller.id,
-            actor: &caller.actor,
-            only: None,
-            accept: Accept::default(),
-            deadline: caller.deadline,
-        };
+        let store = Store::new(reached.home.s3.clone(), configuration.installation.state.clone());
+        let tick = tick(name, &configuration.installation, &reached, &store, caller);
         let stored: Option<DesiredDocument> = match store.get(&keys::desired(name)).await {
             Ok(stored) => stored.map(|stored| stored.value),
             Err(error) => return Err(unavailable(Some(name), &error)),
@@ -326,6 +346,34 @@ impl Controller {
 struct Wish<'a> {
     service: Option<&'a ServiceName>,
     confirm: Option<&'a str>,
+}
+
+/// A tick of everything in an environment, with nothing out of the ordinary accepted.
+fn tick<'a>(
+    name: &'a EnvironmentName,
+    installation: &'a Installation,
+    reached: &'a Reached,
+    store: &'a Store,
+    caller: &'a Caller,
+) -> Tick<'a> {
+    Tick {
+        name,
+        config: &reached.config,
+        home: &reached.home,
+        metric_namespace: &installation.metric_namespace,
+        clients: &reached.clients,
+        store,
+        calls: &reached.calls,
+        id: &caller.id,
+        actor: &caller.actor,
+        only: None,
+        accept: Accept::default(),
+        deadline: caller.deadline,
+    }
+}
+
+fn refused(name: &EnvironmentName, message: String) -> Failure {
+    Failure { environment: Some(name.clone()), kind: FailureKind::Refused, message }
 }
 
 fn show(wanted: &Wanted, releases: &tick::Releases, name: &ServiceName, preview: &tick::Preview) -> ServicePreview {

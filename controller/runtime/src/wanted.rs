@@ -211,6 +211,14 @@ fn take_in(
     Ok(Wanted { document, environment, hold: None, problems: Vec::new() })
 }
 
+/// The last good content, without asking Git.
+///
+/// # Errors
+/// Where this build's rules refuse it.
+pub fn stored(name: &EnvironmentName, stored: DesiredDocument) -> Result<Wanted, NothingKnown> {
+    in_force_still(name, stored)
+}
+
 fn in_force_still(name: &EnvironmentName, stored: DesiredDocument) -> Result<Wanted, NothingKnown> {
     let content = Content {
         release_config: stored.release_config.clone().into_bytes(),

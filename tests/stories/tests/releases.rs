@@ -236,21 +236,3 @@ async fn a_digest_in_git_is_released_although_its_tag_was_pushed_again() {
     let history = world.history("flight-service").await;
     assert_eq!(history.last().map(|record| record.to.code.to_string()).as_deref(), Some(digest));
 }
-
-#[tokio::test(start_paused = true)]
-async fn a_strategy_of_a_later_build_blocks_its_service_and_not_a_first_deploy() {
-    let world = World::with_one_service(Arc::new(Releases::one_service())).await;
-    let steps = "strategy: { canary: { steps: [{ setWeight: 10 }, { pause: {} }] } }";
-    world.releases.add("staging", "flight-service", &[steps]);
-    world.settle().await;
-    assert_eq!(world.live("StagingFlightService").await, "1");
-    world.releases.merge("flight-service", "v1.1.0");
-    let report = world.tick().await;
-    world.tick().await;
-    assert_eq!(
-        waiting(&report, "flight-service"),
-        "the strategy `canary` cannot be executed by this version of Tidegate, only `allAtOnce` without a smoke test can"
-    );
-    assert_eq!(world.live("StagingFlightService").await, "1");
-    assert_eq!(world.calls().lambda_mutations(), Vec::<String>::new());
-}

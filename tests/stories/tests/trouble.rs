@@ -247,7 +247,7 @@ async fn an_alias_that_somebody_moves_during_a_release_holds_it() {
         let report = world.tick().await;
         assert_eq!(
             waiting(&report, "flight-service"),
-            "somebody changed the alias by hand: it names version 1; `tidegate sync ENV/SERVICE` goes on towards Git"
+            "somebody changed the alias by hand: it names version 1; `tidegate resume ENV/SERVICE` goes on, `tidegate abort` goes back"
         );
     }
     assert_eq!(world.live("StagingFlightService").await, "1");

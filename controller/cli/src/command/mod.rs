@@ -3,10 +3,12 @@ pub(crate) mod completions;
 pub(crate) mod diff;
 pub(crate) mod files;
 pub(crate) mod history;
+mod progress;
 pub(crate) mod schema;
 pub(crate) mod status;
 pub(crate) mod sync;
 pub(crate) mod validate;
+pub(crate) mod word;
 
 use tidegate_core::report::{Answer, Failure, TickReport};
 
@@ -18,7 +20,7 @@ fn reports(answer: Answer) -> Result<(Vec<TickReport>, Vec<Failure>), Error> {
     match answer {
         Answer::Reports { reports, failures } => Ok((reports, failures)),
         Answer::Failed(failure) => Err(Error::from(failure)),
-        Answer::History { .. } => Err(Error::unexpected_answer()),
+        Answer::History { .. } | Answer::Service { .. } => Err(Error::unexpected_answer()),
     }
 }
 

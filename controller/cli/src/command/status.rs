@@ -8,6 +8,7 @@ use tidegate_core::command::Command;
 use tidegate_core::report::{ServiceReport, TickReport};
 use tidegate_core::status::{Health, SyncStatus};
 
+use super::progress;
 use crate::arguments::{Format, Reach, Status, Target};
 use crate::connection::Connection;
 use crate::exit::{Error, Exit};
@@ -96,7 +97,7 @@ pub(super) fn render(report: &TickReport, now: DateTime<Utc>, width: usize, pain
     services.sort_by_key(|(name, service)| {
         (Reverse(service.error.is_some()), Reverse(service.standing.health), Reverse(service.standing.sync), *name)
     });
-    let rows: Vec<Row> = services.into_iter().map(|(name, service)| row(name, service)).collect();
+    let rows: Vec<Row> = services.into_iter().map(|(name, service)| row(report, name, service, now)).collect();
     text.push('\n');
     text.push_str(&table::render(&["SERVICE", "SYNC", "HEALTH", "PHASE", "VERSION", "TAG"], &rows, width, paint));
     text
@@ -124,8 +125,8 @@ pub(super) fn heading(report: &TickReport, width: usize, paint: Paint) -> String
     text
 }
 
-fn row(name: &ServiceName, service: &ServiceReport) -> Row {
-    let ServiceReport { standing, function: _, alias: _, wanted, live, done: _, error } = service;
+fn row(report: &TickReport, name: &ServiceName, service: &ServiceReport, now: DateTime<Utc>) -> Row {
+    let ServiceReport { standing, function: _, alias: _, wanted, live, rollout: _, done: _, error: _ } = service;
     let version = live.as_ref().and_then(|live| live.version).map(|version| version.to_string());
     let tag = live.as_ref().and_then(|live| live.tag.as_ref()).map(|tag| tag.as_str().to_owned());
     let tag = match tag {
@@ -142,9 +143,7 @@ fn row(name: &ServiceName, service: &ServiceReport) -> Row {
         Cell::plain(version.unwrap_or_default()),
         Cell::plain(text::escaped(&tag)),
     ];
-    let waiting = standing.waiting_on.as_ref().map(|on| (format!("waiting on: {on}"), Tone::Busy));
-    let error = error.as_ref().map(|error| (format!("error: {error}"), Tone::Bad));
-    let notes = error.into_iter().chain(waiting).map(|(note, tone)| Cell::new(text::escaped(&note), tone)).collect();
+    let notes = progress::notes(&format!("{}/{name}", report.environment), service, now);
     Row { cells, notes }
 }
 

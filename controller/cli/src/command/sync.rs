@@ -3,6 +3,7 @@ use tidegate_core::command::Command;
 use tidegate_core::report::{ServiceReport, TickReport};
 use tidegate_core::status::Health;
 
+use super::progress;
 use super::status::{heading, health_tone, sync_tone};
 use crate::arguments::{Format, Reach, Sync};
 use crate::connection::Connection;
@@ -42,12 +43,10 @@ fn render(report: &TickReport, width: usize, paint: Paint) -> String {
         return text;
     }
     let rows = report.services.iter().map(|(name, service)| {
-        let ServiceReport { standing, function: _, alias: _, wanted: _, live: _, done, error } = service;
-        let done = done.iter().map(|done| (format!("done: {done}"), Tone::Plain));
-        let error = error.iter().map(|error| (format!("error: {error}"), Tone::Bad));
-        let waiting = standing.waiting_on.iter().map(|on| (format!("waiting on: {on}"), Tone::Busy));
-        let notes =
-            done.chain(error).chain(waiting).map(|(note, tone)| Cell::new(text::escaped(&note), tone)).collect();
+        let ServiceReport { standing, done, .. } = service;
+        let done = done.iter().map(|done| Cell::plain(text::escaped(&format!("done: {done}"))));
+        let below = progress::notes(&format!("{}/{name}", report.environment), service, text::now());
+        let notes = done.chain(below).collect();
         let cells = vec![
             Cell::new(text::escaped(name.as_str()), Tone::Strong),
             Cell::new(standing.sync.to_string(), sync_tone(standing.sync)),

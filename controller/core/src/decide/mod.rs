@@ -2,19 +2,28 @@
 //!
 //! A decision that lacks something asks for it, and is made again when it was looked at; so a converged service costs one
 //! read, and what to read next is decided here, apart from reading.
+mod alias;
+mod command;
+mod prepare;
 mod promote;
 mod publish;
 mod record;
 mod rest;
+mod shift;
+mod turn_back;
+mod watch;
 
 use chrono::{DateTime, Utc};
 use release_schema::{EnvironmentName, Service};
 
-use crate::history::Head;
+use crate::analysis::{Measure, Measured};
+use crate::command::Word;
+use crate::history::{Head, Kind, Said};
 use crate::ids::{Commit, ReleaseId, Version};
 use crate::live::{LiveAlias, LiveVersion, Seen};
 use crate::plan::{Action, Plan, Standing};
 use crate::release::Release;
+use crate::rollout;
 use crate::state::{Phase, ServiceState};
 use crate::status::{Health, HoldReason, PhaseName, SyncStatus, WaitingOn};
 
@@ -31,6 +40,8 @@ pub struct Subject<'a> {
     pub commit: &'a Commit,
     /// Whether a person named this service in a `sync`: hand edits and a failure are gone over.
     pub forced: bool,
+    /// What a person says to the release under way, where one does.
+    pub word: Option<(Word, &'a Said)>,
     /// Who is at work: `controller`, or the person behind a command.
     pub actor: &'a str,
     /// Why the environment makes no forward move, where it makes none.
@@ -57,12 +68,25 @@ pub struct World {
     pub latest: Seen<LiveVersion>,
     /// `GetFunction` of the version that is to be promoted.
     pub candidate: Seen<LiveVersion>,
+    /// `GetAlias` of the preview alias.
+    pub preview: Seen<LiveAlias>,
+    /// Whether AWS prepares provisioned concurrency of the alias, and shifts its traffic meanwhile.
+    pub provisioning: Seen<bool>,
+    /// What CloudWatch measured.
+    pub measured: Seen<Measured>,
     /// The newest end of the history.
     pub head: Seen<Head>,
 }
 
+impl Subject<'_> {
+    /// Whether a person decided that an alias which somebody changed by hand is to be gone over.
+    const fn goes_over_edits(&self) -> bool {
+        self.forced || matches!(self.word, Some((Word::Resume, _)))
+    }
+}
+
 /// Something that a decision has to see first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Look {
     /// `GetFunction` of the alias, into [`World::serving`].
     Serving,
@@ -72,6 +96,12 @@ pub enum Look {
     Latest,
     /// `GetFunction` of a version, into [`World::candidate`].
     Candidate(Version),
+    /// `GetAlias` of the preview alias, into [`World::preview`].
+    Preview,
+    /// `GetProvisionedConcurrencyConfig` of the alias, into [`World::provisioning`].
+    Provisioning,
+    /// CloudWatch, into [`World::measured`]. All that an environment's services ask for goes into one call.
+    Measure(Measure),
     /// The history's head, into [`World::head`].
     Head,
 }
@@ -83,6 +113,8 @@ pub enum Decision {
     Look(Look),
     /// Do this.
     Act(Plan),
+    /// A person's word cannot be followed, and why.
+    Refuse(String),
 }
 
 /// How long a version may take until it can serve. An image of 4 GB takes about two minutes.
@@ -92,36 +124,85 @@ pub const PUBLISH_DEADLINE: chrono::Duration = chrono::Duration::minutes(15);
 #[must_use]
 pub fn decide(subject: &Subject<'_>, world: &World) -> Decision {
     match step(subject, world) {
-        Err(look) => Decision::Look(look),
+        Err(Stop::Look(look)) => Decision::Look(look),
+        Err(Stop::Refuse(message)) => Decision::Refuse(message),
         Ok(plan) => Decision::Act(match subject.hold {
-            Some(reason) if plan.mutates_lambda() => plan.held_by(WaitingOn::Hold(reason.clone())),
+            Some(reason) if plan.moves_forward() => plan.held_by(WaitingOn::Hold(reason.clone())),
             Some(_) | None => plan,
         }),
     }
 }
 
-fn step(subject: &Subject<'_>, world: &World) -> Result<Plan, Look> {
-    let Some(state) = &world.state else {
-        return rest::plan(subject, world, Vec::new());
-    };
-    if let Phase::Promoting { version, .. } = state.phase
+/// Why there is no plan.
+enum Stop {
+    /// Something has to be seen first.
+    Look(Look),
+    /// A person's word cannot be followed.
+    Refuse(String),
+}
+
+impl From<Look> for Stop {
+    fn from(look: Look) -> Self {
+        Self::Look(look)
+    }
+}
+
+fn step(subject: &Subject<'_>, world: &World) -> Result<Plan, Stop> {
+    match (&world.state, subject.word) {
+        (None, None) => Ok(rest::plan(subject, world, Vec::new())?),
+        (None, Some((word, _))) => Err(command::at_rest(subject, world, word)),
+        (Some(state), None) if subject.forced && state.edited.is_some() => {
+            command::resume(subject, world, state.clone())
+        }
+        (Some(state), None) => Ok(under_way(subject, world, state)?),
+        (Some(state), Some((word, said))) => command::plan(subject, world, state, word, said),
+    }
+}
+
+/// A transition is stored: how does it go on.
+fn under_way(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Plan, Look> {
+    if let Phase::Returning { .. } = state.phase {
+        return turn_back::go_on(subject, world, state);
+    }
+    if let Some(version) = may_have_landed(subject, state)
         && let Some(done) = promote::completion(subject, world, state, version)?
     {
         return Ok(done);
     }
+    if let Some(edited) = state.edited.filter(|_| !subject.goes_over_edits()) {
+        return Ok(Plan::rest(alias::edited_standing(&state.phase, edited)));
+    }
     let Ok(wanted) = subject.wanted else {
-        return Ok(blocked(subject, phase_name(&state.phase)));
+        return Ok(blocked(subject, PhaseName::from(&state.phase)));
     };
     if wanted.id != state.release.id {
         return supersede(subject, world, state);
     }
-    match &state.phase {
+    let plan = by_phase(subject, world, state)?;
+    Ok(match command::paused(state) {
+        Some(on) if plan.standing.phase.is_under_way() || plan.moves_forward() => paused(state, plan, on),
+        Some(_) | None => plan,
+    })
+}
+
+fn by_phase(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Plan, Look> {
+    match state.phase {
         Phase::Publishing { .. } => publish::plan(subject, world, state),
-        Phase::Promoting { version, reused } => promote::plan(subject, world, state, *version, *reused),
-        Phase::Failed { .. } if subject.forced => {
-            rest::plan(subject, &World { state: None, ..world.clone() }, vec![Action::ClearState])
+        Phase::Preparing { version, reused, .. } => prepare::plan(subject, world, state, version, reused),
+        Phase::Shifting { version, step, weight, before } => {
+            shift::shifting(subject, world, state, shift::At { version, step, weight }, before)
         }
-        Phase::Failed { reason } => Ok(Plan::rest(Standing {
+        Phase::Holding { version, step, weight } => {
+            shift::holding(subject, world, state, shift::At { version, step, weight })
+        }
+        Phase::Promoting { version, before } => promote::promoting(subject, world, state, version, before),
+        Phase::Baking { version, switched } => promote::baking(subject, world, state, version, switched),
+        Phase::Returning { .. } => turn_back::go_on(subject, world, state),
+        Phase::Failed { .. } | Phase::Aborted { .. } if subject.forced => {
+            Ok(rest::plan(subject, &World { state: None, ..world.clone() }, vec![Action::ClearState])?)
+        }
+        Phase::Aborted { ref reason } => Ok(Plan::rest(turn_back::aborted(reason))),
+        Phase::Failed { ref reason } => Ok(Plan::rest(Standing {
             sync: SyncStatus::OutOfSync,
             health: Health::Degraded,
             phase: PhaseName::Failed,
@@ -130,12 +211,58 @@ fn step(subject: &Subject<'_>, world: &World) -> Result<Plan, Look> {
     }
 }
 
-/// Git wants something else than what is under way: that ends, is recorded, and the new one begins from where live is.
+/// The version that the alias may name for good already, where nothing comes after that but the record.
+fn may_have_landed(subject: &Subject<'_>, state: &ServiceState) -> Option<Version> {
+    match state.phase {
+        Phase::Preparing { version, .. } => Some(version),
+        Phase::Promoting { version, .. } if prepare::bake(subject, state).is_none() => Some(version),
+        Phase::Promoting { .. }
+        | Phase::Publishing { .. }
+        | Phase::Shifting { .. }
+        | Phase::Holding { .. }
+        | Phase::Baking { .. }
+        | Phase::Returning { .. }
+        | Phase::Aborted { .. }
+        | Phase::Failed { .. } => None,
+    }
+}
+
+/// Paused: it is looked after, and not brought on.
+fn paused(state: &ServiceState, plan: Plan, on: WaitingOn) -> Plan {
+    let actions = if plan.moves_forward() { Vec::new() } else { plan.actions };
+    Plan { actions, standing: suspended(PhaseName::from(&state.phase), on).standing }
+}
+
+/// `plan`, unless the release stood still for longer than its deadline: then it is `Degraded`, or turned back.
+fn overdue(
+    subject: &Subject<'_>,
+    world: &World,
+    state: &ServiceState,
+    since: DateTime<Utc>,
+    plan: Plan,
+) -> Result<Plan, Look> {
+    let deadline = rollout::duration(subject.service.progress_deadline);
+    let on = plan.standing.waiting_on.clone().filter(WaitingOn::is_standstill);
+    let Some(on) = on.filter(|_| subject.now - since > deadline) else { return Ok(plan) };
+    let minutes = deadline.num_minutes();
+    if subject.service.progress_deadline_abort {
+        let reason = format!("no progress for {minutes} minutes: {on}");
+        let end = turn_back::End { kind: Kind::Aborted, reason, actor: subject.actor.to_owned() };
+        return turn_back::begin(subject, world, state, end);
+    }
+    let waiting_on = Some(WaitingOn::Overdue { since, what: Box::new(on) });
+    Ok(Plan { standing: Standing { health: Health::Degraded, waiting_on, ..plan.standing }, ..plan })
+}
+
+/// Git wants something else than what is under way: that ends and is recorded, and the new one begins from where live is.
+/// Where the old one has traffic, that returns first, and the new one begins in the next tick.
 fn supersede(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Plan, Look> {
-    let mut first = match &state.phase {
-        Phase::Failed { .. } => Vec::new(),
-        Phase::Publishing { .. } | Phase::Promoting { .. } => record::superseded(subject, world, state)?,
-    };
+    if state.phase.has_traffic() {
+        let reason = record::superseded_by(subject);
+        let end = turn_back::End { kind: Kind::Superseded, reason, actor: subject.actor.to_owned() };
+        return turn_back::begin(subject, world, state, end);
+    }
+    let mut first = if state.phase.is_over() { Vec::new() } else { record::superseded(subject, world, state)? };
     first.push(Action::ClearState);
     rest::plan(subject, &World { state: None, ..world.clone() }, first)
 }
@@ -160,14 +287,6 @@ fn undecryptable(phase: PhaseName) -> Plan {
 /// What is live could not be determined: nothing is done about it.
 fn unknown(phase: PhaseName, on: WaitingOn) -> Plan {
     Plan::rest(Standing { sync: SyncStatus::Unknown, health: Health::Unknown, phase, waiting_on: Some(on) })
-}
-
-const fn phase_name(phase: &Phase) -> PhaseName {
-    match phase {
-        Phase::Publishing { .. } => PhaseName::Publishing,
-        Phase::Promoting { .. } => PhaseName::Promoting,
-        Phase::Failed { .. } => PhaseName::Failed,
-    }
 }
 
 /// A service on its way, waiting.

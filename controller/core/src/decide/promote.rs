@@ -1,25 +1,26 @@
-//! Moves the alias to the published version, once that can serve, and finishes the transition.
-use super::publish::fail;
-use super::{Look, PUBLISH_DEADLINE, Subject, World, blocked, record, seen, suspended, undecryptable, waiting};
+//! Gives the alias to the new version, reads that back, watches it where the strategy says so, and finishes the transition.
+use super::alias::{Sight, edited, sight};
+use super::shift::{decided, looked_at, went_over};
+use super::turn_back::{self, End};
+use super::watch::{Watch, Watched, watch};
+use super::{Look, Subject, World, blocked, command, overdue, prepare, record, seen, suspended, waiting};
 use crate::history::Kind;
 use crate::ids::Version;
-use crate::live::{ConfigurationChange, LiveAlias, LiveVersion, VersionState};
+use crate::live::LiveAlias;
 use crate::marker::Marker;
 use crate::plan::{Action, Plan, Standing};
-use crate::release::Release;
-use crate::state::{Phase, ServiceState};
+use crate::state::{Phase, ServiceState, Shape};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
-/// What is left to do where the alias has moved already: its marker says so, whatever died or was lost afterwards.
+/// What is left to do where the alias has moved for good already: its marker says so, whatever died or was lost afterwards.
 pub(super) fn completion(
     subject: &Subject<'_>,
     world: &World,
     state: &ServiceState,
     version: Version,
 ) -> Result<Option<Plan>, Look> {
-    let landed = seen(&world.alias, Look::Alias)?.is_some_and(|alias| {
-        alias.version == Some(version) && alias.additional.is_none() && alias.marker == Some(marker(state))
-    });
+    let landed = seen(&world.alias, Look::Alias)?
+        .is_some_and(|alias| Shape::from(alias) == Shape::all(version) && alias.marker == Some(marker(state)));
     if !landed {
         return Ok(None);
     }
@@ -31,113 +32,127 @@ pub(super) fn completion(
     Ok(Some(Plan { actions: finish(subject, world, state, version, None)?, standing }))
 }
 
-pub(super) fn plan(
+/// All traffic from stable to a version that is ready, and the end of the transition, in one plan.
+pub(super) fn at_once(
     subject: &Subject<'_>,
     world: &World,
     state: &ServiceState,
     version: Version,
-    reused: bool,
 ) -> Result<Plan, Look> {
-    let late = subject.now - state.since > PUBLISH_DEADLINE;
-    let minutes = PUBLISH_DEADLINE.num_minutes();
-    let Some(candidate) = seen(&world.candidate, Look::Candidate(version))? else {
-        return match (reused, late) {
-            (true, _) => Ok(publish_anew(subject, state)),
-            (false, true) => fail(subject, world, state, format!("version {version} does not exist")),
-            (false, false) => Ok(waiting(PhaseName::Promoting, WaitingOn::VersionVisible { version })),
-        };
-    };
-    let overdue = late && candidate.state != VersionState::Active;
-    if reused && (overdue || !can_be_reused(subject, candidate, &state.release)) {
-        return Ok(publish_anew(subject, state));
-    }
-    match &candidate.state {
-        VersionState::Active => {}
-        VersionState::Failed { reason } => {
-            return fail(subject, world, state, format!("version {version} cannot serve: {reason}"));
-        }
-        state_now @ (VersionState::Pending | VersionState::Inactive | VersionState::Other { .. }) if late => {
-            let reason = format!("version {version} is still {state_now} after {minutes} minutes");
-            return fail(subject, world, state, reason);
-        }
-        state_now @ (VersionState::Pending | VersionState::Inactive | VersionState::Other { .. }) => {
-            let on = WaitingOn::VersionActive { version, state: state_now.clone() };
-            return Ok(waiting(PhaseName::Promoting, on));
-        }
-    }
-    if candidate.code.as_ref() != Some(&state.release.code) {
-        let found = candidate.code.as_ref().map_or_else(|| "unknown code".to_owned(), ToString::to_string);
-        let reason = format!("version {version} has {found}, not the pinned {}", state.release.code);
-        return fail(subject, world, state, reason);
-    }
-    let declared = &subject.service.configuration;
-    if !candidate.configuration.is_comparable(declared) {
-        return Ok(undecryptable(PhaseName::Promoting));
-    }
-    // Were it given traffic, it would differ from Git for ever: a version cannot be changed.
-    if ConfigurationChange::between(&candidate.configuration, declared).is_some() {
-        let reason = format!("version {version} was published with other configuration than Git declares");
-        return fail(subject, world, state, reason);
-    }
-    move_alias(subject, world, state, version)
-}
-
-/// Whether a version that was published for the same content before can serve it again, at once or soon.
-///
-/// History alone does not tell: where a function was deleted and created again, its numbers began anew.
-pub(super) fn can_be_reused(subject: &Subject<'_>, candidate: &LiveVersion, release: &Release) -> bool {
-    let wakes_or_serves = match candidate.state {
-        VersionState::Active | VersionState::Pending => true,
-        VersionState::Inactive | VersionState::Failed { .. } | VersionState::Other { .. } => false,
-    };
-    let declared = &subject.service.configuration;
-    wakes_or_serves
-        && candidate.code.as_ref() == Some(&release.code)
-        && candidate.configuration.is_comparable(declared)
-        && ConfigurationChange::between(&candidate.configuration, declared).is_none()
-}
-
-/// The version that was published once cannot serve any more.
-fn publish_anew(subject: &Subject<'_>, state: &ServiceState) -> Plan {
-    let again = state.moved_to(Phase::Publishing { revision_before: None }, subject.now);
-    let actions = vec![Action::SaveState(Box::new(again))];
-    Plan { actions, ..waiting(PhaseName::Publishing, WaitingOn::NextTick) }
-}
-
-fn move_alias(subject: &Subject<'_>, world: &World, state: &ServiceState, version: Version) -> Result<Plan, Look> {
     let alias = seen(&world.alias, Look::Alias)?;
-    let edit = alias.and_then(|alias| foreign_edit(state, alias));
-    if let Some(edit) = edit.clone().filter(|_| !subject.forced) {
-        return Ok(suspended(PhaseName::Promoting, edit));
+    let edit = alias.filter(|alias| is_edited(state, alias));
+    if let Some(edit) = edit.filter(|_| !subject.goes_over_edits()) {
+        return Ok(suspended(PhaseName::Preparing, edited(Shape::from(edit))));
     }
-    let marker = marker(state);
     let mut actions = vec![match alias {
-        None => Action::CreateAlias { version, marker },
-        Some(alias) => Action::UpdateAlias { version, marker, if_revision: alias.revision.clone() },
+        None => Action::CreateAlias { version, marker: marker(state) },
+        Some(alias) => give_all(state, version, alias),
     }];
-    let over = alias.filter(|_| edit.is_some()).map(went_over);
-    actions.extend(finish(subject, world, state, version, over)?);
+    actions.extend(finish(subject, world, state, version, edit.map(went_over))?);
     Ok(Plan { actions, standing: synced() })
 }
 
 /// The alias is not as it was when the release began, or our move of it was undone: its marker stays when its version is
 /// moved back.
-fn foreign_edit(state: &ServiceState, alias: &LiveAlias) -> Option<WaitingOn> {
+fn is_edited(state: &ServiceState, alias: &LiveAlias) -> bool {
     let expected = state.from.as_ref().and_then(|from| from.version);
-    let undone = alias.marker == Some(marker(state));
-    (alias.version != expected || alias.additional.is_some() || undone).then(|| WaitingOn::ForeignEdit {
-        found: alias.version,
-        weight: alias.additional.map(|additional| additional.basis_points),
-    })
+    // A restart of the rollout writes that marker with stable as well.
+    let undone = alias.marker == Some(marker(state)) && state.rollout.strategy.is_none();
+    alias.version != expected || alias.additional.is_some() || undone
 }
 
-/// What a record says of an edit that a person's `sync` went over.
-fn went_over(alias: &LiveAlias) -> String {
-    let named = alias.version.map_or_else(|| "`$LATEST`".to_owned(), |version| format!("version {version}"));
-    let weights = alias.additional.map_or_else(String::new, |other| {
-        format!(" with {} % on version {}", f64::from(other.basis_points) / 100.0, other.version)
-    });
-    format!("went over a hand edit: the alias named {named}{weights}")
+/// All traffic to the new version, from a rollout or before a bake: the intent is stored first, so that it can be read back.
+pub(super) fn switch(
+    subject: &Subject<'_>,
+    world: &World,
+    state: &ServiceState,
+    version: Version,
+) -> Result<Plan, Look> {
+    let Some(alias) = seen(&world.alias, Look::Alias)? else {
+        return at_once(subject, world, state, version);
+    };
+    let from_preparing = matches!(state.phase, Phase::Preparing { .. });
+    if from_preparing && is_edited(state, alias) && !subject.goes_over_edits() {
+        return Ok(suspended(PhaseName::Preparing, edited(Shape::from(alias))));
+    }
+    let bake = prepare::bake(subject, state);
+    let moved = state.moved_to(Phase::Promoting { version, before: Shape::from(alias) }, subject.now);
+    let mut actions = vec![Action::SaveState(Box::new(moved.clone())), give_all(&moved, version, alias)];
+    if bake.is_some() {
+        return Ok(Plan { actions, ..waiting(PhaseName::Promoting, WaitingOn::NextTick) });
+    }
+    actions.extend(finish(subject, world, &moved, version, None)?);
+    Ok(Plan { actions, standing: synced() })
+}
+
+fn give_all(state: &ServiceState, version: Version, alias: &LiveAlias) -> Action {
+    Action::UpdateAlias { version, marker: marker(state), if_revision: alias.revision.clone() }
+}
+
+/// All traffic was given to the new version: is it there?
+pub(super) fn promoting(
+    subject: &Subject<'_>,
+    world: &World,
+    state: &ServiceState,
+    version: Version,
+    before: Shape,
+) -> Result<Plan, Look> {
+    let bake = prepare::bake(subject, state);
+    match sight(subject, world, state, Shape::all(version), Some(before))? {
+        Sight::Otherwise(plan) => overdue(subject, world, state, state.since, plan),
+        Sight::Arrived(_) if bake.is_some() => {
+            let phase = Phase::Baking { version, switched: state.since };
+            let actions = vec![Action::SaveState(Box::new(state.moved_to(phase, subject.now)))];
+            Ok(Plan { actions, ..waiting(PhaseName::Baking, WaitingOn::NextTick) })
+        }
+        Sight::Arrived(_) => Ok(Plan { actions: finish(subject, world, state, version, None)?, standing: synced() }),
+        Sight::Before(alias) => {
+            let mut actions = vec![give_all(state, version, alias)];
+            if bake.is_some() {
+                let plan = Plan { actions, ..waiting(PhaseName::Promoting, WaitingOn::ReadBack) };
+                return overdue(subject, world, state, state.since, plan);
+            }
+            actions.extend(finish(subject, world, state, version, None)?);
+            Ok(Plan { actions, standing: synced() })
+        }
+    }
+}
+
+/// The new version has all traffic: it is watched for as long as the strategy says.
+pub(super) fn baking(
+    subject: &Subject<'_>,
+    world: &World,
+    state: &ServiceState,
+    version: Version,
+    switched: chrono::DateTime<chrono::Utc>,
+) -> Result<Plan, Look> {
+    if let Sight::Otherwise(plan) = sight(subject, world, state, Shape::all(version), None)? {
+        return Ok(plan);
+    }
+    let watched = Watched {
+        canary: version,
+        stable: state.from.as_ref().and_then(|from| from.version),
+        stable_until: Some(switched),
+        hold: prepare::bake(subject, state).unwrap_or_default(),
+    };
+    match watch(subject, world, state, &watched)? {
+        Watch::Failed(looked, reason) => {
+            let end = End { kind: Kind::Aborted, reason, actor: subject.actor.to_owned() };
+            turn_back::begin(subject, world, &decided(subject, &looked, "bake".to_owned()), end)
+        }
+        Watch::Waiting(looked, on) => {
+            let since = state.since + watched.hold;
+            let plan = looked_at(state, *looked, waiting(PhaseName::Baking, on));
+            overdue(subject, world, state, since, plan)
+        }
+        Watch::Passed(looked) if let Some(on) = command::paused(&looked) => {
+            Ok(looked_at(state, *looked, waiting(PhaseName::Baking, on)))
+        }
+        Watch::Passed(looked) => {
+            let passed = decided(subject, &looked, "bake".to_owned());
+            Ok(Plan { actions: finish(subject, world, &passed, version, None)?, standing: synced() })
+        }
+    }
 }
 
 fn finish(
@@ -153,7 +168,7 @@ fn finish(
     Ok(actions)
 }
 
-fn marker(state: &ServiceState) -> Marker {
+pub(super) fn marker(state: &ServiceState) -> Marker {
     Marker { release: state.release.id.clone(), transition: state.transition, held: None }
 }
 

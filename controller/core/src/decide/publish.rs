@@ -55,18 +55,12 @@ fn gives_a_usable_version(world: &World, state: &ServiceState, latest: &LiveVers
 ///
 /// A write that never arrived, followed by somebody else's failed update, is taken for ours: a person's `sync` starts anew.
 fn ours(state: &ServiceState, latest: &LiveVersion) -> bool {
-    match &state.phase {
-        Phase::Publishing { revision_before: Some(before) } => *before != latest.revision,
-        Phase::Publishing { revision_before: None } | Phase::Promoting { .. } | Phase::Failed { .. } => false,
-    }
+    matches!(&state.phase, Phase::Publishing { revision_before: Some(before) } if *before != latest.revision)
 }
 
 /// The release cannot be: recorded once, and kept from being tried again.
 pub(super) fn fail(subject: &Subject<'_>, world: &World, state: &ServiceState, reason: String) -> Result<Plan, Look> {
-    let version = match state.phase {
-        Phase::Promoting { version, .. } => Some(version),
-        Phase::Publishing { .. } | Phase::Failed { .. } => None,
-    };
+    let version = state.phase.version();
     let mut actions = record::finished(subject, world, state, Kind::Failed, version, Some(reason.clone()))?;
     let failed = state.moved_to(Phase::Failed { reason: reason.clone() }, subject.now);
     actions.push(Action::SaveState(Box::new(failed)));

@@ -1,4 +1,5 @@
 //! Makes the history records of what a decision finishes.
+use super::turn_back::End;
 use super::{Look, Subject, World, seen};
 use crate::SCHEMA_VERSION;
 use crate::history::{Deployed, Kind, Record};
@@ -6,7 +7,7 @@ use crate::ids::{TransitionNumber, Version};
 use crate::live::{LiveVersion, applied_part};
 use crate::plan::Action;
 use crate::release::{Release, release_id};
-use crate::state::{Phase, ServiceState};
+use crate::state::ServiceState;
 
 /// The number of the next transition, after those that `first` records.
 pub(super) fn next_number(world: &World, first: &[Action]) -> Result<TransitionNumber, Look> {
@@ -42,17 +43,30 @@ pub(super) fn finished(
         started: state.started,
         finished: subject.now,
         tick: subject.tick.to_owned(),
+        steps: state.rollout.results.clone(),
+        said: state.said.clone(),
     };
     Ok(vec![Action::AppendRecord(Box::new(record))])
 }
 
+/// The end of a release that was turned back.
+pub(super) fn ended(
+    subject: &Subject<'_>,
+    world: &World,
+    state: &ServiceState,
+    end: &End,
+) -> Result<Vec<Action>, Look> {
+    let by = Subject { actor: &end.actor, ..*subject };
+    finished(&by, world, state, end.kind, state.phase.version(), Some(end.reason.clone()))
+}
+
 pub(super) fn superseded(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Vec<Action>, Look> {
-    let version = match state.phase {
-        Phase::Promoting { version, .. } => Some(version),
-        Phase::Publishing { .. } | Phase::Failed { .. } => None,
-    };
-    let reason = format!("commit {} wants something else", subject.commit.short());
-    finished(subject, world, state, Kind::Superseded, version, Some(reason))
+    let reason = superseded_by(subject);
+    finished(subject, world, state, Kind::Superseded, state.phase.version(), Some(reason))
+}
+
+pub(super) fn superseded_by(subject: &Subject<'_>) -> String {
+    format!("commit {} wants something else", subject.commit.short())
 }
 
 /// What is live becomes part of the history without being touched: as a baseline, or because it is what Git wants. `first`
@@ -80,6 +94,8 @@ pub(super) fn adopted(
         started: subject.now,
         finished: subject.now,
         tick: subject.tick.to_owned(),
+        steps: Vec::new(),
+        said: Vec::new(),
     };
     Ok(Action::AppendRecord(Box::new(record)))
 }

@@ -1,14 +1,12 @@
 //! A service with nothing under way: is it what Git wants, is it to be adopted, was it moved by hand, or does a release begin.
-use release_schema::Strategy;
-
-use super::{Look, Subject, World, blocked, promote, publish, record, seen, suspended, undecryptable, unknown};
+use super::{Look, Subject, World, blocked, prepare, publish, record, seen, suspended, undecryptable, unknown};
 use crate::SCHEMA_VERSION;
 use crate::history::{Deployed, Head};
 use crate::ids::Version;
 use crate::live::{ConfigurationChange, LiveAlias, LiveVersion, VersionState};
 use crate::plan::{Action, Plan, Standing};
 use crate::release::Release;
-use crate::state::{Phase, ServiceState};
+use crate::state::{Direct, Phase, Rollout, ServiceState};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
 /// Decides a service at rest. `first` is what has to be done before, by a transition that just ended.
@@ -157,12 +155,9 @@ fn begin(
     from: Option<Deployed>,
     first: Vec<Action>,
 ) -> Result<Plan, Look> {
-    if let Some(message) = unsupported(subject).filter(|_| from.is_some()) {
-        return Ok(after(first, suspended(PhaseName::Idle, WaitingOn::Blocked { message })));
-    }
     if let Some(version) = seen(&world.head, Look::Head)?.and_then(|head| head.version_of(&wanted.id)) {
         let candidate = seen(&world.candidate, Look::Candidate(version))?;
-        if candidate.is_some_and(|candidate| promote::can_be_reused(subject, candidate, wanted)) {
+        if candidate.is_some_and(|candidate| prepare::can_be_reused(subject, candidate, wanted)) {
             return begin_with(subject, world, wanted, version, from, first);
         }
     }
@@ -180,10 +175,13 @@ fn begin_with(
     from: Option<Deployed>,
     first: Vec<Action>,
 ) -> Result<Plan, Look> {
-    let phase = Phase::Promoting { version, reused: true };
+    let phase = Phase::Preparing { version, reused: true, smoke: None };
     let state = intent(subject, world, wanted, from, &first, phase)?;
-    let plan = promote::plan(subject, world, &state, version, true)?;
-    Ok(after([first, vec![Action::SaveState(Box::new(state))]].concat(), plan))
+    let plan = prepare::plan(subject, world, &state, version, true)?;
+    // Where the next phase follows at once, storing that one stores the intent.
+    let stores = matches!(plan.actions.first(), Some(Action::SaveState(_)));
+    let save = (!stores).then(|| Action::SaveState(Box::new(state)));
+    Ok(after(first.into_iter().chain(save).collect(), plan))
 }
 
 fn intent(
@@ -194,6 +192,13 @@ fn intent(
     first: &[Action],
     phase: Phase,
 ) -> Result<ServiceState, Look> {
+    let direct = match &from {
+        None => Some(Direct::FirstDeploy),
+        Some(from) if from.release == wanted.id => Some(Direct::RollbackWindow),
+        Some(_) => seen(&world.head, Look::Head)?
+            .is_some_and(|head| head.in_rollback_window(&wanted.id))
+            .then_some(Direct::RollbackWindow),
+    };
     Ok(ServiceState {
         schema_version: SCHEMA_VERSION,
         transition: record::next_number(world, first)?,
@@ -203,20 +208,11 @@ fn intent(
         started: subject.now,
         since: subject.now,
         phase,
+        rollout: Rollout { direct, ..Rollout::default() },
+        paused: None,
+        edited: None,
+        said: subject.word.map(|(_, said)| said.clone()).into_iter().collect(),
     })
-}
-
-/// What `services.yaml` may ask for and this build cannot do yet. It is said, never skipped: a canary that becomes a switch
-/// at once would be worse than none. A first deploy has nothing to be careful of, and ignores it.
-fn unsupported(subject: &Subject<'_>) -> Option<String> {
-    let strategy = match subject.service.strategy {
-        Strategy::AllAtOnce => None,
-        Strategy::Canary(_) => Some("the strategy `canary`"),
-        Strategy::BlueGreen(_) => Some("the strategy `blueGreen`"),
-        Strategy::Linear(_) => Some("the strategy `linear`"),
-    };
-    let what = strategy.or_else(|| subject.service.smoke_test.as_ref().map(|_| "`smokeTest`"))?;
-    Some(format!("{what} cannot be executed by this version of Tidegate, only `allAtOnce` without a smoke test can"))
 }
 
 /// `first`, then the plan.

@@ -8,7 +8,7 @@ use tidegate_core::live::{LiveConfiguration, LiveVersion, UpdateStatus, VersionS
 use tidegate_core::marker::Marker;
 use tidegate_core::plan::{Plan, Standing};
 use tidegate_core::release::{AppliedConfiguration, Code, Release, Source};
-use tidegate_core::state::{Phase, ServiceState};
+use tidegate_core::state::{Direct, Phase, Rollout, ServiceState};
 use tidegate_core::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
 pub(crate) fn v(number: u64) -> Version {
@@ -89,6 +89,8 @@ pub(crate) fn service() -> Service {
         strategy: Strategy::AllAtOnce,
         smoke_test: None,
         analysis: None,
+        progress_deadline: std::time::Duration::from_secs(900),
+        progress_deadline_abort: false,
         depends_on: std::collections::BTreeSet::new(),
     }
 }
@@ -107,6 +109,8 @@ pub(crate) fn live(version: Option<Version>, code: Code, revision: &str) -> Live
         state: VersionState::Active,
         last_update: UpdateStatus::Successful,
         configuration: live_configuration(),
+        role: Some("arn:aws:iam::111111111111:role/flight".to_owned()),
+        dead_letter: None,
         reserved_concurrency: None,
         revision: RevisionId(revision.to_owned()),
     }
@@ -146,6 +150,8 @@ pub(crate) fn record(
         started: at(minutes[0]),
         finished: at(minutes[1]),
         tick: format!("tick-{}", minutes[1]),
+        steps: Vec::new(),
+        said: Vec::new(),
     }
 }
 
@@ -161,6 +167,7 @@ pub(crate) fn state(
     letter: char,
     phase: Phase,
 ) -> ServiceState {
+    let direct = from.is_none().then_some(Direct::FirstDeploy);
     ServiceState {
         schema_version: SCHEMA_VERSION,
         transition: TransitionNumber(transition),
@@ -170,7 +177,17 @@ pub(crate) fn state(
         started: at(0),
         since: at(0),
         phase,
+        rollout: Rollout { direct, ..Rollout::default() },
+        paused: None,
+        edited: None,
+        said: Vec::new(),
     }
+}
+
+/// The transition, to a release that was live not long ago.
+pub(crate) fn lately(state: ServiceState) -> ServiceState {
+    let rollout = Rollout { direct: Some(Direct::RollbackWindow), ..state.rollout.clone() };
+    ServiceState { rollout, ..state }
 }
 
 pub(crate) fn publishing(revision_before: &str) -> Phase {
@@ -178,11 +195,11 @@ pub(crate) fn publishing(revision_before: &str) -> Phase {
 }
 
 pub(crate) fn promoting(version: u64) -> Phase {
-    Phase::Promoting { version: v(version), reused: false }
+    Phase::Preparing { version: v(version), reused: false, smoke: None }
 }
 
 pub(crate) fn reusing(version: u64) -> Phase {
-    Phase::Promoting { version: v(version), reused: true }
+    Phase::Preparing { version: v(version), reused: true, smoke: None }
 }
 
 pub(crate) fn marker(transition: u64, release: &Release) -> Marker {

@@ -29,7 +29,7 @@ fn alias_revision(sim: &Sim) -> RevisionId {
 }
 
 fn foreign(found: u64, weight: Option<u16>) -> Standing {
-    needs_a_person(PhaseName::Promoting, WaitingOn::ForeignEdit { found: Some(v(found)), weight })
+    needs_a_person(PhaseName::Preparing, WaitingOn::EditedMidway { found: Some(v(found)), weight })
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn a_person_goes_over_a_hand_edit_with_the_version_that_history_knows() {
     sim.move_by_hand(7, None);
     sim.forced = true;
     let from = Some(untagged(7, &release('c')));
-    let intent = state(2, &release('a'), from.clone(), 'a', reusing(1));
+    let intent = lately(state(2, &release('a'), from.clone(), 'a', reusing(1)));
     let promoted = record(2, Kind::Promoted, from, deployed(1, &release('a')), commit('a'), [0, 0]);
     let if_revision = alias_revision(&sim);
     assert_eq!(
@@ -106,7 +106,7 @@ fn a_person_takes_weights_back_that_were_set_at_rest() {
     let mut sim = with_version_7();
     sim.move_by_hand(1, on_version_7());
     sim.forced = true;
-    let intent = state(2, &release('a'), from_a(), 'a', reusing(1));
+    let intent = lately(state(2, &release('a'), from_a(), 'a', reusing(1)));
     let promoted = record(2, Kind::Promoted, from_a(), deployed(1, &release('a')), commit('a'), [0, 0]);
     let over = "went over a hand edit: the alias named version 1 with 25 % on version 7";
     let if_revision = alias_revision(&sim);

@@ -45,7 +45,7 @@ fn a_service_waits_while_its_dependency_is_under_way() {
         assert_eq!(plans[&name("flight-bff")], held(PhaseName::Publishing));
         assert_eq!(plans[&name("flight-service")], dependency);
     }
-    assert_eq!(ordered(moves(), Some(publishes()))[&name("flight-bff")], held(PhaseName::Promoting));
+    assert_eq!(ordered(moves(), Some(publishes()))[&name("flight-bff")], held(PhaseName::Preparing));
 }
 
 #[test]

@@ -33,11 +33,11 @@ fn nothing_is_published_on_hold_and_not_even_an_intent_is_stored() {
 
 #[test]
 fn no_alias_is_moved_on_hold_and_the_service_does_not_stand_as_if_it_were() {
-    assert_eq!(on_hold(published_b()).decide().1, held(PhaseName::Promoting));
+    assert_eq!(on_hold(published_b()).decide().1, held(PhaseName::Preparing));
     let mut reverted = Sim::wanting('b');
     reverted.settle(4);
     reverted.git_wants('a');
-    assert_eq!(on_hold(reverted).decide().1, held(PhaseName::Promoting));
+    assert_eq!(on_hold(reverted).decide().1, held(PhaseName::Preparing));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod analysis;
 mod build;
+mod canaries;
 mod sim;
 
 mod convergence;
@@ -10,10 +11,12 @@ mod crashes;
 mod diffs;
 mod edits;
 mod environments;
+mod gates;
 mod histories;
 mod holds;
 mod promoting;
 mod publishing;
 mod resting;
+mod rollout;
 mod superseding;
 mod texts;

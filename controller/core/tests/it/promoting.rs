@@ -34,7 +34,7 @@ fn fails(reason: &str, minute: i64) -> Plan {
 }
 
 fn waits_for(state: VersionState) -> Plan {
-    nothing(waits(PhaseName::Promoting, WaitingOn::VersionActive { version: v(2), state }))
+    nothing(waits(PhaseName::Preparing, WaitingOn::VersionActive { version: v(2), state }))
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_version_that_is_not_visible_is_waited_for_until_the_deadline_and_then_fails
     sim.function().versions.remove(&v(2));
     sim.at(15);
     let on = WaitingOn::VersionVisible { version: v(2) };
-    assert_eq!(sim.decide(), (vec![Look::Alias, Look::Candidate(v(2))], nothing(waits(PhaseName::Promoting, on))));
+    assert_eq!(sim.decide(), (vec![Look::Alias, Look::Candidate(v(2))], nothing(waits(PhaseName::Preparing, on))));
     sim.at(16);
     assert_eq!(sim.tick(), fails("version 2 does not exist", 16));
 }
@@ -128,7 +128,7 @@ fn a_version_with_other_configuration_than_declared_never_gets_traffic() {
     sim.version(2).configuration.memory_size = 256;
     let standing = failed("version 2 was published with other configuration than Git declares");
     assert_eq!(sim.decide().1.standing, standing);
-    assert!(!sim.decide().1.mutates_lambda());
+    assert!(!sim.decide().1.moves_forward());
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_revert_in_git_goes_back_to_the_version_that_history_knows_without_publishin
     sim.git_wants('a');
     sim.at(10);
     let from = Some(deployed(2, &release('b')));
-    let intent = state(3, &release('a'), from.clone(), 'a', reusing(1));
+    let intent = lately(state(3, &release('a'), from.clone(), 'a', reusing(1)));
     let intent = ServiceState { started: at(10), since: at(10), ..intent };
     let promoted = record(3, Kind::Promoted, from, deployed(1, &release('a')), commit('a'), [10, 10]);
     let if_revision = sim.alias.as_ref().unwrap().revision.clone();
@@ -178,7 +178,8 @@ fn a_known_version_that_cannot_serve_any_more_is_published_anew_at_once() {
         sim.at(10);
         spoil(&mut sim);
         let if_revision = sim.latest().revision.clone();
-        let intent = state(3, &release('a'), Some(deployed(2, &release('b'))), 'a', publishing(&if_revision.0));
+        let from = Some(deployed(2, &release('b')));
+        let intent = lately(state(3, &release('a'), from, 'a', publishing(&if_revision.0)));
         let intent = ServiceState { started: at(10), since: at(10), ..intent };
         assert_eq!(
             sim.tick(),
@@ -206,10 +207,10 @@ fn a_known_version_that_is_waking_up_is_waited_for() {
     sim.version(1).state = VersionState::Pending;
     let from = Some(deployed(2, &release('b')));
     sim.at(10);
-    let intent = state(3, &release('a'), from, 'a', reusing(1));
+    let intent = lately(state(3, &release('a'), from, 'a', reusing(1)));
     let intent = ServiceState { started: at(10), since: at(10), ..intent };
     let on = WaitingOn::VersionActive { version: v(1), state: VersionState::Pending };
-    let standing = waits(PhaseName::Promoting, on);
+    let standing = waits(PhaseName::Preparing, on);
     assert_eq!(
         sim.tick(),
         Plan { actions: vec![Action::SaveState(Box::new(intent.clone()))], standing: standing.clone() }

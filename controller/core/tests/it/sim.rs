@@ -3,13 +3,16 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use release_schema::{EnvironmentName, Service, Tag};
+use tidegate_core::analysis::Measured;
+use tidegate_core::command::Word;
 use tidegate_core::decide::{Decision, Look, Subject, World, decide};
-use tidegate_core::history::{Head, Kind, Record};
+use tidegate_core::history::{Head, Kind, Record, Said};
 use tidegate_core::ids::{Commit, ReleaseId, RevisionId, Version};
 use tidegate_core::live::{LiveAlias, LiveVersion, Seen, UpdateStatus, VersionState, Weighted};
 use tidegate_core::marker::Marker;
 use tidegate_core::plan::{Action, Plan};
 use tidegate_core::release::{Code, Release};
+use tidegate_core::smoke::{self, Invoked};
 use tidegate_core::state::{Phase, ServiceState};
 use tidegate_core::status::HoldReason;
 
@@ -51,6 +54,15 @@ pub(crate) struct Sim {
     /// Every record, oldest first, as it is stored.
     pub(crate) records: Vec<Record>,
     pub(crate) recorded: Option<ReleaseId>,
+    pub(crate) preview: Option<LiveAlias>,
+    /// Whether AWS prepares provisioned concurrency.
+    pub(crate) provisioning: bool,
+    /// What CloudWatch answers.
+    pub(crate) measured: Measured,
+    /// How the function answers a smoke test.
+    pub(crate) invoked: Invoked,
+    /// What a person says in the next decision.
+    pub(crate) word: Option<(Word, Said)>,
     /// How often we wrote the alias.
     pub(crate) alias_writes: usize,
     revisions: u64,
@@ -76,6 +88,11 @@ impl Sim {
             head: None,
             records: Vec::new(),
             recorded: None,
+            preview: None,
+            provisioning: false,
+            measured: Measured::default(),
+            invoked: Invoked::Answered { error: None, payload: b"{}".to_vec() },
+            word: None,
             alias_writes: 0,
             revisions: 0,
         }
@@ -116,7 +133,12 @@ impl Sim {
     }
 
     pub(crate) fn pass(&mut self, minutes: i64) {
-        self.at((self.now - at(0)).num_minutes() + minutes);
+        self.at(self.minute() + minutes);
+    }
+
+    /// How many minutes have passed since the tests' beginning.
+    pub(crate) fn minute(&self) -> i64 {
+        (self.now - at(0)).num_minutes()
     }
 
     pub(crate) fn git_wants(&mut self, letter: char) {
@@ -176,7 +198,8 @@ impl Sim {
             wanted: self.wanted.as_ref().map_err(String::as_str),
             commit: &self.commit,
             forced: self.forced,
-            actor: "controller",
+            word: self.word.as_ref().map(|(word, said)| (*word, said)),
+            actor: self.word.as_ref().map_or("controller", |(_, said)| &said.actor),
             hold: self.hold.as_ref(),
             now: self.now,
             tick: &self.tick,
@@ -190,11 +213,24 @@ impl Sim {
         loop {
             match decide(&self.subject(), &world) {
                 Decision::Act(plan) => return (looks, plan),
+                Decision::Refuse(message) => panic!("refused: {message}"),
                 Decision::Look(look) => {
                     assert!(!looks.contains(&look), "{look:?} is asked for twice: {looks:?}");
-                    looks.push(look);
+                    looks.push(look.clone());
                     self.look(look, &mut world);
                 }
+            }
+        }
+    }
+
+    /// Why a word is refused.
+    pub(crate) fn refusal(&self) -> String {
+        let mut world = World { state: self.state.clone(), recorded: self.recorded.clone(), ..World::default() };
+        loop {
+            match decide(&self.subject(), &world) {
+                Decision::Act(plan) => panic!("not refused: {plan:#?}"),
+                Decision::Refuse(message) => return message,
+                Decision::Look(look) => self.look(look, &mut world),
             }
         }
     }
@@ -210,6 +246,9 @@ impl Sim {
             Look::Alias => world.alias = seen(self.alias.clone()),
             Look::Latest => world.latest = seen(latest),
             Look::Candidate(number) => world.candidate = seen(version(number)),
+            Look::Preview => world.preview = seen(self.preview.clone()),
+            Look::Provisioning => world.provisioning = Seen::Found(self.provisioning),
+            Look::Measure(_) => world.measured = Seen::Found(self.measured.clone()),
             Look::Head => world.head = seen(self.head.clone()),
         }
     }
@@ -295,7 +334,8 @@ impl Sim {
         match action {
             Action::SaveState(state) => self.state = Some((**state).clone()),
             Action::SavePublished(state) => {
-                let phase = Phase::Promoting { version: published.ok_or("nothing was published")?, reused: false };
+                let version = published.ok_or("nothing was published")?;
+                let phase = Phase::Preparing { version, reused: false, smoke: None };
                 self.state = Some(state.moved_to(phase, self.now));
             }
             Action::ClearState => self.state = None,
@@ -338,11 +378,35 @@ impl Sim {
                 }
                 self.write_alias(*version, marker);
             }
-            Action::UpdateAlias { version, marker, if_revision } => {
-                if self.alias.as_ref().ok_or("404")?.revision != *if_revision {
-                    return Err("412");
-                }
+            Action::UpdateAlias { version, marker, if_revision } | Action::Return { version, marker, if_revision } => {
+                self.unchanged_alias(if_revision)?;
                 self.write_alias(*version, marker);
+            }
+            Action::SetWeight { stable, canary, marker, if_revision } => {
+                self.unchanged_alias(if_revision)?;
+                self.write_alias(canary.version, marker);
+                let alias = self.alias.as_mut().ok_or("404")?;
+                (alias.version, alias.additional) = (Some(*stable), Some(*canary));
+            }
+            Action::PointPreview { version, marker, if_revision, .. } => {
+                assert_eq!(self.preview.as_ref().map(|alias| &alias.revision), if_revision.as_ref());
+                let revision = self.next_revision();
+                self.preview = Some(LiveAlias {
+                    version: Some(*version),
+                    additional: None,
+                    marker: Some(marker.clone()),
+                    revision,
+                });
+            }
+            Action::SmokeTest { test, state, .. } => {
+                let Phase::Preparing { version, reused, .. } = state.phase else { return Err("not being prepared") };
+                let smoke = Some(smoke::judge(test, &self.invoked, self.now));
+                self.state =
+                    Some(ServiceState { phase: Phase::Preparing { version, reused, smoke }, ..(**state).clone() });
+                let woken = self.version(version.to_string().parse().unwrap());
+                if woken.state == VersionState::Inactive {
+                    woken.state = VersionState::Pending;
+                }
             }
         }
         Ok(())
@@ -394,6 +458,11 @@ impl Sim {
         self.alias_writes += 1;
         self.alias =
             Some(LiveAlias { version: Some(version), additional: None, marker: Some(marker.clone()), revision });
+    }
+
+    fn unchanged_alias(&self, if_revision: &RevisionId) -> Result<(), &'static str> {
+        let alias = self.alias.as_ref().ok_or("404")?;
+        if alias.revision == *if_revision { Ok(()) } else { Err("412") }
     }
 
     fn next_revision(&mut self) -> RevisionId {

@@ -202,7 +202,7 @@ fn a_wish_that_cannot_be_resolved_stops_what_is_under_way_where_it_is() {
     promoting.aws_finishes();
     for (mut sim, phase, looks) in [
         (publishing, PhaseName::Publishing, vec![]),
-        (promoting, PhaseName::Promoting, vec![Look::Alias]),
+        (promoting, PhaseName::Preparing, vec![Look::Alias]),
         (b_failed(), PhaseName::Failed, vec![]),
     ] {
         sim.wanted = Err(message.clone());

@@ -42,6 +42,19 @@ fn reasons() -> Vec<WaitingOn> {
         WaitingOn::ForeignEdit { found: Some(v(7)), weight: Some(1_000) },
         WaitingOn::ForeignEdit { found: Some(v(7)), weight: Some(25) },
         WaitingOn::NewRelease { reason: "version 2 cannot serve: InvalidImage".to_owned() },
+        WaitingOn::Retry { reason: "the analysis failed: alarm flight-5xx is in ALARM".to_owned() },
+        WaitingOn::StepTime { until: at(10) },
+        WaitingOn::Metrics { until: at(12) },
+        WaitingOn::Inconclusive { message: "12 of 50 invocations so far".to_owned(), looks: 2, tolerated: 3 },
+        WaitingOn::Promotion,
+        WaitingOn::Paused { actor: "ann".to_owned(), reason: Some("traffic is odd".to_owned()) },
+        WaitingOn::EditedMidway { found: Some(v(7)), weight: None },
+        WaitingOn::EditedMidway { found: Some(v(1)), weight: Some(2_500) },
+        WaitingOn::ProvisionedConcurrency,
+        WaitingOn::SmokeTest { message: "Rate exceeded".to_owned() },
+        WaitingOn::ReadBack,
+        WaitingOn::NotWeightable { what: "execution roles".to_owned() },
+        WaitingOn::Overdue { since: at(3), what: Box::new(WaitingOn::ReadBack) },
         WaitingOn::Dependency { service: service().name },
         WaitingOn::PackageType { live: Package::Image, wanted: Package::Zip },
     ]);
@@ -69,7 +82,20 @@ fn every_reason_to_wait_reads_like_this() {
     somebody changed the alias by hand: it names `$LATEST`; `tidegate sync ENV/SERVICE` goes on towards Git
     somebody changed the alias by hand: it names version 7 with 10 % on another version; `tidegate sync ENV/SERVICE` goes on towards Git
     somebody changed the alias by hand: it names version 7 with 0.25 % on another version; `tidegate sync ENV/SERVICE` goes on towards Git
-    the release failed: version 2 cannot serve: InvalidImage; change it in Git, or try again with `tidegate sync ENV/SERVICE`
+    the release failed: version 2 cannot serve: InvalidImage; change it in Git, or try again with `tidegate retry ENV/SERVICE`
+    turned back: the analysis failed: alarm flight-5xx is in ALARM; change it in Git, or try again with `tidegate retry ENV/SERVICE`
+    the step's time, until 2024-10-04T00:10:00Z
+    the step's metrics, complete at 2024-10-04T00:12:00Z
+    clearer metrics: 12 of 50 invocations so far (inconclusive 2 times, 3 are tolerated)
+    a person: `tidegate promote ENV/SERVICE` goes on
+    paused by ann (traffic is odd); `tidegate resume ENV/SERVICE` goes on
+    somebody changed the alias by hand: it names version 7; `tidegate resume ENV/SERVICE` goes on, `tidegate abort` goes back
+    somebody changed the alias by hand: it names version 1 with 25 % on another version; `tidegate resume ENV/SERVICE` goes on, `tidegate abort` goes back
+    provisioned concurrency is being prepared, and AWS shifts the traffic meanwhile
+    the smoke test cannot be run yet: Rate exceeded
+    the alias does not show yet what it was told to
+    AWS splits no traffic between versions with different execution roles; release it with `allAtOnce` or `blueGreen`
+    no progress since 2024-10-04T00:03:00Z: the alias does not show yet what it was told to
     `flight-service` is not healthy at what Git wants
     the function is a container image and Git wants a zip archive: the package type cannot be changed
     the release repository cannot be read: connection refused

@@ -98,6 +98,8 @@ pub struct Clients {
     pub s3: aws_sdk_s3::Client,
     /// The service registry.
     pub ssm: aws_sdk_ssm::Client,
+    /// The functions' metrics and alarms.
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// What is called through them.
     pub calls: Calls,
 }
@@ -107,11 +109,13 @@ impl Clients {
         let lambda = aws_sdk_lambda::config::Builder::from(config).interceptor(calls.clone()).build();
         let ecr = aws_sdk_ecr::config::Builder::from(config).interceptor(calls.clone()).build();
         let ssm = aws_sdk_ssm::config::Builder::from(config).interceptor(calls.clone()).build();
+        let cloudwatch = aws_sdk_cloudwatch::config::Builder::from(config).interceptor(calls.clone()).build();
         Self {
             lambda: aws_sdk_lambda::Client::from_conf(lambda),
             ecr: aws_sdk_ecr::Client::from_conf(ecr),
             s3: s3_client(config, calls),
             ssm: aws_sdk_ssm::Client::from_conf(ssm),
+            cloudwatch: aws_sdk_cloudwatch::Client::from_conf(cloudwatch),
             calls: calls.clone(),
         }
     }

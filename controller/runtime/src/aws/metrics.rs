@@ -1,7 +1,11 @@
 //! CloudWatch: what dashboards and alarms read of a tick, in one call. A failure to publish never fails a tick.
+use std::collections::BTreeMap;
+
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
+use release_schema::ServiceName;
+use tidegate_core::analysis::{Measure, Measured};
 use tidegate_core::report::TickReport;
-use tidegate_core::status::{Health, PhaseName, SyncStatus};
+use tidegate_core::status::{Health, SyncStatus};
 
 use super::error::{CallError, failed};
 
@@ -34,7 +38,7 @@ fn data(report: &TickReport) -> Vec<MetricDatum> {
         ("ManagedServices", services().count() as f64, StandardUnit::Count),
         ("OutOfSyncServices", count(&|service| service.standing.sync == SyncStatus::OutOfSync), StandardUnit::Count),
         ("DegradedServices", count(&|service| service.standing.health >= Health::Missing), StandardUnit::Count),
-        ("RolloutsInProgress", count(&|service| in_progress(service.standing.phase)), StandardUnit::Count),
+        ("RolloutsInProgress", count(&|service| service.standing.phase.is_under_way()), StandardUnit::Count),
         ("SyncDuration", report.duration_ms as f64, StandardUnit::Milliseconds),
         ("SyncErrors", errors, StandardUnit::Count),
         ("LambdaApiCalls", lambda_calls as f64, StandardUnit::Count),
@@ -51,9 +55,22 @@ fn data(report: &TickReport) -> Vec<MetricDatum> {
         .collect()
 }
 
-const fn in_progress(phase: PhaseName) -> bool {
-    match phase {
-        PhaseName::Publishing | PhaseName::Promoting => true,
-        PhaseName::Idle | PhaseName::Failed => false,
-    }
+/// What has to be measured of one service.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The function.
+    pub function: String,
+    /// The alias that the traffic comes through.
+    pub alias: String,
+    /// What, and when.
+    pub measure: Measure,
+}
+
+/// Measures for all services together. This build does not read CloudWatch yet, and says so: nothing is judged good unseen.
+pub async fn measure(
+    _client: &aws_sdk_cloudwatch::Client,
+    requests: &BTreeMap<ServiceName, Request>,
+) -> BTreeMap<ServiceName, Measured> {
+    let trouble = Some("CloudWatch is not read by this build".to_owned());
+    requests.keys().map(|name| (name.clone(), Measured { trouble: trouble.clone(), ..Measured::default() })).collect()
 }

@@ -101,6 +101,14 @@ impl Lease {
     }
 }
 
+/// The server's time: the `Date` of the answer that tells of an environment's lease.
+///
+/// # Errors
+/// Where the store does not answer.
+pub async fn server_time(store: &Store, environment: &EnvironmentName) -> Result<DateTime<Utc>, Error> {
+    Ok(store.read_dated(&keys::lease(environment)).await?.1)
+}
+
 impl Store {
     /// Reads the lease and the server's time. A broken one counts as expired: it can be replaced, with its token.
     async fn read_dated(&self, name: &str) -> Result<(Option<Stored<LeaseDocument>>, DateTime<Utc>), Error> {

@@ -1,15 +1,24 @@
 //! Does what was decided, in order. A plan leaves nothing to choose here: the first effect that fails ends the service's tick.
+use std::time::Duration;
+
+use release_schema::SmokeTest;
 use tidegate_core::ids::Version;
 use tidegate_core::plan::{Action, Plan};
 use tidegate_core::registry::{Entry, parameter_name};
 use tidegate_core::report::ServiceReport;
-use tidegate_core::state::{Phase, ServiceState};
+use tidegate_core::smoke;
+use tidegate_core::state::{Phase, ServiceState, Shape};
+use tokio::time::Instant;
 
-use super::report;
 use super::service::{One, Seen, quarantined};
-use crate::aws::{CallError, lambda, parameters};
+use super::{RESERVE, report};
+use crate::aws::lambda::{self, Traffic};
+use crate::aws::{CallError, Kind, parameters};
 use crate::store::lease::Lease;
 use crate::store::{self, If, history, keys};
+
+/// How long a smoke test may take. A tick has a minute for everything.
+const SMOKE_TEST: Duration = Duration::from_secs(20);
 
 /// Why an effect could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -28,20 +37,48 @@ enum Error {
     NoArn,
 }
 
+impl Error {
+    /// Whether somebody else wrote first.
+    const fn is_race(&self) -> bool {
+        match self {
+            Self::Call(error) => matches!(error.kind, Kind::Raced | Kind::Conflict),
+            Self::Store(store::Error::Raced { .. }) => true,
+            Self::Store(_) | Self::Unnumbered | Self::Time | Self::Lease | Self::NoArn => false,
+        }
+    }
+}
+
+/// What came of a plan.
+pub(super) struct Executed {
+    /// How the service stands then.
+    pub(super) report: ServiceReport,
+    /// Whether it ended because somebody else wrote first.
+    pub(super) raced: bool,
+}
+
 /// What the effects so far gave to those that follow.
 struct Done {
     seen: Seen,
     published: Option<Version>,
     words: Vec<String>,
-    live: Option<Version>,
+    /// The alias as it was left.
+    shape: Option<Shape>,
+    /// The state as it was stored last; `None` once it is cleared.
+    state: Option<ServiceState>,
 }
 
 impl One<'_> {
-    pub(super) async fn execute(self, lease: &Lease, seen: Seen, plan: Plan) -> ServiceReport {
-        let mut done = Done { seen, published: None, words: Vec::new(), live: None };
+    /// Executes a plan: under a lease where a tick does, without one where a person's word does.
+    pub(super) async fn execute(self, lease: Option<&Lease>, seen: Seen, plan: Plan) -> Executed {
+        let state = seen.world.state.clone();
+        let mut done = Done { seen, published: None, words: Vec::new(), shape: None, state };
+        let mut raced = false;
         let error = quarantined(async {
             for action in &plan.actions {
-                self.effect(lease, action, &mut done).await.map_err(|error| error.to_string())?;
+                self.effect(lease, action, &mut done).await.map_err(|error| {
+                    raced = error.is_race();
+                    error.to_string()
+                })?;
                 tracing::info!(service = %self.service.name, release = self.release_id(), "{action}");
                 done.words.push(action.to_string());
             }
@@ -52,15 +89,17 @@ impl One<'_> {
         if let Some(error) = &error {
             tracing::warn!(service = %self.service.name, release = self.release_id(), error, "the plan was not finished");
         }
-        report::service(&self, &done.seen, &plan.standing, done.words, done.live, error)
+        let Done { seen, words, shape, state, .. } = done;
+        let after = report::After { standing: plan.standing, done: words, shape, state, error };
+        Executed { report: report::service(&self, &seen, after), raced }
     }
 
     fn release_id(&self) -> Option<&str> {
         self.release.and_then(|release| release.as_ref().ok()).map(|release| release.id.short())
     }
 
-    async fn effect(&self, lease: &Lease, action: &Action, done: &mut Done) -> Result<(), Error> {
-        if !lease.holds() {
+    async fn effect(&self, lease: Option<&Lease>, action: &Action, done: &mut Done) -> Result<(), Error> {
+        if lease.is_some_and(|lease| !lease.holds()) {
             return Err(Error::Lease);
         }
         if action.mutates_lambda() && self.out_of_time() {
@@ -72,7 +111,8 @@ impl One<'_> {
             Action::SaveState(state) => self.save_state(state, done).await?,
             Action::SavePublished(intent) => {
                 let version = done.published.ok_or(Error::Unnumbered)?;
-                let state = intent.moved_to(Phase::Promoting { version, reused: false }, self.now);
+                let phase = Phase::Preparing { version, reused: false, smoke: None };
+                let state = intent.moved_to(phase, self.now);
                 self.save_state(&state, done).await?;
             }
             Action::UpdateConfiguration { change, if_revision } => {
@@ -86,11 +126,30 @@ impl One<'_> {
             }
             Action::CreateAlias { version, marker } => {
                 lambda::create_alias(client, function, alias, *version, marker).await?;
-                done.live = Some(*version);
+                done.shape = Some(Shape::all(*version));
             }
-            Action::UpdateAlias { version, marker, if_revision } => {
-                lambda::update_alias(client, function, alias, *version, marker, if_revision).await?;
-                done.live = Some(*version);
+            Action::UpdateAlias { version, marker, if_revision } | Action::Return { version, marker, if_revision } => {
+                let traffic = Traffic { version: *version, additional: None, marker };
+                lambda::update_alias(client, function, alias, traffic, if_revision).await?;
+                done.shape = Some(Shape::all(*version));
+            }
+            Action::SetWeight { stable, canary, marker, if_revision } => {
+                let traffic = Traffic { version: *stable, additional: Some(*canary), marker };
+                lambda::update_alias(client, function, alias, traffic, if_revision).await?;
+                done.shape = Some(Shape { version: Some(*stable), additional: Some(*canary) });
+            }
+            Action::PointPreview { alias, version, marker, if_revision } => {
+                let alias = alias.as_str();
+                match if_revision {
+                    None => lambda::create_alias(client, function, alias, *version, marker).await?,
+                    Some(revision) => {
+                        let traffic = Traffic { version: *version, additional: None, marker };
+                        lambda::update_alias(client, function, alias, traffic, revision).await?;
+                    }
+                }
+            }
+            Action::SmokeTest { qualifier, test, state } => {
+                Box::pin(self.smoke_test(qualifier, test, state, done)).await?;
             }
             Action::SetReservedConcurrency { concurrency } => {
                 lambda::set_reserved_concurrency(client, function, *concurrency).await?;
@@ -116,6 +175,7 @@ impl One<'_> {
                 if let Some(etag) = done.seen.state_etag.take() {
                     self.tick.store.delete(&keys::state(self.tick.name, &self.service.name), &etag).await?;
                 }
+                done.state = None;
             }
         }
         Ok(())
@@ -125,6 +185,28 @@ impl One<'_> {
         let condition = done.seen.state_etag.clone().map_or(If::Absent, If::Unchanged);
         let name = keys::state(self.tick.name, &self.service.name);
         done.seen.state_etag = Some(self.tick.store.put(&name, state, condition).await?);
+        done.state = Some(state.clone());
         Ok(())
+    }
+
+    /// Invokes the new version, and stores how that went. A test that takes too long fails the release, not the tick.
+    async fn smoke_test(
+        &self,
+        qualifier: &str,
+        test: &SmokeTest,
+        state: &ServiceState,
+        done: &mut Done,
+    ) -> Result<(), Error> {
+        let left = self.tick.deadline.saturating_duration_since(Instant::now()).saturating_sub(RESERVE);
+        if left < SMOKE_TEST {
+            return Err(Error::Time);
+        }
+        let function = self.service.function.as_str();
+        let client = &self.tick.clients.lambda;
+        let invoked = lambda::invoke(client, function, qualifier, &test.payload, SMOKE_TEST).await?;
+        let Phase::Preparing { version, reused, .. } = state.phase else { return Ok(()) };
+        let smoke = Some(smoke::judge(test, &invoked, self.now));
+        let phase = Phase::Preparing { version, reused, smoke };
+        self.save_state(&ServiceState { phase, ..state.clone() }, done).await
     }
 }

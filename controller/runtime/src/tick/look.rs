@@ -1,5 +1,5 @@
 //! Looks at what a decision asks for: one call each.
-use release_schema::Service;
+use release_schema::{Service, Strategy};
 use tidegate_core::decide::{Look, World};
 use tidegate_core::live::Seen as Found;
 
@@ -45,12 +45,35 @@ pub(super) async fn at(tick: &Tick<'_>, service: &Service, look: Look, seen: &mu
                 Found::NotYet => Found::NotYet,
             };
         }
+        Look::Preview => {
+            let preview = preview_alias(&service.strategy);
+            seen.world.preview = match preview {
+                None => Found::Missing,
+                Some(preview) => match found(lambda::get_alias(client, function, preview).await)? {
+                    Found::Found(read) => Found::Found(read.live),
+                    Found::Missing | Found::NotYet => Found::Missing,
+                },
+            };
+        }
+        Look::Provisioning => {
+            let provisioning = lambda::is_provisioning(client, function, alias).await?;
+            seen.world.provisioning = Found::Found(provisioning);
+        }
+        // All services measure together: the tick does that between two rounds of deciding.
+        Look::Measure(_) => {}
         Look::Head => {
             seen.head = history::head(tick.store, tick.name, &service.name).await?;
             seen.world.head = seen.head.as_ref().map_or(Found::Missing, |head| Found::Found(head.value.clone()));
         }
     }
     Ok(())
+}
+
+fn preview_alias(strategy: &Strategy) -> Option<&str> {
+    match strategy {
+        Strategy::BlueGreen(blue_green) => blue_green.preview_alias.as_ref().map(|alias| alias.as_str()),
+        Strategy::AllAtOnce | Strategy::Canary(_) | Strategy::Linear(_) => None,
+    }
 }
 
 async fn version(

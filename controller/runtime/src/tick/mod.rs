@@ -1,9 +1,11 @@
 //! One tick of one environment: lease, observe Git, load state, observe live and plan, check, execute, record, report.
 mod execute;
 mod look;
+mod measure;
 mod pins;
 mod report;
 mod service;
+mod word;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,7 +27,9 @@ use crate::store::lease::{Lease, NoLease};
 use crate::store::{self, If, Store, Stored, keys};
 use crate::wanted::{self, Accept, Repository, Wanted};
 
+use service::One;
 pub use service::Seen;
+pub use word::{Spoken, Unheard, word};
 
 /// How many services are looked at, or changed, at a time.
 const AT_ONCE: usize = 24;
@@ -176,26 +180,41 @@ async fn load_states(tick: &Tick<'_>) -> Result<Vec<String>, Error> {
 /// What Git wants of one service: its release, or why there is none.
 pub(crate) type Releases = BTreeMap<ServiceName, Result<Release, String>>;
 
-/// Each service alone: its failure, a panic too, is its own.
+/// Each service with what was seen of it and what is to be done; its failure, a panic too, is its own.
+type Planned = BTreeMap<ServiceName, Result<(Seen, Plan), String>>;
+
 async fn plan(
     tick: &Tick<'_>,
     now: chrono::DateTime<chrono::Utc>,
     wanted: &Wanted,
     releases: &Releases,
     states: &[String],
-) -> BTreeMap<ServiceName, Result<(Seen, Plan), String>> {
+) -> Planned {
+    let one = |service| One { tick, service, wanted, release: releases.get(&service.name), now, word: None };
     let services =
         wanted.environment.services.values().filter(|service| tick.only.is_none_or(|only| *only == service.name));
-    let planned = futures::stream::iter(services)
+    let decided = futures::stream::iter(services)
         .map(|service| async move {
             let has_state = states.contains(&keys::state(tick.name, &service.name));
-            let one = service::One { tick, service, wanted, release: releases.get(&service.name), now };
-            (service.name.clone(), service::quarantined(one.plan(has_state)).await)
+            (service, service::quarantined(Box::pin(one(service).plan(has_state))).await)
         })
         .buffer_unordered(AT_ONCE)
         .collect::<Vec<_>>()
         .await;
-    planned.into_iter().collect()
+    let measured = measure::together(tick, &decided).await;
+    futures::stream::iter(decided)
+        .map(|(service, decided)| {
+            let measured = measured.get(&service.name).cloned();
+            async move {
+                let planned = service::quarantined(Box::pin(measure::go_on(one(service), decided, measured))).await;
+                (service.name.clone(), planned)
+            }
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect::<Vec<_>>()
+        .await
+        .into_iter()
+        .collect()
 }
 
 /// Puts the plans in the order that `dependsOn` asks for, and executes them.
@@ -204,7 +223,7 @@ async fn execute(
     lease: &Lease,
     wanted: &Wanted,
     releases: &Releases,
-    planned: BTreeMap<ServiceName, Result<(Seen, Plan), String>>,
+    planned: Planned,
 ) -> BTreeMap<ServiceName, ServiceReport> {
     let services = &wanted.environment.services;
     let plans = planned.iter().filter_map(|(name, planned)| Some((name.clone(), planned.as_ref().ok()?.1.clone())));
@@ -217,9 +236,10 @@ async fn execute(
     });
     futures::stream::iter(work)
         .map(|(service, planned)| async move {
-            let one = service::One { tick, service, wanted, release: releases.get(&service.name), now: lease.now() };
+            let (release, now) = (releases.get(&service.name), lease.now());
+            let one = One { tick, service, wanted, release, now, word: None };
             let report = match planned {
-                Ok((seen, plan)) => one.execute(lease, seen, plan).await,
+                Ok((seen, plan)) => Box::pin(one.execute(Some(lease), seen, plan)).await.report,
                 Err(error) => report::failed(&one, error),
             };
             (service.name.clone(), report)

@@ -7,6 +7,8 @@ use tidegate_core::SCHEMA_VERSION;
 use tidegate_core::ids::Version;
 use tidegate_core::plan::Standing;
 use tidegate_core::report::{Served, ServiceReport, TickReport, Wanted as WantedReport};
+use tidegate_core::rollout::Progress;
+use tidegate_core::state::{ServiceState, Shape};
 use tidegate_core::status::{Health, PhaseName, SyncStatus};
 use tokio::time::Instant;
 
@@ -14,24 +16,35 @@ use super::Tick;
 use super::service::{One, Seen};
 use crate::wanted::{NothingKnown, Wanted};
 
+/// What a plan left behind.
+pub(super) struct After {
+    /// How the plan said that it stands.
+    pub(super) standing: Standing,
+    /// What was done, in words.
+    pub(super) done: Vec<String>,
+    /// The alias, where it was written.
+    pub(super) shape: Option<Shape>,
+    /// The transition, where one is under way still.
+    pub(super) state: Option<ServiceState>,
+    /// What could not be done.
+    pub(super) error: Option<String>,
+}
+
 /// How a service stands after its plan. A plan that was not finished leaves it out of sync.
-pub(super) fn service(
-    one: &One<'_>,
-    seen: &Seen,
-    standing: &Standing,
-    done: Vec<String>,
-    moved_to: Option<Version>,
-    error: Option<String>,
-) -> ServiceReport {
+pub(super) fn service(one: &One<'_>, seen: &Seen, after: After) -> ServiceReport {
+    let After { standing, done, shape, state, error } = after;
     let standing = match &error {
-        None => standing.clone(),
+        None => standing,
         Some(_) => Standing {
             sync: standing.sync.max(SyncStatus::OutOfSync),
             health: standing.health.max(Health::Degraded),
-            ..standing.clone()
+            ..standing
         },
     };
-    ServiceReport { standing, live: served(one, seen, moved_to), done, error, ..blank(one) }
+    let alias = shape.or_else(|| seen.world.alias.found().map(Shape::from));
+    let rollout = state.map(|state| Progress::of(&state, &one.service.strategy, alias));
+    let live = served(one, seen, shape.and_then(|shape| shape.version));
+    ServiceReport { standing, live, rollout, done, error, ..blank(one) }
 }
 
 /// A service that could not be looked at: nothing is known of it, and nothing was done.
@@ -57,6 +70,7 @@ fn blank(one: &One<'_>) -> ServiceReport {
             code: release.map(|release| release.code.clone()),
         },
         live: None,
+        rollout: None,
         done: Vec::new(),
         error: None,
     }

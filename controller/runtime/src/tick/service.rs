@@ -4,8 +4,10 @@ use std::panic::AssertUnwindSafe;
 use chrono::{DateTime, Utc};
 use futures::FutureExt as _;
 use release_schema::Service;
-use tidegate_core::decide::{Decision, Subject, World, decide};
-use tidegate_core::history::Head;
+use tidegate_core::analysis::Measure;
+use tidegate_core::command::Word;
+use tidegate_core::decide::{Decision, Look, Subject, World, decide};
+use tidegate_core::history::{Head, Said};
 use tidegate_core::plan::{Plan, Standing};
 use tidegate_core::release::Release;
 use tidegate_core::status::{Health, PhaseName, SyncStatus, WaitingOn};
@@ -27,6 +29,20 @@ pub struct Seen {
     pub(super) function_arn: Option<String>,
 }
 
+/// What was seen of one service, and how far that led; or why it could not be looked at.
+pub(super) type Round = Result<(Seen, Decided), String>;
+
+/// How far one service came in one round of looking and deciding.
+#[derive(Clone, Debug)]
+pub(super) enum Decided {
+    /// This is to be done.
+    Plan(Plan),
+    /// This has to be measured first.
+    Measure(Measure),
+    /// A person's word cannot be followed, and why.
+    Refused(String),
+}
+
 /// One service in one tick.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct One<'a> {
@@ -35,6 +51,8 @@ pub(super) struct One<'a> {
     pub(super) wanted: &'a Wanted,
     pub(super) release: Option<&'a Result<Release, String>>,
     pub(super) now: DateTime<Utc>,
+    /// What a person says to it, where one does.
+    pub(super) word: Option<(Word, &'a Said)>,
 }
 
 impl One<'_> {
@@ -48,33 +66,42 @@ impl One<'_> {
                 None => Err("it was not resolved"),
             },
             commit: &self.wanted.document.commit,
-            forced: self.tick.only.is_some(),
-            actor: self.tick.actor,
+            forced: self.tick.only.is_some() && self.word.is_none(),
+            word: self.word,
+            actor: self.word.map_or(self.tick.actor, |(_, said)| &said.actor),
             hold: self.wanted.hold.as_ref(),
             now: self.now,
             tick: self.tick.id,
         }
     }
 
-    /// Looks until it can be decided.
-    pub(super) async fn plan(self, has_state: bool) -> Result<(Seen, Plan), String> {
+    /// Reads what is stored, and looks until it can be decided, or measured.
+    pub(super) async fn plan(self, has_state: bool) -> Round {
         let mut seen = look::nothing(unseen(&self.wanted.document, &self.service.name));
         if let Some(Err(message)) = self.release
             && !self.tick.config.allows(&self.service.function)
         {
-            return Ok((seen, not_ours(message)));
+            return Ok((seen, Decided::Plan(not_ours(message))));
         }
         if has_state {
             look::state(self.tick, self.service, &mut seen).await.map_err(|error| error.to_string())?;
         }
+        let decided = self.decide(&mut seen).await?;
+        Ok((seen, decided))
+    }
+
+    /// Looks until it can be decided, or measured: that is done for all services together.
+    pub(super) async fn decide(self, seen: &mut Seen) -> Result<Decided, String> {
         for _ in 0..LOOKS {
             if self.out_of_time() {
                 return Err("the tick's time was used up before it was looked at; the next tick goes on".to_owned());
             }
             match decide(&self.subject(), &seen.world) {
-                Decision::Act(plan) => return Ok((seen, plan)),
+                Decision::Act(plan) => return Ok(Decided::Plan(plan)),
+                Decision::Refuse(message) => return Ok(Decided::Refused(message)),
+                Decision::Look(Look::Measure(measure)) => return Ok(Decided::Measure(measure)),
                 Decision::Look(look) => {
-                    look::at(self.tick, self.service, look, &mut seen).await.map_err(|error| error.to_string())?;
+                    look::at(self.tick, self.service, look, seen).await.map_err(|error| error.to_string())?;
                 }
             }
         }

@@ -36,6 +36,8 @@ fn record(number: u64, kind: Kind, from: Option<Deployed>, to: Deployed) -> Reco
         started: finished,
         finished,
         tick: "t".to_owned(),
+        steps: Vec::new(),
+        said: Vec::new(),
     }
 }
 

@@ -1,18 +1,14 @@
-//! Lambda: reads functions, versions and aliases, and makes the few writes that a plan asks for.
-use std::collections::HashMap;
-
+//! Lambda, as it is read: functions, versions, aliases, and whether provisioned concurrency is being prepared.
 use aws_sdk_lambda::types::{
-    AliasRoutingConfiguration, Environment, FunctionCodeLocation, FunctionConfiguration, LastUpdateStatus, PackageType,
-    State,
+    AliasRoutingConfiguration, FunctionCodeLocation, FunctionConfiguration, LastUpdateStatus, PackageType,
+    ProvisionedConcurrencyStatusEnum, State,
 };
-use tidegate_core::ids::{RevisionId, Version};
-use tidegate_core::live::{
-    ConfigurationChange, LiveAlias, LiveConfiguration, LiveVersion, UpdateStatus, VersionState, Weighted,
-};
+use tidegate_core::ids::RevisionId;
+use tidegate_core::live::{LiveAlias, LiveConfiguration, LiveVersion, UpdateStatus, VersionState, Weighted};
 use tidegate_core::marker::Marker;
-use tidegate_core::release::{Code, Package, Source};
+use tidegate_core::release::{Code, Package};
 
-use super::error::{CallError, Kind, failed};
+use crate::aws::error::{CallError, Kind, failed};
 
 /// A version as it was read, and the function's ARN without a qualifier.
 #[derive(Clone, Debug)]
@@ -91,6 +87,8 @@ fn live_version(configuration: &FunctionConfiguration, code: Option<&FunctionCod
             timeout: configuration.timeout().and_then(|seconds| u32::try_from(seconds).ok()).unwrap_or(3),
             environment: environment_of(configuration),
         },
+        role: configuration.role().map(str::to_owned),
+        dead_letter: configuration.dead_letter_config().and_then(|queue| queue.target_arn()).map(str::to_owned),
         reserved_concurrency: None,
         revision: RevisionId(configuration.revision_id()?.to_owned()),
     })
@@ -182,142 +180,17 @@ fn additional(routing: &AliasRoutingConfiguration) -> Option<Weighted> {
     Some(Weighted { version: version.parse().ok()?, basis_points })
 }
 
-/// `UpdateFunctionCode` with `Publish`: answers with the number of the new version.
+/// `GetProvisionedConcurrencyConfig`: whether AWS prepares instances of the version that the alias names, and shifts its
+/// traffic by itself meanwhile.
 ///
 /// # Errors
-/// Where AWS refuses or does not answer; after no answer the update may have begun.
-pub async fn update_code(
-    client: &aws_sdk_lambda::Client,
-    function: &str,
-    source: &Source,
-    if_revision: &RevisionId,
-) -> Result<Option<Version>, CallError> {
-    let call = client.update_function_code().function_name(function).publish(true).revision_id(&if_revision.0);
-    let call = match source {
-        Source::Image { uri } => call.image_uri(uri),
-        Source::Zip { bucket, key, object_version } => {
-            call.s3_bucket(bucket).s3_key(key).s3_object_version(object_version)
-        }
-    };
-    let answer = call.send().await.map_err(failed("lambda:UpdateFunctionCode", function))?;
-    Ok(answer.version.as_deref().and_then(|version| version.parse().ok()))
-}
-
-/// `PublishVersion` of `$LATEST`, if it still has this code.
-///
-/// # Errors
-/// Where AWS refuses or does not answer; asking again gives the same version.
-pub async fn publish_version(
-    client: &aws_sdk_lambda::Client,
-    function: &str,
-    code: &Code,
-    if_revision: &RevisionId,
-) -> Result<Option<Version>, CallError> {
-    let answer = client
-        .publish_version()
-        .function_name(function)
-        .code_sha256(code.lambda_code_sha256())
-        .revision_id(&if_revision.0)
-        .send()
-        .await
-        .map_err(failed("lambda:PublishVersion", function))?;
-    Ok(answer.version.as_deref().and_then(|version| version.parse().ok()))
-}
-
-/// `UpdateFunctionConfiguration` with only what differs.
-///
-/// # Errors
-/// Where AWS refuses or does not answer; after no answer the update may have begun.
-pub async fn update_configuration(
-    client: &aws_sdk_lambda::Client,
-    function: &str,
-    change: &ConfigurationChange,
-    if_revision: &RevisionId,
-) -> Result<(), CallError> {
-    let ConfigurationChange { memory_size, timeout, environment, environment_names: _ } = change;
-    let environment = environment.as_ref().map(|values| {
-        let values: HashMap<String, String> = values.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-        Environment::builder().set_variables(Some(values)).build()
-    });
-    client
-        .update_function_configuration()
-        .function_name(function)
-        .set_memory_size(memory_size.and_then(|mb| i32::try_from(mb).ok()))
-        .set_timeout(timeout.and_then(|seconds| i32::try_from(seconds).ok()))
-        .set_environment(environment)
-        .revision_id(&if_revision.0)
-        .send()
-        .await
-        .map_err(failed("lambda:UpdateFunctionConfiguration", function))?;
-    Ok(())
-}
-
-/// `CreateAlias`, with the marker.
-///
-/// # Errors
-/// [`Kind::Conflict`] where somebody created it meanwhile.
-pub async fn create_alias(
-    client: &aws_sdk_lambda::Client,
-    function: &str,
-    alias: &str,
-    version: Version,
-    marker: &Marker,
-) -> Result<(), CallError> {
-    client
-        .create_alias()
-        .function_name(function)
-        .name(alias)
-        .function_version(version.to_string())
-        .description(marker.to_string())
-        .send()
-        .await
-        .map_err(failed("lambda:CreateAlias", &format!("{function}:{alias}")))?;
-    Ok(())
-}
-
-/// `UpdateAlias`: all traffic to one version, with explicit empty weights and the marker, in one call.
-///
-/// # Errors
-/// [`Kind::Raced`] where somebody changed the alias meanwhile.
-pub async fn update_alias(
-    client: &aws_sdk_lambda::Client,
-    function: &str,
-    alias: &str,
-    version: Version,
-    marker: &Marker,
-    if_revision: &RevisionId,
-) -> Result<(), CallError> {
-    // Left out, the old weights would stay.
-    let no_weights = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(HashMap::new())).build();
-    client
-        .update_alias()
-        .function_name(function)
-        .name(alias)
-        .function_version(version.to_string())
-        .routing_config(no_weights)
-        .description(marker.to_string())
-        .revision_id(&if_revision.0)
-        .send()
-        .await
-        .map_err(failed("lambda:UpdateAlias", &format!("{function}:{alias}")))?;
-    Ok(())
-}
-
-/// `PutFunctionConcurrency`. It belongs to the function, and AWS takes no precondition for it.
-///
-/// # Errors
-/// Where AWS refuses or does not answer.
-pub async fn set_reserved_concurrency(
-    client: &aws_sdk_lambda::Client,
-    function: &str,
-    concurrency: u32,
-) -> Result<(), CallError> {
-    client
-        .put_function_concurrency()
-        .function_name(function)
-        .reserved_concurrent_executions(i32::try_from(concurrency).unwrap_or(i32::MAX))
-        .send()
-        .await
-        .map_err(failed("lambda:PutFunctionConcurrency", function))?;
-    Ok(())
+/// Where AWS does not answer. An alias without provisioned concurrency prepares none.
+pub async fn is_provisioning(client: &aws_sdk_lambda::Client, function: &str, alias: &str) -> Result<bool, CallError> {
+    let call = client.get_provisioned_concurrency_config().function_name(function).qualifier(alias);
+    let resource = format!("{function}:{alias}");
+    match call.send().await.map_err(failed("lambda:GetProvisionedConcurrencyConfig", &resource)) {
+        Ok(answer) => Ok(answer.status() == Some(&ProvisionedConcurrencyStatusEnum::InProgress)),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
 }

@@ -1,0 +1,89 @@
+//! Shows how far a release is: below its service in `status`, and as the answer to a person's word.
+use chrono::{DateTime, TimeDelta, Utc};
+use tidegate_core::analysis::{Outcome, Verdict};
+use tidegate_core::history::{Said, StepResult};
+use tidegate_core::report::ServiceReport;
+use tidegate_core::rollout::Progress;
+
+use crate::out::Tone;
+use crate::table::Cell;
+use crate::text;
+
+/// How many characters the bar of the traffic has.
+const BAR: u32 = 20;
+/// All traffic, in ten-thousandths.
+const ALL: u32 = 10_000;
+
+/// Everything that is to be said of a service below its row: what failed, how far its release is, and what it waits for.
+///
+/// `name` is what commands call it: a hint can be copied as it stands.
+pub(super) fn notes(name: &str, service: &ServiceReport, now: DateTime<Utc>) -> Vec<Cell> {
+    let error = service.error.iter().map(|error| (format!("error: {error}"), Tone::Bad));
+    let progress = service.rollout.iter().filter(|_| service.standing.phase.is_under_way());
+    let progress = progress.flat_map(|progress| lines(progress, now));
+    let waiting = service.standing.waiting_on.iter().map(|on| (format!("waiting on: {on}"), Tone::Busy));
+    let all = error.chain(progress).chain(waiting);
+    all.map(|(note, tone)| Cell::new(text::escaped(&note.replace("ENV/SERVICE", name)), tone)).collect()
+}
+
+fn lines(progress: &Progress, now: DateTime<Utc>) -> Vec<(String, Tone)> {
+    let Progress { strategy, step, steps, verdict, results, said, .. } = progress;
+    let mut lines = Vec::new();
+    if *steps > 0 || progress.weight_wanted > 0 {
+        lines.push((strategy.clone(), Tone::Faint));
+        lines.extend(results.iter().map(|result| (decided(result), Tone::Faint)));
+        let step = step.map(|step| format!("step {step} of {steps}: ")).unwrap_or_default();
+        lines.push((format!("{step}{}{}", traffic(progress), left(progress, now)), Tone::Plain));
+    }
+    lines.extend(verdict.iter().map(looked));
+    lines.extend(said.iter().map(|said| (spoken(said), Tone::Faint)));
+    lines
+}
+
+/// The new version's share: as a bar, as it was read, and as it shall be where that is something else.
+fn traffic(progress: &Progress) -> String {
+    let Progress { weight_wanted, weight_read, canary, .. } = progress;
+    let read = weight_read.unwrap_or(0);
+    let full = usize::try_from(u32::from(read) * BAR / ALL).unwrap_or(0);
+    let bar = format!("{}{}", "█".repeat(full), "░".repeat((BAR as usize).saturating_sub(full)));
+    let version = canary.map(|version| format!(" to version {version}")).unwrap_or_default();
+    let wanted = if *weight_read == Some(*weight_wanted) {
+        String::new()
+    } else {
+        format!(", wanted {}", percent(*weight_wanted))
+    };
+    format!("{bar} {}{version}{wanted}", percent(read))
+}
+
+fn percent(share: u16) -> String {
+    format!("{} %", f64::from(share) / 100.0)
+}
+
+fn left(progress: &Progress, now: DateTime<Utc>) -> String {
+    match progress.until.map(|until| until - now) {
+        Some(left) if left > TimeDelta::zero() => format!(", {} left", text::duration(left)),
+        Some(_) | None => String::new(),
+    }
+}
+
+fn looked(verdict: &Verdict) -> (String, Tone) {
+    let tone = match verdict.outcome {
+        Outcome::Successful => Tone::Good,
+        Outcome::Inconclusive => Tone::Busy,
+        Outcome::Failed => Tone::Bad,
+    };
+    (format!("{} at {}: {}", verdict.outcome, text::clock(verdict.at), verdict.because()), tone)
+}
+
+fn decided(result: &StepResult) -> String {
+    let StepResult { step, since, until, verdict, over } = result;
+    let outcome = verdict.as_ref().map(|verdict| format!(", {}", verdict.outcome)).unwrap_or_default();
+    let over = over.as_ref().map(|over| format!(", {over}")).unwrap_or_default();
+    format!("✓ {step} for {}{outcome}{over}", text::duration(*until - *since))
+}
+
+fn spoken(said: &Said) -> String {
+    let Said { what, actor, reason, at } = said;
+    let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("{what} by {actor} at {}{reason}", text::clock(*at))
+}

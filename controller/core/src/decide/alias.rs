@@ -1,0 +1,106 @@
+//! Tells an alias that is as the rollout left it from one that somebody else changed.
+use super::{Look, Subject, World, promote, seen, suspended, waiting};
+use crate::history::Said;
+use crate::ids::Version;
+use crate::live::LiveAlias;
+use crate::plan::{Action, Plan, Standing};
+use crate::state::{Phase, ServiceState, Shape};
+use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
+
+/// How an alias looks to a rollout.
+pub(super) enum Sight<'a> {
+    /// As it was told to be.
+    Arrived(&'a LiveAlias),
+    /// As it was before the last write, which had no effect yet.
+    Before(&'a LiveAlias),
+    /// Something else follows: it was changed by somebody, is gone, or AWS shifts it by itself.
+    Otherwise(Plan),
+}
+
+/// Looks at the alias of a release that has traffic. `target` is what it was told, `before` what it was when it was told.
+pub(super) fn sight<'a>(
+    subject: &Subject<'_>,
+    world: &'a World,
+    state: &ServiceState,
+    target: Shape,
+    before: Option<Shape>,
+) -> Result<Sight<'a>, Look> {
+    let phase = PhaseName::from(&state.phase);
+    let Some(alias) = seen(&world.alias, Look::Alias)? else {
+        let message = format!(
+            "the alias `{}` is gone; `tidegate abort ENV/SERVICE` creates it again on stable",
+            subject.service.alias
+        );
+        return Ok(Sight::Otherwise(suspended(phase, WaitingOn::Blocked { message })));
+    };
+    let shape = Shape::from(alias);
+    if shape == target {
+        return Ok(Sight::Arrived(alias));
+    }
+    // Traffic back on stable under our own marker, and another strategy in Git: a restart of the rollout died halfway.
+    let restarted = stable(state) == Some(shape)
+        && alias.marker == Some(promote::marker(state))
+        && state.rollout.strategy != Some(subject.service.strategy.to_string());
+    if before == Some(shape) || restarted {
+        return Ok(Sight::Before(alias));
+    }
+    if injected(world, state, shape)? {
+        return Ok(Sight::Otherwise(waiting(phase, WaitingOn::ProvisionedConcurrency)));
+    }
+    Ok(Sight::Otherwise(noticed(subject, state, shape)))
+}
+
+/// All traffic to stable.
+pub(super) fn stable(state: &ServiceState) -> Option<Shape> {
+    state.from.as_ref()?.version.map(Shape::all)
+}
+
+/// Both versions are known, and AWS prepares provisioned concurrency: it shifts the traffic by itself meanwhile.
+fn injected(world: &World, state: &ServiceState, shape: Shape) -> Result<bool, Look> {
+    let known = |version: Version| {
+        state.phase.version() == Some(version) || state.from.as_ref().and_then(|from| from.version) == Some(version)
+    };
+    let both_known = shape.version.is_some_and(known) && shape.additional.is_some_and(|other| known(other.version));
+    if !both_known {
+        return Ok(false);
+    }
+    Ok(seen(&world.provisioning, Look::Provisioning)?.copied().unwrap_or(false))
+}
+
+/// Somebody changed the alias: that is noted, and holds until a person decides.
+fn noticed(subject: &Subject<'_>, state: &ServiceState, shape: Shape) -> Plan {
+    let note = Said {
+        what: "edit".to_owned(),
+        actor: "somebody outside Tidegate".to_owned(),
+        reason: Some(format!("the alias names {}", described(shape))),
+        at: subject.now,
+    };
+    let said = [state.said.clone(), vec![note]].concat();
+    let edited = ServiceState { edited: Some(shape), said, ..state.clone() };
+    let actions = vec![Action::SaveState(Box::new(edited))];
+    Plan { actions, standing: edited_standing(&state.phase, shape) }
+}
+
+/// A rollout that holds because of an edit.
+pub(super) fn edited_standing(phase: &Phase, shape: Shape) -> Standing {
+    Standing {
+        sync: SyncStatus::OutOfSync,
+        health: Health::Suspended,
+        phase: PhaseName::from(phase),
+        waiting_on: Some(edited(shape)),
+    }
+}
+
+pub(super) fn edited(shape: Shape) -> WaitingOn {
+    let weight = shape.additional.map(|additional| additional.basis_points);
+    WaitingOn::EditedMidway { found: shape.version, weight }
+}
+
+/// Where an alias sends traffic, in words.
+pub(super) fn described(shape: Shape) -> String {
+    let named = shape.version.map_or_else(|| "`$LATEST`".to_owned(), |version| format!("version {version}"));
+    let weights = shape
+        .additional
+        .map_or_else(String::new, |other| format!(" with {} % on version {}", other.percent(), other.version));
+    format!("{named}{weights}")
+}

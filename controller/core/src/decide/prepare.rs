@@ -1,0 +1,248 @@
+//! Makes a published version ready for traffic: it can serve, is what was pinned, and answers as it should.
+use release_schema::{AliasName, BlueGreen, SmokeTest, Strategy};
+
+use super::publish::fail;
+use super::{Look, PUBLISH_DEADLINE, Subject, World, promote, seen, shift, suspended, undecryptable, waiting};
+use crate::analysis::{AlarmState, Measure};
+use crate::ids::Version;
+use crate::live::{ConfigurationChange, LiveVersion, VersionState};
+use crate::plan::{Action, Plan};
+use crate::release::Release;
+use crate::rollout;
+use crate::smoke::{self, Outcome};
+use crate::state::{Phase, Rollout, ServiceState};
+use crate::status::{PhaseName, WaitingOn};
+
+pub(super) fn plan(
+    subject: &Subject<'_>,
+    world: &World,
+    state: &ServiceState,
+    version: Version,
+    reused: bool,
+) -> Result<Plan, Look> {
+    let candidate = match can_serve(subject, world, state, version, reused)? {
+        Ok(candidate) => candidate,
+        Err(plan) => return Ok(plan),
+    };
+    let strategy = if state.rollout.direct.is_some() { &Strategy::AllAtOnce } else { &subject.service.strategy };
+    let mut first = Vec::new();
+    if let Some(alias) = preview_alias(strategy) {
+        first.extend(point_preview(world, state, version, alias)?);
+    }
+    if let Some(plan) = smoke_test(subject, world, state, strategy, version, &first)? {
+        return Ok(plan);
+    }
+    if !first.is_empty() {
+        return Ok(Plan { actions: first, ..waiting(PhaseName::Preparing, WaitingOn::NextTick) });
+    }
+    let full = state.rollout.advance.is_some_and(|advance| advance.full);
+    match strategy {
+        Strategy::AllAtOnce => promote::at_once(subject, world, state, version),
+        Strategy::Canary(_) | Strategy::Linear(_) if full => {
+            let ready = with_gates(subject, world, state, candidate)?;
+            promote::switch(subject, world, &ready, version)
+        }
+        Strategy::Canary(_) | Strategy::Linear(_) => {
+            if let Some(what) = not_weightable(world, candidate)? {
+                return Ok(suspended(PhaseName::Preparing, WaitingOn::NotWeightable { what }));
+            }
+            let ready = with_gates(subject, world, state, candidate)?;
+            shift::begin(subject, world, &ready, version)
+        }
+        Strategy::BlueGreen(BlueGreen { auto_promote, .. }) => {
+            if !auto_promote && state.rollout.advance.is_none() {
+                return Ok(suspended(PhaseName::Preparing, WaitingOn::Promotion));
+            }
+            let ready = with_gates(subject, world, state, candidate)?;
+            promote::switch(subject, world, &ready, version)
+        }
+    }
+}
+
+/// The version, where it can serve and is what the release says; else what follows from it.
+fn can_serve<'a>(
+    subject: &Subject<'_>,
+    world: &'a World,
+    state: &ServiceState,
+    version: Version,
+    reused: bool,
+) -> Result<Result<&'a LiveVersion, Plan>, Look> {
+    let late = subject.now - state.since > PUBLISH_DEADLINE;
+    let minutes = PUBLISH_DEADLINE.num_minutes();
+    let Some(candidate) = seen(&world.candidate, Look::Candidate(version))? else {
+        return Ok(Err(match (reused, late) {
+            (true, _) => publish_anew(subject, state),
+            (false, true) => fail(subject, world, state, format!("version {version} does not exist"))?,
+            (false, false) => waiting(PhaseName::Preparing, WaitingOn::VersionVisible { version }),
+        }));
+    };
+    let overdue = late && candidate.state != VersionState::Active;
+    if reused && (overdue || !can_be_reused(subject, candidate, &state.release)) {
+        return Ok(Err(publish_anew(subject, state)));
+    }
+    match &candidate.state {
+        VersionState::Active => {}
+        VersionState::Failed { reason } => {
+            return fail(subject, world, state, format!("version {version} cannot serve: {reason}")).map(Err);
+        }
+        state_now @ (VersionState::Pending | VersionState::Inactive | VersionState::Other { .. }) if late => {
+            let reason = format!("version {version} is still {state_now} after {minutes} minutes");
+            return fail(subject, world, state, reason).map(Err);
+        }
+        VersionState::Inactive if subject.service.smoke_test.is_some() && !passed_smoke_test(state) => {}
+        state_now @ (VersionState::Pending | VersionState::Inactive | VersionState::Other { .. }) => {
+            let on = WaitingOn::VersionActive { version, state: state_now.clone() };
+            return Ok(Err(waiting(PhaseName::Preparing, on)));
+        }
+    }
+    if candidate.code.as_ref() != Some(&state.release.code) {
+        let found = candidate.code.as_ref().map_or_else(|| "unknown code".to_owned(), ToString::to_string);
+        let reason = format!("version {version} has {found}, not the pinned {}", state.release.code);
+        return fail(subject, world, state, reason).map(Err);
+    }
+    let declared = &subject.service.configuration;
+    if !candidate.configuration.is_comparable(declared) {
+        return Ok(Err(undecryptable(PhaseName::Preparing)));
+    }
+    // Were it given traffic, it would differ from Git for ever: a version cannot be changed.
+    if ConfigurationChange::between(&candidate.configuration, declared).is_some() {
+        let reason = format!("version {version} was published with other configuration than Git declares");
+        return fail(subject, world, state, reason).map(Err);
+    }
+    Ok(Ok(candidate))
+}
+
+/// Whether a version that was published for the same content before can serve it again, at once or soon.
+///
+/// History alone does not tell: where a function was deleted and created again, its numbers began anew.
+pub(super) fn can_be_reused(subject: &Subject<'_>, candidate: &LiveVersion, release: &Release) -> bool {
+    let wakes_or_serves = match candidate.state {
+        VersionState::Active | VersionState::Pending => true,
+        // The smoke test wakes it; without one nothing is ever invoked.
+        VersionState::Inactive => subject.service.smoke_test.is_some(),
+        VersionState::Failed { .. } | VersionState::Other { .. } => false,
+    };
+    let declared = &subject.service.configuration;
+    wakes_or_serves
+        && candidate.code.as_ref() == Some(&release.code)
+        && candidate.configuration.is_comparable(declared)
+        && ConfigurationChange::between(&candidate.configuration, declared).is_none()
+}
+
+/// The version that was published once cannot serve any more.
+fn publish_anew(subject: &Subject<'_>, state: &ServiceState) -> Plan {
+    let again = state.moved_to(Phase::Publishing { revision_before: None }, subject.now);
+    let actions = vec![Action::SaveState(Box::new(again))];
+    Plan { actions, ..waiting(PhaseName::Publishing, WaitingOn::NextTick) }
+}
+
+const fn passed_smoke_test(state: &ServiceState) -> bool {
+    matches!(&state.phase, Phase::Preparing { smoke: Some(smoke::Result { outcome: Outcome::Passed, .. }), .. })
+}
+
+/// The alias that shows the new version before the switch.
+const fn preview_alias(strategy: &Strategy) -> Option<&AliasName> {
+    match strategy {
+        Strategy::BlueGreen(blue_green) => blue_green.preview_alias.as_ref(),
+        Strategy::AllAtOnce | Strategy::Canary(_) | Strategy::Linear(_) => None,
+    }
+}
+
+fn point_preview(
+    world: &World,
+    state: &ServiceState,
+    version: Version,
+    alias: &AliasName,
+) -> Result<Option<Action>, Look> {
+    let preview = seen(&world.preview, Look::Preview)?;
+    let points = preview.is_some_and(|preview| preview.version == Some(version) && preview.additional.is_none());
+    Ok((!points).then(|| Action::PointPreview {
+        alias: alias.clone(),
+        version,
+        marker: promote::marker(state),
+        if_revision: preview.map(|preview| preview.revision.clone()),
+    }))
+}
+
+/// The plan that the smoke test asks for, until it passed. `first` is done before.
+fn smoke_test(
+    subject: &Subject<'_>,
+    world: &World,
+    state: &ServiceState,
+    strategy: &Strategy,
+    version: Version,
+    first: &[Action],
+) -> Result<Option<Plan>, Look> {
+    let Some(test) = &subject.service.smoke_test else { return Ok(None) };
+    let Phase::Preparing { smoke: result, .. } = &state.phase else { return Ok(None) };
+    let on = match result {
+        Some(smoke::Result { outcome: Outcome::Passed, .. }) => return Ok(None),
+        Some(smoke::Result { outcome: Outcome::Failed, message, .. }) => {
+            let why = message.as_deref().unwrap_or("no reason");
+            return fail(subject, world, state, format!("the smoke test failed: {why}")).map(Some);
+        }
+        Some(smoke::Result { outcome: Outcome::NotReady, message, .. }) => {
+            let message = message.clone().unwrap_or_default();
+            if subject.now - state.since > PUBLISH_DEADLINE {
+                let minutes = PUBLISH_DEADLINE.num_minutes();
+                let reason = format!("the smoke test could not be run for {minutes} minutes: {message}");
+                return fail(subject, world, state, reason).map(Some);
+            }
+            WaitingOn::SmokeTest { message }
+        }
+        None => WaitingOn::NextTick,
+    };
+    let actions = [first.to_vec(), vec![invoke(test, strategy, state, version)]].concat();
+    Ok(Some(Plan { actions, ..waiting(PhaseName::Preparing, on) }))
+}
+
+fn invoke(test: &SmokeTest, strategy: &Strategy, state: &ServiceState, version: Version) -> Action {
+    let qualifier = preview_alias(strategy).map_or_else(|| version.to_string(), ToString::to_string);
+    Action::SmokeTest { qualifier, test: test.clone(), state: Box::new(state.clone()) }
+}
+
+/// What of the two versions has to be the same while an alias is weighted, and is not (AWS Lambda, "weighted alias").
+fn not_weightable(world: &World, candidate: &LiveVersion) -> Result<Option<String>, Look> {
+    let Some(stable) = seen(&world.serving, Look::Serving)? else { return Ok(None) };
+    let role = (stable.role != candidate.role).then_some("execution roles");
+    let dead_letter = (stable.dead_letter != candidate.dead_letter).then_some("dead-letter configurations");
+    let what: Vec<&str> = role.into_iter().chain(dead_letter).collect();
+    Ok((!what.is_empty()).then(|| what.join(" and ")))
+}
+
+/// The state as it gets its first traffic: with what the gates have to know of the time before.
+fn with_gates(
+    subject: &Subject<'_>,
+    world: &World,
+    state: &ServiceState,
+    candidate: &LiveVersion,
+) -> Result<ServiceState, Look> {
+    let alarms = subject.service.analysis.as_ref().map(|analysis| analysis.alarms.clone()).unwrap_or_default();
+    let red_before = if alarms.is_empty() {
+        alarms
+    } else {
+        let asked = Measure { canary: None, stable: None, slower_than: None, alarms };
+        let measured = seen(&world.measured, Look::Measure(asked))?.cloned().unwrap_or_default();
+        let red = measured.alarms.into_iter().filter(|(_, state)| *state == AlarmState::Alarm);
+        red.map(|(alarm, _)| alarm).collect()
+    };
+    let rollout = Rollout {
+        strategy: Some(subject.service.strategy.to_string()),
+        timeout: Some(candidate.configuration.timeout),
+        red_before,
+        ..state.rollout.clone()
+    };
+    Ok(ServiceState { rollout, ..state.clone() })
+}
+
+/// How long the strategy watches the new version after the switch, unless a person said to go over all of it.
+pub(super) fn bake(subject: &Subject<'_>, state: &ServiceState) -> Option<chrono::Duration> {
+    let full = state.rollout.advance.is_some_and(|advance| advance.full);
+    let skipped = state.rollout.direct.is_some() || full;
+    match &subject.service.strategy {
+        Strategy::BlueGreen(blue_green) if !skipped && !blue_green.bake.is_zero() => {
+            Some(rollout::duration(blue_green.bake))
+        }
+        Strategy::AllAtOnce | Strategy::Canary(_) | Strategy::BlueGreen(_) | Strategy::Linear(_) => None,
+    }
+}

@@ -1,0 +1,220 @@
+//! Shifts traffic step by step: a weight is written, read back, held and judged, and the next one follows.
+use super::alias::{Sight, described, sight, stable};
+use super::turn_back::{self, End};
+use super::watch::{Watch, Watched, watch};
+use super::{Look, Subject, World, alias, command, overdue, promote, seen, suspended, waiting};
+use crate::history::{Kind, StepResult};
+use crate::ids::Version;
+use crate::live::{LiveAlias, Weighted};
+use crate::plan::{Action, Plan};
+use crate::rollout::{Step, steps};
+use crate::state::{Phase, Rollout, ServiceState, Shape};
+use crate::status::{PhaseName, WaitingOn};
+
+/// Where a rollout is in its steps.
+#[derive(Clone, Copy)]
+pub(super) struct At {
+    pub(super) version: Version,
+    pub(super) step: usize,
+    pub(super) weight: u16,
+}
+
+/// The first step of a release that is ready, from an alias that names stable.
+pub(super) fn begin(
+    subject: &Subject<'_>,
+    world: &World,
+    state: &ServiceState,
+    version: Version,
+) -> Result<Plan, Look> {
+    let Some(alias) = seen(&world.alias, Look::Alias)? else {
+        return Ok(suspended(PhaseName::Preparing, gone(subject)));
+    };
+    let ours = alias.marker == Some(promote::marker(state));
+    let expected = stable(state) == Some(Shape::from(alias)) || (ours && leads_to(alias, state, version));
+    if !expected && !subject.goes_over_edits() {
+        return Ok(suspended(PhaseName::Preparing, alias::edited(Shape::from(alias))));
+    }
+    to_step(subject, world, state, version, 0, alias)
+}
+
+/// An alias with a weight of this very transition: its stored state was lost.
+fn leads_to(alias: &LiveAlias, state: &ServiceState, version: Version) -> bool {
+    alias.version == state.from.as_ref().and_then(|from| from.version)
+        && alias.additional.is_some_and(|additional| additional.version == version)
+}
+
+fn gone(subject: &Subject<'_>) -> WaitingOn {
+    let alias = &subject.service.alias;
+    WaitingOn::Blocked { message: format!("the alias `{alias}` is gone, so its traffic cannot be shifted") }
+}
+
+/// Gives the alias the weight of a step; after the last one, all traffic.
+fn to_step(
+    subject: &Subject<'_>,
+    world: &World,
+    state: &ServiceState,
+    version: Version,
+    step: usize,
+    alias: &LiveAlias,
+) -> Result<Plan, Look> {
+    let steps = steps(&subject.service.strategy);
+    let (Some(Step { weight, .. }), Some(stable)) = (steps.get(step), state.from.as_ref().and_then(|f| f.version))
+    else {
+        return promote::switch(subject, world, state, version);
+    };
+    let weight = u16::from(weight.percent()) * 100;
+    let phase = Phase::Shifting { version, step, weight, before: Shape::from(alias) };
+    let strategy = Some(subject.service.strategy.to_string());
+    let moved = state.moved_to(phase, subject.now);
+    let moved = ServiceState { rollout: Rollout { strategy, ..moved.rollout.clone() }, ..moved };
+    let write = set_weight(&moved, stable, At { version, step, weight }, alias);
+    let actions = vec![Action::SaveState(Box::new(moved)), write];
+    Ok(Plan { actions, ..waiting(PhaseName::Shifting, WaitingOn::NextTick) })
+}
+
+fn set_weight(state: &ServiceState, stable: Version, at: At, alias: &LiveAlias) -> Action {
+    Action::SetWeight {
+        stable,
+        canary: Weighted { version: at.version, basis_points: at.weight },
+        marker: promote::marker(state),
+        if_revision: alias.revision.clone(),
+    }
+}
+
+/// What the alias shows once a step's weight arrived.
+fn target(state: &ServiceState, at: At) -> Shape {
+    let additional = Some(Weighted { version: at.version, basis_points: at.weight });
+    Shape { version: state.from.as_ref().and_then(|from| from.version), additional }
+}
+
+/// A weight was written: is it there?
+pub(super) fn shifting(
+    subject: &Subject<'_>,
+    world: &World,
+    state: &ServiceState,
+    at: At,
+    before: Shape,
+) -> Result<Plan, Look> {
+    let alias = match sight(subject, world, state, target(state, at), Some(before))? {
+        Sight::Otherwise(plan) => return Ok(plan),
+        Sight::Arrived(_) => {
+            let At { version, step, weight } = at;
+            let held = state.moved_to(Phase::Holding { version, step, weight }, subject.now);
+            let actions = vec![Action::SaveState(Box::new(held))];
+            return Ok(Plan { actions, ..waiting(PhaseName::Holding, WaitingOn::NextTick) });
+        }
+        Sight::Before(alias) => alias,
+    };
+    if let Some(restart) = restart(subject, world, state, at.version, alias)? {
+        return Ok(restart);
+    }
+    let Some(Shape { version: Some(stable), .. }) = stable(state) else {
+        return Ok(suspended(PhaseName::Shifting, WaitingOn::NextTick));
+    };
+    let again = Plan {
+        actions: vec![set_weight(state, stable, at, alias)],
+        ..waiting(PhaseName::Shifting, WaitingOn::ReadBack)
+    };
+    overdue(subject, world, state, state.since, again)
+}
+
+/// A step's weight is there: its time runs, its metrics are watched, and then the next one follows.
+pub(super) fn holding(subject: &Subject<'_>, world: &World, state: &ServiceState, at: At) -> Result<Plan, Look> {
+    let alias = match sight(subject, world, state, target(state, at), None)? {
+        Sight::Otherwise(plan) => return Ok(plan),
+        Sight::Arrived(alias) | Sight::Before(alias) => alias,
+    };
+    if let Some(restart) = restart(subject, world, state, at.version, alias)? {
+        return Ok(restart);
+    }
+    let steps = steps(&subject.service.strategy);
+    let Some(step) = steps.get(at.step) else {
+        return promote::switch(subject, world, state, at.version);
+    };
+    let watched = Watched {
+        canary: at.version,
+        stable: state.from.as_ref().and_then(|from| from.version),
+        stable_until: None,
+        hold: step.hold,
+    };
+    match watch(subject, world, state, &watched)? {
+        Watch::Failed(state, reason) => {
+            let end = End { kind: Kind::Aborted, reason, actor: subject.actor.to_owned() };
+            turn_back::begin(subject, world, &with_result(subject, &state, step), end)
+        }
+        Watch::Waiting(looked, on) => {
+            let since = state.since + step.hold;
+            let plan = looked_at(state, *looked, waiting(PhaseName::Holding, on));
+            overdue(subject, world, state, since, plan)
+        }
+        Watch::Passed(looked) if step.needs_person && looked.rollout.advance.is_none() => {
+            Ok(looked_at(state, *looked, suspended(PhaseName::Holding, WaitingOn::Promotion)))
+        }
+        Watch::Passed(looked) if let Some(on) = held_by(subject, &looked) => {
+            Ok(looked_at(state, *looked, waiting(PhaseName::Holding, on)))
+        }
+        Watch::Passed(looked) => {
+            let passed = with_result(subject, &looked, step);
+            match passed.rollout.advance.is_some_and(|advance| advance.full) {
+                true => promote::switch(subject, world, &passed, at.version),
+                false => to_step(subject, world, &passed, at.version, at.step.saturating_add(1), alias),
+            }
+        }
+    }
+}
+
+/// What keeps a step that is over from going on.
+pub(super) fn held_by(subject: &Subject<'_>, state: &ServiceState) -> Option<WaitingOn> {
+    command::paused(state).or_else(|| subject.hold.cloned().map(WaitingOn::Hold))
+}
+
+/// What a look found is stored, where there was one.
+pub(super) fn looked_at(before: &ServiceState, after: ServiceState, plan: Plan) -> Plan {
+    let save = (*before != after).then(|| Action::SaveState(Box::new(after)));
+    Plan { actions: save.into_iter().chain(plan.actions).collect(), ..plan }
+}
+
+fn with_result(subject: &Subject<'_>, state: &ServiceState, step: &Step) -> ServiceState {
+    decided(subject, state, format!("{} %", step.weight.percent()))
+}
+
+/// The state with the result of the step that is over.
+pub(super) fn decided(subject: &Subject<'_>, state: &ServiceState, step: String) -> ServiceState {
+    let over = state.rollout.advance.and_then(|_| state.said.last());
+    let result = StepResult {
+        step,
+        since: state.since,
+        until: subject.now,
+        verdict: state.rollout.verdict.clone(),
+        over: over.map(|said| format!("{} by {}", said.what, said.actor)),
+    };
+    let results = [state.rollout.results.clone(), vec![result]].concat();
+    ServiceState { rollout: Rollout { results, ..state.rollout.clone() }, ..state.clone() }
+}
+
+/// Other steps in Git than those that are followed: the rollout begins again, at the first of the new ones.
+fn restart(
+    subject: &Subject<'_>,
+    world: &World,
+    state: &ServiceState,
+    version: Version,
+    alias: &LiveAlias,
+) -> Result<Option<Plan>, Look> {
+    if state.rollout.strategy.as_deref() == Some(subject.service.strategy.to_string().as_str()) {
+        return Ok(None);
+    }
+    if !steps(&subject.service.strategy).is_empty() {
+        return to_step(subject, world, state, version, 0, alias).map(Some);
+    }
+    let Some(Shape { version: Some(stable), .. }) = stable(state) else { return Ok(None) };
+    let phase = Phase::Preparing { version, reused: false, smoke: None };
+    let again = state.moved_to(phase, subject.now);
+    let back = Action::Return { version: stable, marker: promote::marker(state), if_revision: alias.revision.clone() };
+    let actions = vec![back, Action::SaveState(Box::new(again))];
+    Ok(Some(Plan { actions, ..waiting(PhaseName::Preparing, WaitingOn::NextTick) }))
+}
+
+/// What a record says of an edit that a person's word went over.
+pub(super) fn went_over(alias: &LiveAlias) -> String {
+    format!("went over a hand edit: the alias named {}", described(Shape::from(alias)))
+}

@@ -1,0 +1,103 @@
+//! Ends a release before it is live for good: traffic goes back to stable first, then it is recorded.
+use super::{Look, Subject, World, record, seen, waiting};
+use crate::history::Kind;
+use crate::live::LiveAlias;
+use crate::marker::Marker;
+use crate::plan::{Action, Plan, Standing};
+use crate::state::{Phase, ServiceState, Shape};
+use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
+
+/// How a release ends, why, and by whom.
+pub(super) struct End {
+    pub(super) kind: Kind,
+    pub(super) reason: String,
+    pub(super) actor: String,
+}
+
+/// Ends `state`. Where it may have traffic, that it returns is stored before it does.
+pub(super) fn begin(subject: &Subject<'_>, world: &World, state: &ServiceState, end: End) -> Result<Plan, Look> {
+    let Some(version) = state.phase.version().filter(|_| state.phase.has_traffic()) else {
+        let actions = ended(subject, world, state, &end)?;
+        return Ok(Plan { actions, standing: standing(subject, state, &end) });
+    };
+    let End { kind, reason, actor } = end;
+    let phase = Phase::Returning { version, ending: kind, reason, actor };
+    // The verdict that turned it back is shown with it.
+    let rollout = state.rollout.clone();
+    let returning = ServiceState { phase, since: subject.now, edited: None, paused: None, rollout, ..state.clone() };
+    let plan = go_on(subject, world, &returning)?;
+    Ok(Plan { actions: [vec![Action::SaveState(Box::new(returning))], plan.actions].concat(), ..plan })
+}
+
+/// Brings a return to its end.
+pub(super) fn go_on(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Plan, Look> {
+    let Phase::Returning { ending, reason, actor, .. } = &state.phase else {
+        return Ok(waiting(PhaseName::from(&state.phase), WaitingOn::NextTick));
+    };
+    let end = End { kind: *ending, reason: reason.clone(), actor: actor.clone() };
+    let mut actions: Vec<Action> = back(world, state)?.into_iter().collect();
+    actions.extend(ended(subject, world, state, &end)?);
+    Ok(Plan { actions, standing: standing(subject, state, &end) })
+}
+
+/// The one call that sends all traffic to stable, unless it was made already: its marker says so.
+///
+/// It is made although the alias may look right: a write of ours that is late on its way is then refused.
+fn back(world: &World, state: &ServiceState) -> Result<Option<Action>, Look> {
+    let alias = seen(&world.alias, Look::Alias)?;
+    let Some((version, marker)) = stable(state) else { return Ok(None) };
+    Ok(match alias {
+        None => Some(Action::CreateAlias { version, marker }),
+        Some(alias) if is_back(state, alias) => None,
+        Some(alias) => Some(Action::Return { version, marker, if_revision: alias.revision.clone() }),
+    })
+}
+
+fn is_back(state: &ServiceState, alias: &LiveAlias) -> bool {
+    stable(state).is_some_and(|(version, marker)| {
+        Shape::from(alias) == Shape::all(version) && alias.marker.as_ref() == Some(&marker)
+    })
+}
+
+/// Where traffic returns to, and the marker that says that this transition sent it back.
+fn stable(state: &ServiceState) -> Option<(crate::ids::Version, Marker)> {
+    let from = state.from.as_ref()?;
+    let marker = Marker { release: from.release.clone(), transition: state.transition, held: None };
+    Some((from.version?, marker))
+}
+
+fn ended(subject: &Subject<'_>, world: &World, state: &ServiceState, end: &End) -> Result<Vec<Action>, Look> {
+    let mut actions = record::ended(subject, world, state, end)?;
+    actions.push(match end.kind {
+        Kind::Aborted => {
+            let phase = Phase::Aborted { reason: end.reason.clone() };
+            let over = ServiceState { phase, since: subject.now, edited: None, paused: None, ..state.clone() };
+            Action::SaveState(Box::new(over))
+        }
+        Kind::Adopted | Kind::Promoted | Kind::Failed | Kind::Superseded => Action::ClearState,
+    });
+    Ok(actions)
+}
+
+fn standing(subject: &Subject<'_>, state: &ServiceState, end: &End) -> Standing {
+    let stable = state.from.as_ref().map(|from| &from.release);
+    if end.kind == Kind::Aborted {
+        return aborted(&end.reason);
+    }
+    let wants_stable = subject.wanted.ok().map(|wanted| &wanted.id) == stable;
+    if wants_stable {
+        let (sync, health) = (SyncStatus::Synced, Health::Healthy);
+        return Standing { sync, health, phase: PhaseName::Idle, waiting_on: None };
+    }
+    waiting(PhaseName::Idle, WaitingOn::NextTick).standing
+}
+
+/// A release that was turned back: it waits for other content in Git, or for a person.
+pub(super) fn aborted(reason: &str) -> Standing {
+    Standing {
+        sync: SyncStatus::OutOfSync,
+        health: Health::Degraded,
+        phase: PhaseName::Aborted,
+        waiting_on: Some(WaitingOn::Retry { reason: reason.to_owned() }),
+    }
+}

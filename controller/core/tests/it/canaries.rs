@@ -1,0 +1,557 @@
+//! A canary from its first weight to its last, and everything that can come between.
+use release_schema::{Step, Strategy};
+use tidegate_core::command::Word;
+use tidegate_core::decide::Look;
+use tidegate_core::history::{Kind, Record, StepResult};
+use tidegate_core::live::LiveAlias;
+use tidegate_core::plan::{Action, Plan, Standing};
+use tidegate_core::state::{Advance, Direct, Phase, Rollout, ServiceState};
+use tidegate_core::status::{Health, HoldReason, PhaseName, SyncStatus, WaitingOn};
+
+use crate::build::*;
+use crate::rollout::*;
+use crate::sim::{Crash, Sim};
+
+const STEP: Advance = Advance { full: false, force: false };
+const FULL: Advance = Advance { full: true, force: false };
+
+fn first_step() -> Phase {
+    Phase::Holding { version: v(2), step: 0, weight: 1_000 }
+}
+
+fn result(step: &str, since: i64, until: i64, over: Option<&str>) -> StepResult {
+    let over = over.map(str::to_owned);
+    StepResult { step: step.to_owned(), since: at(since), until: at(until), verdict: None, over }
+}
+
+fn with_results(state: ServiceState, results: Vec<StepResult>) -> ServiceState {
+    ServiceState { rollout: Rollout { results, ..state.rollout.clone() }, ..state }
+}
+
+fn turned_back(kind: Kind, reason: &str, minute: i64) -> Record {
+    let from = Some(deployed(1, &release('a')));
+    because(reason, record(2, kind, from, deployed(2, &release('b')), commit('b'), [0, minute]))
+}
+
+fn aborted(reason: &str) -> Standing {
+    Standing { health: Health::Degraded, ..waits(PhaseName::Aborted, WaitingOn::Retry { reason: reason.to_owned() }) }
+}
+
+#[test]
+fn the_first_weight_is_an_intent_and_one_write_and_stable_stays_the_primary() {
+    let mut sim = published(two_steps());
+    let phase = Phase::Shifting { version: v(2), step: 0, weight: 1_000, before: shape(None) };
+    let intent = rolling(phase, 1, &two_steps());
+    let expected = Plan {
+        actions: vec![save(intent), set_weight(1_000, &sim)],
+        standing: waits(PhaseName::Shifting, WaitingOn::NextTick),
+    };
+    let (looks, plan) = sim.decide();
+    assert_eq!(looks, [Look::Alias, Look::Candidate(v(2)), Look::Serving]);
+    assert_eq!(plan, expected);
+    sim.tick();
+    let alias = sim.alias.as_ref().unwrap();
+    assert_eq!((alias.version, alias.additional), (Some(v(1)), Some(on_2(1_000))));
+}
+
+#[test]
+fn a_weight_counts_once_it_was_read_back_and_its_time_begins_then() {
+    let mut sim = published(two_steps());
+    sim.tick();
+    sim.at(40);
+    let plan = sim.tick();
+    assert_eq!(
+        plan,
+        Plan {
+            actions: vec![save(rolling(first_step(), 40, &two_steps()))],
+            standing: waits(PhaseName::Holding, WaitingOn::NextTick),
+        }
+    );
+    assert_eq!(sim.decide().1, nothing(waits(PhaseName::Holding, WaitingOn::StepTime { until: at(50) })));
+}
+
+#[test]
+fn a_weight_that_never_arrived_is_written_again() {
+    let mut sim = published(two_steps());
+    sim.tick_until(Some(Crash::Before(1))).1.unwrap_err();
+    let again =
+        Plan { actions: vec![set_weight(1_000, &sim)], standing: waits(PhaseName::Shifting, WaitingOn::ReadBack) };
+    assert_eq!(sim.tick(), again);
+    assert_eq!(sim.tick().standing.phase, PhaseName::Holding);
+}
+
+#[test]
+fn an_answer_that_was_lost_costs_nothing_but_the_look() {
+    let mut sim = published(two_steps());
+    sim.tick_until(Some(Crash::After(1))).1.unwrap_err();
+    assert_eq!(sim.tick().actions, [save(rolling(first_step(), 2, &two_steps()))]);
+    assert_eq!(sim.alias_writes, 1);
+}
+
+#[test]
+fn a_step_whose_time_is_over_is_followed_by_the_next_one_however_late() {
+    let mut sim = holding();
+    sim.at(11);
+    assert_eq!(sim.decide().1.actions, []);
+    for late in [12, 500] {
+        let mut sim = sim.clone();
+        sim.at(late);
+        let before = shape(Some(1_000));
+        let phase = Phase::Shifting { version: v(2), step: 1, weight: 5_000, before };
+        let intent = with_results(rolling(phase, late, &two_steps()), vec![result("10 %", 2, late, None)]);
+        let actions = vec![save(intent), set_weight(5_000, &sim)];
+        assert_eq!(sim.tick(), Plan { actions, standing: waits(PhaseName::Shifting, WaitingOn::NextTick) });
+    }
+}
+
+#[test]
+fn a_step_without_a_duration_waits_for_a_person() {
+    let mut sim = holding();
+    sim.at(12);
+    sim.tick();
+    sim.tick();
+    sim.at(9_000);
+    assert_eq!(sim.decide().1, nothing(needs_a_person(PhaseName::Holding, WaitingOn::Promotion)));
+    let plan = told(&mut sim, Word::Promote(STEP), Some("looked at the traces"));
+    let kinds: Vec<&str> = plan.actions.iter().map(name).collect();
+    assert_eq!(kinds, ["SaveState", "UpdateAlias", "AppendRecord", "WriteRegistry", "ClearState"]);
+    assert_eq!(plan.standing, synced());
+    let last = sim.records.last().unwrap();
+    assert_eq!((last.kind, last.actor.as_str()), (Kind::Promoted, "ann"));
+    assert_eq!(last.said, [said("promote", Some("looked at the traces"), 9_000)]);
+    assert_eq!(last.steps, [result("10 %", 2, 12, None), result("50 %", 13, 9_000, Some("promote by ann"))]);
+    sim.tick();
+    sim.assert_converged();
+}
+
+fn name(action: &Action) -> &'static str {
+    match action {
+        Action::SaveState(_) => "SaveState",
+        Action::UpdateAlias { .. } => "UpdateAlias",
+        Action::AppendRecord(_) => "AppendRecord",
+        Action::WriteRegistry { .. } => "WriteRegistry",
+        Action::ClearState => "ClearState",
+        Action::Return { .. } => "Return",
+        Action::SetWeight { .. } => "SetWeight",
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn after_the_last_step_one_call_gives_everything_and_planning_again_does_nothing() {
+    let strategy = canary(vec![weight(25), pause(5)]);
+    let mut sim = published(strategy.clone());
+    sim.tick();
+    sim.tick();
+    sim.at(7);
+    let before = shape(Some(2_500));
+    let results = vec![result("25 %", 2, 7, None)];
+    let intent = rolling(Phase::Promoting { version: v(2), before }, 7, &strategy);
+    let intent = with_results(intent, results.clone());
+    let from = Some(deployed(1, &release('a')));
+    let promoted = record(2, Kind::Promoted, from, deployed(2, &release('b')), commit('b'), [0, 7]);
+    let promoted = Record { steps: results, ..promoted };
+    let expected = Plan {
+        actions: vec![
+            save(intent),
+            promote(&sim),
+            Action::AppendRecord(Box::new(promoted)),
+            Action::WriteRegistry { version: v(2), tag: release('b').tag },
+            Action::ClearState,
+        ],
+        standing: synced(),
+    };
+    assert_eq!(sim.tick(), expected);
+    sim.assert_converged();
+    assert_eq!(sim.alias.as_ref().unwrap().additional, None);
+}
+
+#[test]
+fn a_death_at_every_action_of_a_canary_leads_to_the_same_end() {
+    for at_tick in 0..6 {
+        for crash in (0..5).flat_map(|index| [Crash::Before(index), Crash::After(index)]) {
+            let mut sim = Sim::wanting('b');
+            sim.service = service_with(canary(vec![weight(25), pause(2)]));
+            for tick in 0..20 {
+                let _ = sim.tick_until((tick == at_tick).then_some(crash));
+                sim.aws_finishes();
+            }
+            sim.assert_converged();
+            let kinds: Vec<Kind> = sim.records.iter().map(|record| record.kind).collect();
+            assert_eq!(kinds, [Kind::Adopted, Kind::Promoted], "{crash:?} in tick {at_tick}");
+            assert_eq!(sim.function().versions.len(), 2, "{crash:?} in tick {at_tick}");
+        }
+    }
+}
+
+#[test]
+fn other_content_in_git_sends_traffic_back_first_and_the_new_release_begins_in_the_next_tick() {
+    let mut sim = holding();
+    sim.git_wants('c');
+    sim.at(5);
+    let reason = "commit cccccccccccc wants something else";
+    let phase = Phase::Returning {
+        version: v(2),
+        ending: Kind::Superseded,
+        reason: reason.to_owned(),
+        actor: "controller".to_owned(),
+    };
+    let expected = Plan {
+        actions: vec![
+            save(rolling(phase, 5, &two_steps())),
+            back(&sim),
+            Action::AppendRecord(Box::new(turned_back(Kind::Superseded, reason, 5))),
+            Action::ClearState,
+        ],
+        standing: waits(PhaseName::Idle, WaitingOn::NextTick),
+    };
+    assert_eq!(sim.tick(), expected);
+    let next = sim.tick();
+    assert_eq!(next.standing.phase, PhaseName::Publishing);
+    assert_eq!(sim.state.as_ref().unwrap().transition.0, 3);
+}
+
+#[test]
+fn a_revert_in_git_goes_straight_back_to_stable() {
+    let mut sim = holding();
+    sim.git_wants('a');
+    let plan = sim.tick();
+    assert_eq!(
+        plan.actions.iter().map(name).collect::<Vec<_>>(),
+        ["SaveState", "Return", "AppendRecord", "ClearState"]
+    );
+    assert_eq!(plan.standing, synced());
+    sim.assert_converged();
+}
+
+#[test]
+fn a_return_that_died_anywhere_is_brought_to_its_end() {
+    for crash in (0..4).flat_map(|index| [Crash::Before(index), Crash::After(index)]) {
+        let mut sim = holding();
+        sim.git_wants('a');
+        let _ = sim.tick_until(Some(crash));
+        sim.tick();
+        sim.tick();
+        sim.assert_converged();
+        let kinds: Vec<Kind> = sim.records.iter().map(|record| record.kind).collect();
+        assert_eq!(kinds, [Kind::Adopted, Kind::Superseded], "{crash:?}");
+        let alias = sim.alias.as_ref().unwrap();
+        assert_eq!((alias.version, alias.additional), (Some(v(1)), None), "{crash:?}");
+    }
+}
+
+#[test]
+fn a_release_that_was_live_lately_goes_straight_live_again() {
+    let mut sim = published(Strategy::AllAtOnce);
+    sim.tick();
+    sim.service = service_with(two_steps());
+    sim.git_wants('a');
+    let plan = sim.tick();
+    let kinds: Vec<&str> = plan.actions.iter().map(name).collect();
+    assert_eq!(kinds, ["SaveState", "UpdateAlias", "AppendRecord", "WriteRegistry", "ClearState"]);
+    let Action::SaveState(intent) = &plan.actions[0] else { panic!("{plan:?}") };
+    assert_eq!(intent.rollout.direct, Some(Direct::RollbackWindow));
+    sim.assert_converged();
+}
+
+#[test]
+fn a_first_deploy_ignores_the_strategy() {
+    let mut sim = Sim::unpublished(release('a').code, release('a'));
+    sim.service = service_with(two_steps());
+    sim.settle(6);
+    sim.assert_converged();
+    assert_eq!(sim.alias_writes, 1);
+}
+
+#[test]
+fn other_steps_in_git_restart_a_running_rollout_and_start_nothing_at_rest() {
+    let mut sim = holding();
+    sim.at(12);
+    sim.tick();
+    sim.tick();
+    let other = canary(vec![weight(5), pause(1)]);
+    sim.service = service_with(other.clone());
+    sim.at(20);
+    let before = shape(Some(5_000));
+    let phase = Phase::Shifting { version: v(2), step: 0, weight: 500, before };
+    let intent = with_results(rolling(phase, 20, &other), vec![result("10 %", 2, 12, None)]);
+    let expected = vec![save(intent), set_weight(500, &sim)];
+    assert_eq!(sim.tick().actions, expected);
+    let mut at_rest = Sim::at_rest();
+    at_rest.service = service_with(other);
+    at_rest.assert_converged();
+}
+
+#[test]
+fn a_rollout_that_became_a_switch_goes_back_before_it_is_prepared_again() {
+    let mut sim = holding();
+    sim.service = service_with(blue_green(false, false, 0));
+    sim.at(5);
+    let phase = Phase::Preparing { version: v(2), reused: false, smoke: None };
+    let again = rolling(phase, 5, &two_steps());
+    let back = Action::Return {
+        version: v(1),
+        marker: marker(2, &release('b')),
+        if_revision: sim.alias.as_ref().unwrap().revision.clone(),
+    };
+    for crash in [None, Some(Crash::After(0))] {
+        let mut sim = sim.clone();
+        let plan = sim.tick_until(crash).0;
+        assert_eq!(plan.actions, [back.clone(), save(again.clone())]);
+        sim.tick();
+        assert_eq!(sim.tick().standing, needs_a_person(PhaseName::Preparing, WaitingOn::Promotion));
+        assert_eq!(sim.alias.as_ref().unwrap().additional, None);
+    }
+}
+
+#[test]
+fn versions_with_different_roles_cannot_share_traffic_and_that_is_said() {
+    let mut sim = published(two_steps());
+    sim.version(2).role = Some("arn:aws:iam::111111111111:role/other".to_owned());
+    let on = WaitingOn::NotWeightable { what: "execution roles".to_owned() };
+    assert_eq!(sim.decide().1, nothing(needs_a_person(PhaseName::Preparing, on)));
+    sim.version(2).dead_letter = Some("arn:aws:sqs:eu-central-1:111111111111:dead".to_owned());
+    let what = "execution roles and dead-letter configurations".to_owned();
+    let both = needs_a_person(PhaseName::Preparing, WaitingOn::NotWeightable { what });
+    assert_eq!(sim.decide().1, nothing(both));
+    for strategy in [Strategy::AllAtOnce, blue_green(false, true, 0)] {
+        let mut sim = sim.clone();
+        sim.service = service_with(strategy);
+        sim.tick();
+        sim.assert_converged();
+    }
+}
+
+#[test]
+fn an_alias_that_somebody_changed_holds_the_rollout_until_a_person_decides() {
+    let mut sim = holding();
+    sim.move_by_hand(1, None);
+    sim.at(5);
+    let standing = needs_a_person(PhaseName::Holding, WaitingOn::EditedMidway { found: Some(v(1)), weight: None });
+    let (looks, plan) = sim.decide();
+    assert_eq!((looks, &plan.standing), (vec![Look::Alias], &standing));
+    let Action::SaveState(noted) = &plan.actions[0] else { panic!("{plan:?}") };
+    assert_eq!((noted.edited, noted.said[0].what.as_str()), (Some(shape(None)), "edit"));
+    sim.tick();
+    sim.at(900);
+    // It holds whatever Git says, and looks at nothing.
+    sim.git_wants('c');
+    assert_eq!(sim.decide(), (vec![], nothing(standing)));
+}
+
+#[test]
+fn resume_goes_on_towards_git_from_the_step_that_was_reached() {
+    let mut sim = holding();
+    sim.move_by_hand(1, Some(on_2(9_000)));
+    sim.tick();
+    sim.at(30);
+    let plan = told(&mut sim, Word::Resume, None);
+    assert_eq!(plan.actions.iter().map(name).collect::<Vec<_>>(), ["SaveState", "SetWeight"]);
+    assert_eq!(sim.alias.as_ref().unwrap().additional, Some(on_2(1_000)));
+    sim.tick();
+    assert_eq!(sim.state.as_ref().unwrap().phase, first_step());
+    assert_eq!(sim.state.as_ref().unwrap().edited, None);
+}
+
+#[test]
+fn abort_goes_back_to_stable_over_an_edit() {
+    let mut sim = holding();
+    sim.move_by_hand(2, None);
+    sim.tick();
+    told(&mut sim, Word::Abort, Some("I did that"));
+    let alias = sim.alias.as_ref().unwrap();
+    assert_eq!((alias.version, alias.additional), (Some(v(1)), None));
+}
+
+#[test]
+fn an_alias_that_is_gone_is_created_again_on_stable_by_an_abort() {
+    let mut sim = holding();
+    sim.alias = None;
+    let waiting = sim.tick().standing.waiting_on.unwrap().to_string();
+    assert_eq!(waiting, "the alias `live` is gone; `tidegate abort ENV/SERVICE` creates it again on stable");
+    told(&mut sim, Word::Abort, None);
+    assert!(matches!(&sim.alias, Some(LiveAlias { version, .. }) if *version == Some(v(1))));
+}
+
+#[test]
+fn abort_is_one_mutating_call_and_keeps_the_content_out() {
+    let mut sim = holding();
+    sim.at(5);
+    let phase =
+        Phase::Returning { version: v(2), ending: Kind::Aborted, reason: "5xx".to_owned(), actor: "ann".to_owned() };
+    let heard = vec![said("abort", Some("5xx"), 5)];
+    let returning = ServiceState { said: heard.clone(), ..rolling(phase, 5, &two_steps()) };
+    let over = ServiceState { phase: Phase::Aborted { reason: "5xx".to_owned() }, ..returning.clone() };
+    let record = Record { actor: "ann".to_owned(), said: heard, ..turned_back(Kind::Aborted, "5xx", 5) };
+    let expected = Plan {
+        actions: vec![save(returning), back(&sim), Action::AppendRecord(Box::new(record)), save(over)],
+        standing: aborted("5xx"),
+    };
+    assert_eq!(told(&mut sim, Word::Abort, Some("5xx")), expected);
+    assert_eq!(sim.decide(), (vec![], nothing(aborted("5xx"))));
+    // Said twice, it changes nothing.
+    assert_eq!(told(&mut sim, Word::Abort, Some("5xx")), nothing(aborted("5xx")));
+}
+
+#[test]
+fn retry_starts_at_the_first_step_with_the_version_that_exists() {
+    let mut sim = holding();
+    told(&mut sim, Word::Abort, Some("5xx"));
+    sim.at(60);
+    let plan = told(&mut sim, Word::Retry, Some("the database is back"));
+    assert_eq!(plan.actions.iter().map(name).collect::<Vec<_>>(), ["ClearState", "SaveState", "SetWeight"]);
+    let state = sim.state.as_ref().unwrap();
+    assert_eq!((state.transition.0, state.phase.version()), (3, Some(v(2))));
+    assert_eq!(state.said, [said("retry", Some("the database is back"), 60)]);
+    assert_eq!(sim.function().versions.len(), 2);
+}
+
+#[test]
+fn other_content_in_git_lifts_an_abort_and_other_steps_do_not() {
+    let mut sim = holding();
+    told(&mut sim, Word::Abort, None);
+    sim.service = service_with(canary(vec![weight(1)]));
+    assert_eq!(sim.tick().actions, []);
+    sim.git_wants('c');
+    assert_eq!(sim.tick().standing.phase, PhaseName::Publishing);
+}
+
+#[test]
+fn pause_holds_a_step_that_is_over_and_resume_goes_on() {
+    let mut sim = holding();
+    told(&mut sim, Word::Pause, Some("odd traffic"));
+    sim.at(500);
+    let on = WaitingOn::Paused { actor: "ann".to_owned(), reason: Some("odd traffic".to_owned()) };
+    assert_eq!(sim.tick(), nothing(needs_a_person(PhaseName::Holding, on.clone())));
+    assert_eq!(told(&mut sim, Word::Pause, None), nothing(needs_a_person(PhaseName::Holding, on)));
+    let plan = told(&mut sim, Word::Resume, None);
+    assert_eq!(plan.actions.iter().map(name).collect::<Vec<_>>(), ["SaveState", "SetWeight"]);
+    assert_eq!(sim.state.as_ref().unwrap().paused, None);
+}
+
+#[test]
+fn promote_goes_over_the_time_of_a_step_and_full_over_all_of_them() {
+    let mut sim = holding();
+    told(&mut sim, Word::Promote(STEP), None);
+    assert!(matches!(sim.state.as_ref().unwrap().phase, Phase::Shifting { step: 1, .. }));
+    // Twice within a step changes nothing.
+    assert_eq!(told(&mut sim, Word::Promote(STEP), None).actions, []);
+    let mut sim = holding();
+    told(&mut sim, Word::Promote(FULL), None);
+    sim.tick();
+    sim.assert_converged();
+    assert_eq!(sim.records.last().unwrap().said[0].what, "promote --full");
+}
+
+#[test]
+fn words_that_come_at_the_wrong_time_say_what_state_it_is_in() {
+    let refusal = |mut sim: Sim, word| {
+        says(&mut sim, word, None);
+        sim.refusal()
+    };
+    let at_rest = "`staging/flight-service` is not in a rollout: it is Synced and Healthy; there is nothing to ";
+    for word in [Word::Promote(STEP), Word::Abort, Word::Pause, Word::Resume, Word::Retry] {
+        assert_eq!(refusal(Sim::at_rest(), word), format!("{at_rest}{}", word.as_typed()));
+    }
+    let mut publishing = Sim::wanting('b');
+    publishing.tick();
+    publishing.state.as_mut().unwrap().phase = Phase::Publishing { revision_before: None };
+    assert_eq!(refusal(publishing, Word::Promote(STEP)), "it cannot be promoted: it is still being published");
+    let mut paused = holding();
+    told(&mut paused, Word::Pause, None);
+    assert_eq!(
+        refusal(paused, Word::Promote(FULL)),
+        "it cannot be promoted: it is paused by ann; `tidegate resume ENV/SERVICE` goes on"
+    );
+    let mut over = holding();
+    told(&mut over, Word::Abort, Some("5xx"));
+    assert_eq!(
+        refusal(over, Word::Promote(FULL)),
+        "there is nothing to promote --full: the release of `staging/flight-service` is aborted (5xx); \
+         `tidegate retry staging/flight-service` tries it again"
+    );
+}
+
+#[test]
+fn forward_moves_wait_while_git_is_down_and_an_abort_does_not() {
+    let mut sim = holding();
+    sim.hold = Some(HoldReason::GitUnavailable { message: "connection refused".to_owned() });
+    sim.at(100);
+    let plan = sim.tick();
+    assert_eq!((plan.actions, plan.standing.health), (vec![], Health::Progressing));
+    assert!(matches!(plan.standing.waiting_on, Some(WaitingOn::Hold(_))));
+    told(&mut sim, Word::Abort, None);
+    assert_eq!(sim.alias.as_ref().unwrap().additional, None);
+}
+
+#[test]
+fn weights_that_provisioned_concurrency_injects_are_waited_out() {
+    let mut sim = published(two_steps());
+    sim.tick();
+    sim.move_by_hand(1, Some(on_2(300)));
+    sim.provisioning = true;
+    let on = waits(PhaseName::Shifting, WaitingOn::ProvisionedConcurrency);
+    assert_eq!(sim.decide(), (vec![Look::Alias, Look::Provisioning], nothing(on)));
+    sim.provisioning = false;
+    assert!(matches!(sim.decide().1.standing.waiting_on, Some(WaitingOn::EditedMidway { .. })));
+}
+
+#[test]
+fn a_weight_that_is_not_read_back_for_too_long_is_degraded_or_turned_back() {
+    let mut sim = published(two_steps());
+    sim.tick_until(Some(Crash::Before(1))).1.unwrap_err();
+    sim.at(17);
+    let what = Box::new(WaitingOn::ReadBack);
+    let overdue = WaitingOn::Overdue { since: at(1), what };
+    let standing = Standing { health: Health::Degraded, ..waits(PhaseName::Shifting, overdue) };
+    assert_eq!(sim.decide().1, Plan { actions: vec![set_weight(1_000, &sim)], standing });
+    sim.service.progress_deadline_abort = true;
+    let plan = sim.tick();
+    let reason = "no progress for 15 minutes: the alias does not show yet what it was told to";
+    assert_eq!(plan.standing, aborted(reason));
+    assert_eq!(sim.records.last().unwrap().kind, Kind::Aborted);
+}
+
+#[test]
+fn a_lost_state_finds_its_own_weight_again_and_begins_the_steps_anew() {
+    let mut sim = holding();
+    sim.state = None;
+    sim.at(5);
+    let plan = sim.tick();
+    assert_eq!(plan.standing.sync, SyncStatus::OutOfSync);
+    for _ in 0..3 {
+        sim.aws_finishes();
+        sim.tick();
+    }
+    let state = sim.state.as_ref().unwrap();
+    assert!(state.edited.is_none(), "{state:#?}");
+    assert!(state.phase.has_traffic(), "{state:#?}");
+}
+
+#[test]
+fn a_linear_rollout_is_a_canary_of_equal_steps() {
+    let every = minutes(2);
+    let step = release_schema::Weight::try_from(40).unwrap();
+    let mut sim = published(Strategy::Linear(release_schema::Linear { step, every }));
+    let mut weights = Vec::new();
+    for _ in 0..12 {
+        weights.extend(sim.alias.as_ref().unwrap().additional.map(|additional| additional.basis_points));
+        sim.tick();
+    }
+    weights.dedup();
+    assert_eq!(weights, [4_000, 8_000]);
+    sim.assert_converged();
+}
+
+#[test]
+fn a_rollout_costs_one_look_at_the_alias_in_a_tick_in_which_nothing_happens() {
+    let mut sim = holding();
+    sim.at(4);
+    assert_eq!(sim.decide().0, [Look::Alias]);
+    let steps =
+        tidegate_core::rollout::steps(&canary(vec![weight(1), pause(1), Step::Pause(None), pause(2), weight(2)]));
+    assert_eq!(
+        steps.iter().map(|step| (step.hold.num_minutes(), step.needs_person)).collect::<Vec<_>>(),
+        [(3, true), (0, false)]
+    );
+}

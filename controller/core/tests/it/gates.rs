@@ -1,0 +1,452 @@
+//! What has to hold before and while a new version gets traffic: smoke tests, analysis, alarms, a bake, a person.
+use std::collections::BTreeMap;
+
+use release_schema::{Analysis, OnMissingData, SmokeTest, Strategy};
+use tidegate_core::analysis::{AlarmState, Measure, Measured, Outcome, Window};
+use tidegate_core::command::Word;
+use tidegate_core::decide::Look;
+use tidegate_core::history::Kind;
+use tidegate_core::live::VersionState;
+use tidegate_core::plan::{Action, Plan};
+use tidegate_core::smoke::{self, Invoked};
+use tidegate_core::state::{Advance, Phase, ServiceState};
+use tidegate_core::status::{Health, HoldReason, PhaseName, WaitingOn};
+
+use crate::build::*;
+use crate::rollout::*;
+use crate::sim::Sim;
+
+fn smoke_test() -> SmokeTest {
+    SmokeTest {
+        payload: serde_json::json!({ "path": "/health" }),
+        expect_status: Some(200),
+        expect_body: None,
+        expect_json: BTreeMap::new(),
+    }
+}
+
+fn answers(status: u16) -> Invoked {
+    Invoked::Answered { error: None, payload: format!(r#"{{"statusCode":{status},"body":"ok"}}"#).into_bytes() }
+}
+
+/// In the first step of [`two_steps`], judged by this; read back at minute 2.
+fn judged_by(analysis: Analysis) -> Sim {
+    let mut sim = published(two_steps());
+    sim.service.analysis = Some(analysis);
+    sim.measured = alarm_is(AlarmState::Ok);
+    sim.tick();
+    sim.tick();
+    sim
+}
+
+fn aborts(sim: &mut Sim, reason: &str) {
+    let plan = sim.tick();
+    let on = WaitingOn::Retry { reason: reason.to_owned() };
+    assert_eq!((plan.standing.health, plan.standing.waiting_on), (Health::Degraded, Some(on)));
+    let alias = sim.alias.as_ref().unwrap();
+    assert_eq!((alias.version, alias.additional), (Some(v(1)), None));
+    let last = sim.records.last().unwrap();
+    assert_eq!((last.kind, last.reason.as_deref()), (Kind::Aborted, Some(reason)));
+    // And that is the end of it.
+    let (looks, plan) = sim.decide();
+    assert_eq!((looks, plan.actions), (vec![], vec![]));
+}
+
+#[test]
+fn a_smoke_test_is_invoked_before_any_traffic_and_its_answer_is_kept() {
+    let mut sim = published(two_steps());
+    sim.service.smoke_test = Some(smoke_test());
+    sim.invoked = answers(200);
+    let state = state(2, &release('b'), Some(deployed(1, &release('a'))), 'b', promoting(2));
+    let invoke = Action::SmokeTest { qualifier: "2".to_owned(), test: smoke_test(), state: Box::new(state) };
+    let expected = Plan { actions: vec![invoke], standing: waits(PhaseName::Preparing, WaitingOn::NextTick) };
+    assert_eq!(sim.tick(), expected);
+    let Phase::Preparing { smoke: Some(result), .. } = &sim.state.as_ref().unwrap().phase else { panic!() };
+    assert_eq!((result.outcome, result.at), (smoke::Outcome::Passed, at(1)));
+    assert_eq!(result.answer.as_deref(), Some(r#"{\"statusCode\":200,\"body\":\"ok\"}"#));
+    assert_eq!(sim.alias_writes, 0);
+    assert_eq!(sim.tick().standing.phase, PhaseName::Shifting);
+}
+
+#[test]
+fn a_smoke_test_that_fails_fails_the_release_and_live_is_never_touched() {
+    for (invoked, why) in [
+        (answers(503), "statusCode is 503, not 200"),
+        (Invoked::TimedOut { seconds: 20 }, "no answer within 20 s"),
+        (
+            Invoked::Answered {
+                error: Some("Unhandled".to_owned()),
+                payload: br#"{"errorMessage":"no table"}"#.to_vec(),
+            },
+            "the function failed (Unhandled): no table",
+        ),
+        (Invoked::Answered { error: None, payload: b"hello".to_vec() }, "the answer is not JSON"),
+    ] {
+        let mut sim = published(Strategy::AllAtOnce);
+        sim.service.smoke_test = Some(smoke_test());
+        sim.invoked = invoked;
+        sim.tick();
+        let reason = format!("the smoke test failed: {why}");
+        assert_eq!(sim.tick().standing, failed(&reason));
+        assert_eq!(sim.decide().1, nothing(failed(&reason)));
+        assert_eq!((sim.alias_writes, sim.records.last().unwrap().kind), (0, Kind::Failed));
+    }
+}
+
+#[test]
+fn an_answer_is_held_against_status_body_and_json_pointers() {
+    let test = |expect_body: Option<&str>, pointers: &[(&str, serde_json::Value)]| SmokeTest {
+        payload: serde_json::json!({}),
+        expect_status: None,
+        expect_body: expect_body.map(str::to_owned),
+        expect_json: pointers.iter().map(|(pointer, value)| (pointer.parse().unwrap(), value.clone())).collect(),
+    };
+    let payload = br#"{"statusCode":200,"body":"{\"version\":\"v2\",\"ok\":true}"}"#.to_vec();
+    let invoked = Invoked::Answered { error: None, payload };
+    let message = |test: SmokeTest| smoke::judge(&test, &invoked, at(0)).message;
+    assert_eq!(message(test(Some("v2"), &[("/body/ok", true.into()), ("/statusCode", 200.into())])), None);
+    assert_eq!(message(test(Some("v3"), &[])).unwrap(), "the body does not contain `v3`");
+    let other = message(test(None, &[("/body/version", "v3".into())])).unwrap();
+    assert_eq!(other, r#"`/body/version` is `\"v2\"`, not `\"v3\"`"#);
+    assert_eq!(message(test(None, &[("/body/gone", 1.into())])).unwrap(), "`/body/gone` is nothing, not `1`");
+}
+
+#[test]
+fn what_a_function_answers_is_cut_and_escaped() {
+    let payload = format!("\u{1b}[31m{}", "x".repeat(10_000)).into_bytes();
+    let invoked = Invoked::Answered { error: None, payload };
+    let test = SmokeTest { expect_status: None, ..smoke_test() };
+    let answer = smoke::judge(&test, &invoked, at(0)).answer.unwrap();
+    assert!(answer.starts_with("\\u{1b}[31mxxx") && answer.ends_with("x…") && answer.len() < 600, "{answer}");
+}
+
+#[test]
+fn a_version_that_went_idle_is_woken_by_its_smoke_test_and_gets_traffic_once_it_can_serve() {
+    let mut sim = published(Strategy::AllAtOnce);
+    sim.tick();
+    sim.git_wants('a');
+    sim.version(1).state = VersionState::Inactive;
+    sim.service.smoke_test = Some(smoke_test());
+    sim.invoked = Invoked::NotReady { message: "The function is being restored".to_owned() };
+    let plan = sim.tick();
+    assert!(matches!(plan.actions.last(), Some(Action::SmokeTest { .. })), "{plan:?}");
+    let on = WaitingOn::VersionActive { version: v(1), state: VersionState::Pending };
+    assert_eq!(sim.decide().1, nothing(waits(PhaseName::Preparing, on)));
+    sim.aws_finishes();
+    sim.invoked = answers(200);
+    sim.tick();
+    sim.tick();
+    sim.assert_converged();
+    assert_eq!(sim.function().versions.len(), 2);
+}
+
+#[test]
+fn a_smoke_test_that_cannot_be_run_is_tried_again_until_the_deadline() {
+    let mut sim = published(Strategy::AllAtOnce);
+    sim.service.smoke_test = Some(smoke_test());
+    sim.invoked = Invoked::NotReady { message: "Rate exceeded".to_owned() };
+    sim.tick();
+    let again = sim.tick();
+    let on = WaitingOn::SmokeTest { message: "Rate exceeded".to_owned() };
+    assert_eq!((again.actions.len(), again.standing.waiting_on), (1, Some(on)));
+    sim.at(20);
+    let reason = "the smoke test could not be run for 15 minutes: Rate exceeded";
+    assert_eq!(sim.tick().standing, failed(reason));
+}
+
+#[test]
+fn without_a_smoke_test_nothing_is_ever_invoked() {
+    let mut sim = Sim::wanting('b');
+    sim.service = service_with(blue_green(true, true, 5));
+    for _ in 0..20 {
+        let plan = sim.tick();
+        assert!(!plan.actions.iter().any(|action| matches!(action, Action::SmokeTest { .. })), "{plan:?}");
+        sim.aws_finishes();
+    }
+    sim.assert_converged();
+}
+
+#[test]
+fn blue_green_shows_the_new_version_tests_it_waits_for_a_person_switches_and_bakes() {
+    let strategy = blue_green(true, false, 10);
+    let mut sim = published(strategy.clone());
+    sim.service.smoke_test = Some(smoke_test());
+    sim.invoked = answers(200);
+    let state_now = state(2, &release('b'), Some(deployed(1, &release('a'))), 'b', promoting(2));
+    let preview = Action::PointPreview {
+        alias: "candidate".parse().unwrap(),
+        version: v(2),
+        marker: marker(2, &release('b')),
+        if_revision: None,
+    };
+    let qualifier = "candidate".to_owned();
+    let invoke = Action::SmokeTest { qualifier, test: smoke_test(), state: Box::new(state_now.clone()) };
+    let (looks, plan) = sim.decide();
+    assert_eq!(looks, [Look::Alias, Look::Candidate(v(2)), Look::Preview]);
+    assert_eq!(plan.actions, [preview, invoke]);
+    sim.tick();
+    let gate = nothing(needs_a_person(PhaseName::Preparing, WaitingOn::Promotion));
+    assert_eq!(sim.tick(), gate);
+    assert_eq!(sim.tick(), gate);
+
+    let plan = told(&mut sim, Word::Promote(Advance { full: false, force: false }), None);
+    assert_eq!(plan.standing, waits(PhaseName::Promoting, WaitingOn::NextTick));
+    assert!(matches!(plan.actions.as_slice(), [Action::SaveState(_), Action::UpdateAlias { .. }]), "{plan:?}");
+    let asked = sim.minute();
+    sim.pass(1);
+    sim.tick();
+    let baking = Phase::Baking { version: v(2), switched: at(asked) };
+    assert_eq!(sim.state.as_ref().unwrap().phase, baking);
+    let until = at(asked + 11);
+    assert_eq!(sim.decide().1, nothing(waits(PhaseName::Baking, WaitingOn::StepTime { until })));
+    sim.at(asked + 11);
+    let plan = sim.tick();
+    let names = ["record transition 2 as promoted", "write version 2 to the service registry", "finish the transition"];
+    assert_eq!(plan.actions.iter().map(ToString::to_string).collect::<Vec<_>>(), names);
+    sim.assert_converged();
+    assert_eq!(sim.alias_writes, 1);
+    let step = &sim.records.last().unwrap().steps[0];
+    assert_eq!((step.step.as_str(), step.since, step.until), ("bake", at(asked + 1), at(asked + 11)));
+}
+
+#[test]
+fn a_bake_begins_when_the_weights_of_provisioned_concurrency_are_gone() {
+    let mut sim = published(blue_green(false, true, 5));
+    sim.tick();
+    sim.move_by_hand(2, Some(tidegate_core::live::Weighted { version: v(1), basis_points: 4_000 }));
+    sim.provisioning = true;
+    let on = waits(PhaseName::Promoting, WaitingOn::ProvisionedConcurrency);
+    assert_eq!(sim.tick(), nothing(on));
+    sim.provisioning = false;
+    sim.move_by_hand(2, None);
+    sim.at(30);
+    sim.tick();
+    assert_eq!(sim.state.as_ref().unwrap().since, at(30));
+}
+
+#[test]
+fn an_alarm_that_rings_in_the_bake_sends_everything_back_to_the_old_version() {
+    let mut sim = published(blue_green(false, true, 30));
+    sim.service.analysis = Some(by_alarm());
+    sim.measured = alarm_is(AlarmState::Ok);
+    for _ in 0..4 {
+        sim.tick();
+    }
+    assert_eq!(sim.state.as_ref().unwrap().phase.version(), Some(v(2)));
+    sim.measured = alarm_is(AlarmState::Alarm);
+    aborts(&mut sim, "the analysis failed: alarm flight-5xx is in ALARM");
+    assert_eq!(sim.records.last().unwrap().steps[0].step, "bake");
+}
+
+#[test]
+fn the_bake_is_compared_with_stables_own_time_before_the_switch() {
+    let mut sim = published(blue_green(false, true, 10));
+    sim.service.analysis = Some(Analysis { max_error_rate_increase: Some("0.5%".parse().unwrap()), ..by_errors() });
+    sim.tick();
+    sim.tick();
+    sim.at(9);
+    let (looks, _) = sim.decide();
+    let window = Window { from: at(2), to: at(6) };
+    // As long as the bake: it ends with the switch.
+    let before = Window { from: at(-9), to: at(1) };
+    let measure = Measure {
+        canary: Some((v(2), window)),
+        stable: Some((v(1), before)),
+        slower_than: None,
+        alarms: std::collections::BTreeSet::new(),
+    };
+    assert_eq!(looks, [Look::Alias, Look::Measure(measure)]);
+}
+
+#[test]
+fn an_alarm_turns_a_step_back_before_its_time_is_over() {
+    let mut sim = judged_by(by_alarm());
+    assert_eq!(sim.decide().1.standing.waiting_on, Some(WaitingOn::StepTime { until: at(12) }));
+    sim.measured = alarm_is(AlarmState::Alarm);
+    sim.at(4);
+    aborts(&mut sim, "the analysis failed: alarm flight-5xx is in ALARM");
+}
+
+#[test]
+fn an_alarm_that_was_red_before_does_not_block_the_release_that_would_turn_it_green() {
+    let mut sim = published(two_steps());
+    sim.service.analysis = Some(by_alarm());
+    sim.measured = alarm_is(AlarmState::Alarm);
+    sim.tick();
+    sim.tick();
+    sim.at(5);
+    let plan = sim.tick();
+    assert_eq!(plan.standing.phase, PhaseName::Holding);
+    let verdict = sim.state.as_ref().unwrap().rollout.verdict.clone().unwrap();
+    assert_eq!(verdict.outcome, Outcome::Successful);
+    assert!(verdict.findings[0].message.contains("before the release began"), "{verdict:?}");
+    // Green once, it counts from then on.
+    sim.measured = alarm_is(AlarmState::Ok);
+    sim.tick();
+    sim.measured = alarm_is(AlarmState::Alarm);
+    aborts(&mut sim, "the analysis failed: alarm flight-5xx is in ALARM");
+}
+
+#[test]
+fn a_step_is_judged_at_its_time_and_the_timeout_and_two_minutes_at_the_earliest() {
+    let mut sim = judged_by(by_errors());
+    sim.measured = errors(0.0, 400.0);
+    sim.at(11);
+    assert_eq!(sim.tick().standing.waiting_on, Some(WaitingOn::StepTime { until: at(12) }));
+    sim.at(13);
+    let due = at(14) + chrono::Duration::seconds(3);
+    assert_eq!(sim.tick().standing.waiting_on, Some(WaitingOn::Metrics { until: due }));
+    sim.at(14);
+    assert_eq!(sim.tick().standing.waiting_on, Some(WaitingOn::Metrics { until: due }));
+    sim.at(15);
+    let plan = sim.tick();
+    assert_eq!(plan.standing.phase, PhaseName::Shifting);
+    let result = &sim.state.as_ref().unwrap().rollout.results[0];
+    let verdict = result.verdict.as_ref().unwrap();
+    assert_eq!((verdict.outcome, verdict.window), (Outcome::Successful, Window { from: at(2), to: at(12) }));
+}
+
+#[test]
+fn looking_twice_at_once_is_one_look() {
+    let mut sim = judged_by(by_errors());
+    sim.measured = errors(0.0, 400.0);
+    sim.at(9);
+    let (_, plan) = sim.decide();
+    sim.execute(&plan, None).unwrap();
+    assert_eq!(sim.state.as_ref().unwrap().rollout.looks, 1);
+    let (looks, plan) = sim.decide();
+    assert_eq!((looks, plan.actions), (vec![Look::Alias], vec![]));
+}
+
+#[test]
+fn errors_that_are_proven_turn_a_step_back_early() {
+    let mut sim = judged_by(by_errors());
+    sim.measured = errors(40.0, 80.0);
+    sim.at(6);
+    let plan = sim.tick();
+    assert_eq!((plan.standing.phase, plan.standing.health), (PhaseName::Aborted, Health::Degraded));
+    let record = sim.records.last().unwrap();
+    assert!(record.reason.as_ref().unwrap().starts_with("the analysis failed: error rate 50 %"), "{record:?}");
+    assert_eq!(record.steps[0].verdict.as_ref().unwrap().outcome, Outcome::Failed);
+}
+
+#[test]
+fn metrics_that_are_missing_hold_and_fail_only_after_more_looks_than_are_tolerated() {
+    let mut sim = judged_by(by_errors());
+    sim.measured = Measured::default();
+    let mut held = Vec::new();
+    for minute in 15..60 {
+        sim.at(minute);
+        let plan = sim.tick();
+        if plan.standing.phase == PhaseName::Aborted {
+            // At its end, and after each further ten minutes: more than three of them.
+            assert_eq!(minute, 45);
+            assert!(sim.records.last().unwrap().reason.as_ref().unwrap().contains("stayed inconclusive 4 times"));
+            assert!(held.iter().all(|looks| (1..=3).contains(looks)), "{held:?}");
+            return;
+        }
+        let on = plan.standing.waiting_on.unwrap();
+        held.push(match on {
+            WaitingOn::Inconclusive { looks, .. } => looks,
+            WaitingOn::Overdue { what, .. } => match *what {
+                WaitingOn::Inconclusive { looks, .. } => looks,
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        });
+    }
+    panic!("it never failed");
+}
+
+#[test]
+fn missing_metrics_fail_at_the_end_of_the_step_where_the_release_repository_says_so() {
+    let mut sim = judged_by(Analysis { on_missing_data: OnMissingData::Fail, ..by_errors() });
+    sim.measured = Measured::default();
+    sim.at(10);
+    assert_eq!(sim.tick().standing.phase, PhaseName::Holding);
+    sim.at(15);
+    assert_eq!(sim.tick().standing.phase, PhaseName::Aborted);
+}
+
+#[test]
+fn a_person_goes_over_metrics_that_say_too_little_and_not_over_a_failure_unless_by_force() {
+    let step = Word::Promote(Advance { full: false, force: false });
+    let force = Word::Promote(Advance { full: false, force: true });
+    let mut sim = judged_by(by_errors());
+    sim.measured = Measured::default();
+    sim.at(20);
+    told(&mut sim.clone(), step, None);
+    sim.measured = errors(40.0, 80.0);
+    says(&mut sim, step, None);
+    let refusal = sim.refusal();
+    assert!(refusal.starts_with("it is not promoted: the analysis failed: error rate 50 %"), "{refusal}");
+    assert!(refusal.ends_with("`--force --reason TEXT` goes over that"), "{refusal}");
+    let plan = told(&mut sim, force, Some("the load test's errors"));
+    assert_eq!(plan.standing.phase, PhaseName::Shifting);
+    let result = &sim.state.as_ref().unwrap().rollout.results[0];
+    assert_eq!(result.over.as_deref(), Some("promote --force by ann"));
+    assert_eq!(sim.state.as_ref().unwrap().said[0].reason.as_deref(), Some("the load test's errors"));
+}
+
+#[test]
+fn a_failure_turns_back_what_is_paused_and_what_waits_while_git_is_down() {
+    for disturb in [(|sim: &mut Sim| drop(told(sim, Word::Pause, None))) as fn(&mut Sim), |sim| {
+        sim.hold = Some(HoldReason::GitUnavailable { message: "connection refused".to_owned() })
+    }] {
+        let mut sim = judged_by(by_alarm());
+        disturb(&mut sim);
+        sim.measured = alarm_is(AlarmState::Alarm);
+        sim.at(5);
+        aborts(&mut sim, "the analysis failed: alarm flight-5xx is in ALARM");
+    }
+}
+
+/// Everything at once: what beats what, one against the next below it.
+#[test]
+fn words_verdicts_and_git_beat_one_another_in_one_order() {
+    let red = |mut sim: Sim| {
+        sim.measured = alarm_is(AlarmState::Alarm);
+        sim.at(20);
+        sim
+    };
+    // 1 before 2: an abort over an edit.
+    let mut sim = judged_by(by_alarm());
+    sim.move_by_hand(2, None);
+    sim.tick();
+    assert_eq!(told(&mut sim, Word::Abort, None).standing.phase, PhaseName::Aborted);
+    // 2 before 3 and 4: an edit holds, whatever metrics and Git say.
+    let mut sim = judged_by(by_alarm());
+    sim.move_by_hand(1, Some(on_2(5)));
+    sim.tick();
+    sim.git_wants('c');
+    let sim = red(sim);
+    assert!(matches!(sim.decide().1.standing.waiting_on, Some(WaitingOn::EditedMidway { .. })));
+    // 3 before 5: a failure over a pause. 4 before 5: Git over a pause.
+    let mut sim = judged_by(by_alarm());
+    told(&mut sim, Word::Pause, None);
+    assert_eq!(red(sim.clone()).decide().1.standing.phase, PhaseName::Aborted);
+    sim.git_wants('a');
+    assert_eq!(sim.decide().1.standing, synced());
+    // 5 before 6: a pause over a promotion. 6 before 7: a promotion over waiting.
+    let mut sim = judged_by(by_alarm());
+    let promote = Word::Promote(Advance { full: true, force: false });
+    let mut paused = sim.clone();
+    told(&mut paused, Word::Pause, None);
+    says(&mut paused, promote, None);
+    assert!(paused.refusal().contains("it is paused by ann"));
+    assert_eq!(told(&mut sim, promote, None).standing, synced());
+}
+
+#[test]
+fn an_analysis_that_stays_inconclusive_past_the_progress_deadline_is_degraded() {
+    let mut sim = judged_by(by_errors());
+    sim.measured = Measured::default();
+    sim.at(15);
+    sim.tick();
+    sim.at(29);
+    let plan = sim.tick();
+    assert_eq!(plan.standing.health, Health::Degraded);
+    assert!(matches!(plan.standing.waiting_on, Some(WaitingOn::Overdue { .. })), "{plan:?}");
+    let state: &ServiceState = sim.state.as_ref().unwrap();
+    assert_eq!(state.phase, Phase::Holding { version: v(2), step: 0, weight: 1_000 });
+}

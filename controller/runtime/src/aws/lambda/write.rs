@@ -1,0 +1,163 @@
+//! Lambda, as it is written: the few writes that a plan asks for.
+use std::collections::HashMap;
+
+use aws_sdk_lambda::types::{AliasRoutingConfiguration, Environment};
+use tidegate_core::ids::{RevisionId, Version};
+use tidegate_core::live::{ConfigurationChange, Weighted};
+use tidegate_core::marker::Marker;
+use tidegate_core::release::{Code, Source};
+
+use crate::aws::error::{CallError, failed};
+
+/// `UpdateFunctionCode` with `Publish`: answers with the number of the new version.
+///
+/// # Errors
+/// Where AWS refuses or does not answer; after no answer the update may have begun.
+pub async fn update_code(
+    client: &aws_sdk_lambda::Client,
+    function: &str,
+    source: &Source,
+    if_revision: &RevisionId,
+) -> Result<Option<Version>, CallError> {
+    let call = client.update_function_code().function_name(function).publish(true).revision_id(&if_revision.0);
+    let call = match source {
+        Source::Image { uri } => call.image_uri(uri),
+        Source::Zip { bucket, key, object_version } => {
+            call.s3_bucket(bucket).s3_key(key).s3_object_version(object_version)
+        }
+    };
+    let answer = call.send().await.map_err(failed("lambda:UpdateFunctionCode", function))?;
+    Ok(answer.version.as_deref().and_then(|version| version.parse().ok()))
+}
+
+/// `PublishVersion` of `$LATEST`, if it still has this code.
+///
+/// # Errors
+/// Where AWS refuses or does not answer; asking again gives the same version.
+pub async fn publish_version(
+    client: &aws_sdk_lambda::Client,
+    function: &str,
+    code: &Code,
+    if_revision: &RevisionId,
+) -> Result<Option<Version>, CallError> {
+    let answer = client
+        .publish_version()
+        .function_name(function)
+        .code_sha256(code.lambda_code_sha256())
+        .revision_id(&if_revision.0)
+        .send()
+        .await
+        .map_err(failed("lambda:PublishVersion", function))?;
+    Ok(answer.version.as_deref().and_then(|version| version.parse().ok()))
+}
+
+/// `UpdateFunctionConfiguration` with only what differs.
+///
+/// # Errors
+/// Where AWS refuses or does not answer; after no answer the update may have begun.
+pub async fn update_configuration(
+    client: &aws_sdk_lambda::Client,
+    function: &str,
+    change: &ConfigurationChange,
+    if_revision: &RevisionId,
+) -> Result<(), CallError> {
+    let ConfigurationChange { memory_size, timeout, environment, environment_names: _ } = change;
+    let environment = environment.as_ref().map(|values| {
+        let values: HashMap<String, String> = values.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        Environment::builder().set_variables(Some(values)).build()
+    });
+    client
+        .update_function_configuration()
+        .function_name(function)
+        .set_memory_size(memory_size.and_then(|mb| i32::try_from(mb).ok()))
+        .set_timeout(timeout.and_then(|seconds| i32::try_from(seconds).ok()))
+        .set_environment(environment)
+        .revision_id(&if_revision.0)
+        .send()
+        .await
+        .map_err(failed("lambda:UpdateFunctionConfiguration", function))?;
+    Ok(())
+}
+
+/// `CreateAlias`, with the marker.
+///
+/// # Errors
+/// [`Kind::Conflict`](super::super::Kind::Conflict) where somebody created it meanwhile.
+pub async fn create_alias(
+    client: &aws_sdk_lambda::Client,
+    function: &str,
+    alias: &str,
+    version: Version,
+    marker: &Marker,
+) -> Result<(), CallError> {
+    client
+        .create_alias()
+        .function_name(function)
+        .name(alias)
+        .function_version(version.to_string())
+        .description(marker.to_string())
+        .send()
+        .await
+        .map_err(failed("lambda:CreateAlias", &format!("{function}:{alias}")))?;
+    Ok(())
+}
+
+/// Where an alias shall send traffic, and who says so.
+#[derive(Clone, Copy, Debug)]
+pub struct Traffic<'a> {
+    /// The primary version.
+    pub version: Version,
+    /// The additional version and its share; all traffic goes to the primary where there is none.
+    pub additional: Option<Weighted>,
+    /// Written in the same call.
+    pub marker: &'a Marker,
+}
+
+/// `UpdateAlias`: versions, explicit weights and the marker, in one call.
+///
+/// # Errors
+/// [`Kind::Raced`](super::super::Kind::Raced) where somebody changed the alias meanwhile.
+pub async fn update_alias(
+    client: &aws_sdk_lambda::Client,
+    function: &str,
+    alias: &str,
+    traffic: Traffic<'_>,
+    if_revision: &RevisionId,
+) -> Result<(), CallError> {
+    let Traffic { version, additional, marker } = traffic;
+    // Left out, the old weights would stay.
+    let weights: HashMap<String, f64> =
+        additional.iter().map(|other| (other.version.to_string(), other.percent() / 100.0)).collect();
+    let routing = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights)).build();
+    client
+        .update_alias()
+        .function_name(function)
+        .name(alias)
+        .function_version(version.to_string())
+        .routing_config(routing)
+        .description(marker.to_string())
+        .revision_id(&if_revision.0)
+        .send()
+        .await
+        .map_err(failed("lambda:UpdateAlias", &format!("{function}:{alias}")))?;
+    Ok(())
+}
+
+/// `PutFunctionConcurrency`. It belongs to the function, and AWS takes no precondition for it.
+///
+/// # Errors
+/// Where AWS refuses or does not answer.
+pub async fn set_reserved_concurrency(
+    client: &aws_sdk_lambda::Client,
+    function: &str,
+    concurrency: u32,
+) -> Result<(), CallError> {
+    client
+        .put_function_concurrency()
+        .function_name(function)
+        .reserved_concurrent_executions(i32::try_from(concurrency).unwrap_or(i32::MAX))
+        .send()
+        .await
+        .map_err(failed("lambda:PutFunctionConcurrency", function))?;
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! A person's word to one release under way: decided and done at once, without a lease and without Git.
+//!
+//! A tick that runs meanwhile loses no write to it, nor it to the tick: each write carries the token of what it replaces, and
+//! whoever comes second reads again.
+use release_schema::ServiceName;
+use tidegate_core::command::Word;
+use tidegate_core::history::Said;
+use tidegate_core::report::{ServiceReport, TickReport};
+
+use super::service::{Decided, One, Round};
+use super::{Error, Tick, check_asked_for, load_desired, load_states, measure, pins};
+use crate::store::lease::server_time;
+use crate::store::{If, keys};
+use crate::wanted::{self, Wanted};
+
+/// How often a word is decided anew, where somebody else wrote in between.
+const ATTEMPTS: usize = 4;
+
+/// What a person says, and why.
+#[derive(Clone, Copy, Debug)]
+pub struct Spoken<'a> {
+    /// To which service.
+    pub service: &'a ServiceName,
+    /// What.
+    pub word: Word,
+    /// Why, where they said so.
+    pub reason: Option<&'a str>,
+}
+
+/// Why a word did nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Unheard {
+    /// It cannot be followed as things are.
+    #[error("{0}")]
+    Refused(String),
+    /// It could not be done.
+    #[error("{0}")]
+    Failed(String),
+    /// The environment could not be read.
+    #[error(transparent)]
+    Tick(#[from] Error),
+}
+
+/// Says a word to a service, and tells how it stands then.
+///
+/// # Errors
+/// Where the word is refused, or cannot be done.
+pub async fn word(tick: &Tick<'_>, spoken: Spoken<'_>) -> Result<ServiceReport, Unheard> {
+    let wanted = load_desired(tick).await?.map(|stored| wanted::stored(tick.name, stored.value));
+    let mut wanted = match wanted {
+        Some(Ok(wanted)) => wanted,
+        Some(Err(known)) => return Err(Error::NothingWanted(known.reason).into()),
+        None => {
+            let message = format!("nothing is known of `{}` yet: no tick of it has ended", tick.name);
+            return Err(Unheard::Failed(message));
+        }
+    };
+    check_asked_for(tick, &wanted)?;
+    let releases = pins::resolve(tick, &mut wanted).await;
+    let Some(service) = wanted.environment.services.get(spoken.service) else {
+        return Err(Unheard::Refused(format!("there is no service `{}`", spoken.service)));
+    };
+    let mut last = String::new();
+    for _ in 0..ATTEMPTS {
+        let now = server_time(tick.store, tick.name).await.map_err(Error::from)?;
+        let said = Said {
+            what: spoken.word.as_typed().to_owned(),
+            actor: tick.actor.to_owned(),
+            reason: spoken.reason.map(str::to_owned),
+            at: now,
+        };
+        let release = releases.get(&service.name);
+        let one = One { tick, service, wanted: &wanted, release, now, word: Some((spoken.word, &said)) };
+        let has_state = load_states(tick).await?.contains(&keys::state(tick.name, &service.name));
+        let decided = match decide(tick, one, has_state).await.map_err(Unheard::Failed)? {
+            (seen, Decided::Plan(plan)) => one.execute(None, seen, plan).await,
+            (_, Decided::Refused(message)) => return Err(Unheard::Refused(message)),
+            (_, Decided::Measure(_)) => return Err(Unheard::Failed("it could not be measured".to_owned())),
+        };
+        match decided.report.error {
+            None => {
+                show(tick, &wanted, &decided.report).await;
+                return Ok(decided.report);
+            }
+            Some(error) if decided.raced => last = error,
+            Some(error) => return Err(Unheard::Failed(error)),
+        }
+    }
+    Err(Unheard::Failed(format!("somebody else wrote each time: {last}")))
+}
+
+async fn decide(tick: &Tick<'_>, one: One<'_>, has_state: bool) -> Round {
+    let decided = [(one.service, one.plan(has_state).await)];
+    let mut measured = measure::together(tick, &decided).await;
+    let [(service, decided)] = decided;
+    match decided? {
+        (mut seen, Decided::Measure(_)) => {
+            let found = measured.remove(&service.name).unwrap_or_default();
+            seen.world.measured = tidegate_core::live::Seen::Found(found);
+            let decided = one.decide(&mut seen).await?;
+            Ok((seen, decided))
+        }
+        decided => Ok(decided),
+    }
+}
+
+/// Puts the service into the last tick's report, so that `status` shows it before the next tick. It is derived: where that
+/// cannot be, the next tick shows it.
+async fn show(tick: &Tick<'_>, wanted: &Wanted, report: &ServiceReport) {
+    let Some(only) = tick.only.filter(|only| wanted.environment.services.contains_key(*only)) else { return };
+    let name = keys::status(tick.name);
+    let Ok(Some(mut stored)) = tick.store.get::<TickReport>(&name).await else { return };
+    stored.value.services.insert(only.clone(), report.clone());
+    if let Err(error) = tick.store.put(&name, &stored.value, If::Unchanged(stored.etag)).await {
+        tracing::debug!(%error, "the status is left to the next tick");
+    }
+}
