@@ -21,6 +21,12 @@ impl Weight {
         self.0
     }
 
+    /// The weight in ten-thousandths, 100 to 9,900: what an alias is read in, as Lambda takes weights finer than a percent.
+    #[must_use]
+    pub fn basis_points(self) -> u16 {
+        u16::from(self.0) * 100
+    }
+
     /// The weight as Lambda's `AdditionalVersionWeights` has it, 0.01 to 0.99.
     #[must_use]
     pub fn fraction(self) -> f64 {
@@ -235,6 +241,7 @@ mod tests {
     fn a_weight_is_neither_nothing_nor_everything() {
         assert!(Weight::try_from(0).is_err());
         assert!(Weight::try_from(100).is_err());
-        assert_eq!(Weight::try_from(10).unwrap().fraction(), 0.1);
+        let tenth = Weight::try_from(10).unwrap();
+        assert_eq!((tenth.fraction(), tenth.basis_points()), (0.1, 1_000));
     }
 }
