@@ -22,7 +22,9 @@ mod model;
 mod naming;
 mod paging;
 mod program;
+mod provisioned;
 mod tags;
+mod traffic;
 mod validation;
 mod versions;
 mod view;
@@ -30,6 +32,7 @@ mod view;
 pub use logs::LogLine;
 pub use model::VersionState;
 pub use program::{Context, Event, FunctionError, Handler};
+pub use traffic::Served;
 
 pub(crate) use asynchronous::enqueue;
 pub(crate) use logs::Sink;
@@ -64,6 +67,9 @@ pub(crate) fn operation(head: &http::request::Parts, _body: &Bytes) -> Option<&'
         },
         ("2019-09-30", "functions") => match (method, rest) {
             ("GET", [_, "concurrency"]) => Some("GetFunctionConcurrency"),
+            ("PUT", [_, "provisioned-concurrency"]) => Some("PutProvisionedConcurrencyConfig"),
+            ("GET", [_, "provisioned-concurrency"]) => Some("GetProvisionedConcurrencyConfig"),
+            ("DELETE", [_, "provisioned-concurrency"]) => Some("DeleteProvisionedConcurrencyConfig"),
             _ => None,
         },
         ("2019-09-25", "functions") => match (method, rest) {
@@ -143,6 +149,9 @@ pub(crate) async fn handle(aws: &LocalAws, call: Call) -> Result<Answer, AwsErro
         "PutFunctionConcurrency" => concurrency::put(aws, &call),
         "GetFunctionConcurrency" => concurrency::get(aws, &call),
         "DeleteFunctionConcurrency" => concurrency::delete(aws, &call),
+        "PutProvisionedConcurrencyConfig" => provisioned::put(aws, &call),
+        "GetProvisionedConcurrencyConfig" => provisioned::get(aws, &call),
+        "DeleteProvisionedConcurrencyConfig" => provisioned::delete(aws, &call),
         "PutFunctionEventInvokeConfig" => event_invoke::put(aws, &call),
         "GetFunctionEventInvokeConfig" => event_invoke::get(aws, &call),
         "DeleteFunctionEventInvokeConfig" => event_invoke::delete(aws, &call),

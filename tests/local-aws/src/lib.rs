@@ -32,6 +32,6 @@ mod ssm;
 mod sts;
 
 pub use faults::{Fault, Hook};
-pub use lambda::{Context, Event, FunctionError, Handler, LogLine, VersionState};
+pub use lambda::{Context, Event, FunctionError, Handler, LogLine, Served, VersionState};
 pub use wire::{AwsError, Call, Caller, Service};
 pub use world::{CallRecord, LocalAws, Options};

@@ -40,6 +40,8 @@ pub struct Options {
     pub configuration_update: Duration,
     /// How long a version that `PublishVersion` made is `Pending`, in server time.
     pub publish: Duration,
+    /// How long provisioned concurrency is `IN_PROGRESS`, in server time.
+    pub provisioning: Duration,
     /// Whether `UpdateFunctionCode` with the code that is already live and `Publish=true` makes a new version. Nobody could
     /// prove which: callers must be safe with both.
     pub republish_makes_version: bool,
@@ -64,6 +66,7 @@ impl Default for Options {
             zip_update: Duration::from_secs(2),
             configuration_update: Duration::from_secs(2),
             publish: Duration::from_secs(1),
+            provisioning: Duration::from_secs(120),
             republish_makes_version: true,
             metric_delay: Duration::ZERO,
             idle_process: Duration::from_secs(300),

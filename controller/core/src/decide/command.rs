@@ -3,8 +3,8 @@
 //! The order in which words, verdicts and Git beat one another, first to last:
 //! 1. `abort` (and `rollback`) of a person
 //! 2. an alias that somebody changed by hand: everything holds
-//! 3. a failed analysis, and a progress deadline that aborts
-//! 4. Git, where it wants something else or what is stable
+//! 3. Git, where it wants something else or what is stable
+//! 4. a failed analysis, and a progress deadline that aborts
 //! 5. `pause`
 //! 6. `promote`
 //! 7. waiting

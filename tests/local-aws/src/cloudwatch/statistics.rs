@@ -12,6 +12,8 @@ pub(super) enum Statistic {
     Maximum,
     /// `p99.9`: the share in percent.
     Percentile(f64),
+    /// `PR(100:800)`: the share, in percent, of the values above the one bound and up to the other.
+    Rank(f64, f64),
 }
 
 impl Statistic {
@@ -23,10 +25,11 @@ impl Statistic {
             "Sum" | "sum" => Self::Sum,
             "Minimum" | "min" => Self::Minimum,
             "Maximum" | "max" => Self::Maximum,
+            other if let Some((above, upto)) = rank(other) => Self::Rank(above, upto),
             other => match other.strip_prefix('p').and_then(|share| share.parse().ok()) {
                 Some(share) if (0.0..=100.0).contains(&share) => Self::Percentile(share),
                 Some(_) | None
-                    if ["tm", "wm", "tc", "ts", "TM", "WM", "TC", "TS", "PR", "IQM"]
+                    if ["tm", "wm", "tc", "ts", "TM", "WM", "TC", "TS", "IQM"]
                         .iter()
                         .any(|trimmed| other.starts_with(trimmed)) =>
                 {
@@ -54,8 +57,28 @@ impl Statistic {
             Self::Minimum => samples.iter().map(|sample| sample.minimum).reduce(f64::min),
             Self::Maximum => samples.iter().map(|sample| sample.maximum).reduce(f64::max),
             Self::Percentile(share) => percentile(share, samples),
+            Self::Rank(above, upto) => percentile_rank(above, upto, samples),
         }
     }
+}
+
+/// The bounds of `PR(a:b)`, `PR(:b)` and `PR(a:)`, of which at least one is there.
+fn rank(name: &str) -> Option<(f64, f64)> {
+    let (above, upto) = name.strip_prefix("PR(")?.strip_suffix(')')?.split_once(':')?;
+    let bound = |text: &str, open: f64| if text.is_empty() { Some(open) } else { text.parse().ok() };
+    let bounds = (bound(above, f64::NEG_INFINITY)?, bound(upto, f64::INFINITY)?);
+    (bounds.0.is_finite() || bounds.1.is_finite()).then_some(bounds)
+}
+
+/// How many percent of all values lie above `above` and at most at `upto`.
+fn percentile_rank(above: f64, upto: f64, samples: &[&Sample]) -> Option<f64> {
+    if samples.iter().any(|sample| sample.values.is_empty()) {
+        return None;
+    }
+    let values = || samples.iter().flat_map(|sample| sample.values.iter());
+    let all: f64 = values().map(|(_, count)| count).sum();
+    let within: f64 = values().filter(|(value, _)| *value > above && *value <= upto).map(|(_, count)| count).sum();
+    (all > 0.0).then(|| within / all * 100.0)
 }
 
 /// The smallest value that at least `share` percent of all values do not exceed (nearest rank). CloudWatch itself estimates
@@ -98,6 +121,11 @@ mod tests {
         assert_eq!(value("p50"), Some(3.0));
         assert_eq!(value("p100"), Some(8.0));
         assert_eq!(value("p0"), Some(1.0));
+        assert_eq!(value("PR(:8)"), Some(100.0));
+        assert_eq!(value("PR(8:)"), Some(0.0));
+        assert_eq!(value("PR(:3)").map(f64::round), Some(67.0));
+        assert_eq!(value("PR(1:3)").map(f64::round), Some(33.0));
+        assert!(Statistic::parse("PR(:)", "Stat").is_err());
     }
 
     #[test]

@@ -80,7 +80,8 @@ pub(crate) fn create(aws: &LocalAws, call: &Call) -> Result<Answer, AwsError> {
     let weights = request.routing_config.map(|routing| routing.additional_version_weights).unwrap_or_default();
     let additional = routing(function, &version, &weights)?;
     let description = request.description.unwrap_or_default();
-    let alias = Alias { name: name.clone(), version, additional, description, revision: aws.uuid() };
+    let revision = aws.uuid();
+    let alias = Alias { name: name.clone(), version, additional, description, revision, provisioned: None };
     let answer = wire::json(201, &view::alias(&target.key, &alias));
     function.aliases.insert(name, alias);
     Ok(answer)
@@ -106,8 +107,13 @@ pub(crate) fn update(aws: &LocalAws, call: &Call) -> Result<Answer, AwsError> {
     // Without a routing configuration the old weights stay, also under a new primary version.
     let kept = || current.additional.iter().map(|(version, weight)| (version.to_string(), *weight)).collect();
     let weights = request.routing_config.map_or_else(kept, |routing| routing.additional_version_weights);
+    let provisioned = match &current.provisioned {
+        Some(provisioned) if version != current.version => Some(provisioned.switched(aws, &current.version, call.now)),
+        kept => kept.clone(),
+    };
     let alias = Alias {
         name: name.clone(),
+        provisioned,
         additional: routing(function, &version, &weights)?,
         version,
         description: request.description.unwrap_or_else(|| current.description.clone()),

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::code::Code;
 use super::configuration::Configuration;
 use super::event_invoke::EventInvoke;
+use super::provisioned::Provisioned;
 use super::{Key, Target, conflict, function_not_found};
 use crate::wire::AwsError;
 
@@ -182,6 +183,8 @@ pub(crate) struct Alias {
     pub(crate) additional: Option<(u64, f64)>,
     pub(crate) description: String,
     pub(crate) revision: String,
+    /// Provisioned concurrency, where it is set.
+    pub(crate) provisioned: Option<Provisioned>,
 }
 
 /// One function.
@@ -208,6 +211,10 @@ impl Function {
         self.latest.settle(now);
         for version in self.versions.values_mut() {
             version.settle(now);
+        }
+        for alias in self.aliases.values_mut() {
+            let Alias { provisioned: Some(provisioned), additional, .. } = alias else { continue };
+            provisioned.settle(additional, now);
         }
     }
 

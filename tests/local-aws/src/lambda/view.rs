@@ -114,7 +114,7 @@ pub(crate) fn function(aws: &LocalAws, function: &Function, version: &Version, a
 
 /// `AliasConfiguration`.
 pub(crate) fn alias(key: &Key, alias: &Alias) -> Value {
-    let Alias { name, version, additional, description, revision } = alias;
+    let Alias { name, version, additional, description, revision, provisioned: _ } = alias;
     let mut view = json!({
         "AliasArn": format!("{}:{name}", key.arn()),
         "Name": name,

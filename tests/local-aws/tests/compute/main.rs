@@ -11,6 +11,7 @@ mod aliases;
 mod faults;
 mod functions;
 mod invocations;
+mod provisioned;
 mod schedules;
 
 use std::sync::Arc;
