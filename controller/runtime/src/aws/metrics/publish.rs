@@ -1,13 +1,9 @@
-//! CloudWatch: what dashboards and alarms read of a tick, in one call. A failure to publish never fails a tick.
-use std::collections::BTreeMap;
-
+//! Publishes what dashboards and alarms read of a tick, in one call. A failure to publish never fails a tick.
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
-use release_schema::ServiceName;
-use tidegate_core::analysis::{Measure, Measured};
 use tidegate_core::report::TickReport;
 use tidegate_core::status::{Health, SyncStatus};
 
-use super::error::{CallError, failed};
+use crate::aws::error::{CallError, failed};
 
 /// Publishes the metrics of one environment's tick.
 ///
@@ -53,24 +49,4 @@ fn data(report: &TickReport) -> Vec<MetricDatum> {
             MetricDatum::builder().metric_name(name).value(value).unit(unit).dimensions(environment.clone()).build()
         })
         .collect()
-}
-
-/// What has to be measured of one service.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// The function.
-    pub function: String,
-    /// The alias that the traffic comes through.
-    pub alias: String,
-    /// What, and when.
-    pub measure: Measure,
-}
-
-/// Measures for all services together. This build does not read CloudWatch yet, and says so: nothing is judged good unseen.
-pub async fn measure(
-    _client: &aws_sdk_cloudwatch::Client,
-    requests: &BTreeMap<ServiceName, Request>,
-) -> BTreeMap<ServiceName, Measured> {
-    let trouble = Some("CloudWatch is not read by this build".to_owned());
-    requests.keys().map(|name| (name.clone(), Measured { trouble: trouble.clone(), ..Measured::default() })).collect()
 }

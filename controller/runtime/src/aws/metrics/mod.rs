@@ -1,0 +1,9 @@
+//! CloudWatch: what a tick tells of itself, and what it reads of new versions and alarms.
+mod alarms;
+mod publish;
+mod read;
+mod sample;
+mod series;
+
+pub use publish::publish;
+pub use read::{Request, measure};
