@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_lambda::operation::get_alias::GetAliasOutput;
-use local_aws::{Call, CallRecord, Fault, LocalAws, Options};
+use local_aws::{Call, CallRecord, Fault, LocalAws, Options, Served};
 use serde_json::Value;
-use tidegate_core::command::Command;
+use tidegate_core::command::{Command, To};
 use tidegate_core::history::{Head, Record, hash_bytes};
 use tidegate_core::report::{Answer, Failure, ServiceReport, TickReport};
 use tidegate_runtime::config::{Source, StateLocation};
@@ -126,6 +126,56 @@ impl World {
         let caller =
             Caller { actor: "controller".to_owned(), id: format!("tick-{number}"), deadline: Instant::now() + TIMEOUT };
         self.controller.run(command, &caller).await
+    }
+
+    /// A person's word to a service of staging, sent through the controller; gives how the service stands then.
+    ///
+    /// # Errors
+    /// Where it is refused, or cannot be done.
+    pub async fn say(
+        &self,
+        word: impl Fn(To) -> Command,
+        service: &str,
+        reason: &str,
+    ) -> Result<ServiceReport, Failure> {
+        let environment = "staging".parse().expect("a name");
+        let service = service.parse().expect("a name");
+        let to = To { environment, service, reason: Some(reason.to_owned()), full: false, force: false };
+        match self.run(&word(to)).await {
+            Answer::Service { report, .. } => Ok(*report),
+            Answer::Failed(failure) => Err(failure),
+            other => panic!("no answer to a word: {other:?}"),
+        }
+    }
+
+    /// So many requests a minute through the alias `live` of a function, and a tick after each minute. Every version fails
+    /// as often as `failing` says of its number, from 0 to 1.
+    pub async fn minutes(&self, minutes: usize, function: &str, requests: u32, failing: impl Fn(&str) -> f64) {
+        for _ in 0..minutes {
+            self.traffic(function, requests, &failing);
+            self.tick().await;
+        }
+    }
+
+    /// Requests through the alias `live` of a function, now.
+    pub fn traffic(&self, function: &str, requests: u32, failing: impl Fn(&str) -> f64) {
+        let region = &self.aws.options().default_region.clone();
+        self.aws.drive(ACCOUNT, region, function, "live", requests, |version, random| {
+            let failed = random.f64() < failing(version);
+            Served { failed, duration: Duration::from_millis(40) }
+        });
+    }
+
+    /// The version that `live` of a function names first: stable.
+    pub async fn primary(&self, function: &str) -> String {
+        self.alias(function).await.function_version.expect("a version")
+    }
+
+    /// The share of a function's traffic that its additional version has, in percent; 0 where there is none.
+    pub async fn weight(&self, function: &str) -> f64 {
+        let alias = self.alias(function).await;
+        let weights = alias.routing_config.and_then(|routing| routing.additional_version_weights);
+        weights.and_then(|weights| weights.values().next().copied()).map_or(0.0, |weight| weight * 100.0)
     }
 
     /// A tick of staging as the schedule has it, and the minute until the next.
