@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_cloudwatch::types::{ComparisonOperator, Statistic};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionCode, PackageType, State};
 use aws_sdk_s3::types::{
@@ -71,6 +72,8 @@ pub struct Build<'a> {
 /// The clients of one account.
 #[derive(Clone, Debug)]
 pub struct Account {
+    /// Alarms.
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// Images.
     pub ecr: aws_sdk_ecr::Client,
     /// Functions.
@@ -89,12 +92,24 @@ impl Account {
     pub fn new(config: &SdkConfig) -> Self {
         let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(true).build();
         Self {
+            cloudwatch: aws_sdk_cloudwatch::Client::new(config),
             ecr: aws_sdk_ecr::Client::new(config),
             lambda: aws_sdk_lambda::Client::new(config),
             s3: aws_sdk_s3::Client::from_conf(s3),
             scheduler: aws_sdk_scheduler::Client::new(config),
             ssm: aws_sdk_ssm::Client::new(config),
         }
+    }
+
+    /// An alarm on the controller's own errors: what it is about is of no interest, only its state.
+    ///
+    /// # Errors
+    /// Where CloudWatch refuses.
+    pub async fn put_alarm(&self, name: &str) -> Result<()> {
+        let alarm = self.cloudwatch.put_metric_alarm().alarm_name(name).namespace("Tidegate").metric_name("SyncErrors");
+        let alarm = alarm.statistic(Statistic::Sum).comparison_operator(ComparisonOperator::GreaterThanThreshold);
+        alarm.threshold(0.0).period(60).evaluation_periods(1).send().await?;
+        Ok(())
     }
 
     /// A versioned bucket.

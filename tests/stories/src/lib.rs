@@ -9,6 +9,7 @@
 )]
 
 pub mod account;
+pub mod fleet;
 pub mod release_repository;
 pub mod releases;
 pub mod world;

@@ -52,6 +52,12 @@ async fn sixty_services_converge_under_the_rates_of_aws() {
     assert_eq!((calls.lambda()["GetFunction"], throttled), (SERVICES, 0), "a converged tick stays within the rates");
 }
 
+#[tokio::test(start_paused = true)]
+async fn fifty_rollouts_in_flight_are_measured_in_one_call_of_each_kind_and_moved_in_one_each() {
+    let costs = stories::fleet::costs(50, options()).await;
+    assert_eq!((costs.metric_calls, costs.mutations_of_one, costs.moved), (2, 1, 50));
+}
+
 /// Ticks until all is as Git wants it; gives how many that took.
 async fn converge(world: &World) -> usize {
     for number in 1..20 {

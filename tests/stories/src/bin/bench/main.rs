@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
+use stories::fleet;
+use stories::world::options;
 
 /// Measures the controller as it is shipped: size, start, memory, CPU, and calls
 #[derive(Debug, Parser)]
@@ -35,6 +37,9 @@ enum Goal {
     AtLeast(f64),
 }
 
+/// How many releases are in flight at once.
+const ROLLOUTS: usize = 50;
+
 /// Patterns of traffic that releases are judged on.
 const PATTERNS: u32 = 1000;
 
@@ -55,6 +60,7 @@ async fn main() -> Result<()> {
         ),
     ];
     figures.extend(verdicts()?);
+    figures.extend(rollouts()?);
     figures.extend(ticks(&bootstrap).await?);
     show(&figures);
     write(&target.join("bench.json"), &figures)
@@ -68,6 +74,34 @@ fn verdicts() -> Result<[Figure; 2]> {
     Ok([
         figure("analysis_caught", "turned back: 5 % errors for 0.5 %", caught, "%", Some(Goal::AtLeast(99.0))),
         figure("analysis_false_aborts", "turned back: as good as stable", aborted, "%", Some(Goal::AtMost(1.0))),
+    ])
+}
+
+/// What a tick calls that has 50 rollouts in flight: counted on paused time, in a thread of its own.
+fn rollouts() -> Result<[Figure; 2]> {
+    println!("counting the calls of {ROLLOUTS} rollouts in flight");
+    let counted = std::thread::spawn(|| -> Result<fleet::Costs> {
+        let paused = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
+        Ok(paused.block_on(fleet::costs(ROLLOUTS, options())))
+    });
+    let costs = counted.join().map_err(|_| anyhow::anyhow!("the rollouts were not counted"))??;
+    let metrics = costs.metric_calls as f64;
+    let mutations = costs.mutations_of_one as f64;
+    Ok([
+        figure(
+            "tick_50_rollouts_metric_calls",
+            "CloudWatch calls of a tick with 50",
+            metrics,
+            "calls",
+            Some(Goal::AtMost(2.0)),
+        ),
+        figure(
+            "tick_50_rollouts_mutations",
+            "mutating Lambda calls of one that moves",
+            mutations,
+            "calls",
+            Some(Goal::AtMost(2.0)),
+        ),
     ])
 }
 
@@ -113,7 +147,7 @@ const fn figure(name: &'static str, what: &'static str, value: f64, unit: &'stat
 }
 
 fn show(figures: &[Figure]) {
-    println!("\n{:<24} {:<38} {:>13}", "figure", "what", "measured");
+    println!("\n{:<30} {:<38} {:>13}", "figure", "what", "measured");
     for Figure { name, what, value, unit, goal } in figures {
         let digits = usize::from(value.fract() != 0.0) * 2;
         let goal = match *goal {
@@ -122,7 +156,7 @@ fn show(figures: &[Figure]) {
             Some(Goal::AtLeast(least)) if *value < least => format!("  below {least}"),
             Some(Goal::AtMost(_) | Goal::AtLeast(_)) => "  ok".to_owned(),
         };
-        println!("{name:<24} {what:<38} {value:>9.digits$} {unit}{goal}");
+        println!("{name:<30} {what:<38} {value:>9.digits$} {unit}{goal}");
     }
 }
 
