@@ -1,6 +1,6 @@
 //! Lays out a table within a width: columns as wide as they need to be, long texts wrapped, notes below their row.
 use textwrap::core::display_width;
-use textwrap::{Options, WordSplitter};
+use textwrap::{Options, WordSeparator, WordSplitter};
 
 use crate::out::{Paint, Tone};
 
@@ -90,7 +90,10 @@ fn push_cells(text: &mut String, row: &Row, widths: &[usize], paint: Paint) {
 }
 
 fn wrap(text: &str, width: usize) -> Vec<String> {
-    let options = Options::new(width.max(NARROWEST)).word_splitter(WordSplitter::NoHyphenation);
+    // Only at spaces: a command or a path that is broken in two cannot be copied.
+    let options = Options::new(width.max(NARROWEST))
+        .word_splitter(WordSplitter::NoHyphenation)
+        .word_separator(WordSeparator::AsciiSpace);
     textwrap::wrap(text, options).into_iter().map(|line| line.trim_end().to_owned()).collect()
 }
 

@@ -87,3 +87,6 @@ fn spoken(said: &Said) -> String {
     let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     format!("{what} by {actor} at {}{reason}", text::clock(*at))
 }
+
+#[cfg(test)]
+mod tests;
