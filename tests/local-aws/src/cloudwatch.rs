@@ -1,6 +1,7 @@
 //! CloudWatch: metrics and alarms, in whichever of three protocols the client speaks.
 //!
-//! Alarms keep their definition and the state that `SetAlarmState` gives them; nothing evaluates them.
+//! Alarms, metric and composite ones, keep their definition and the state that `SetAlarmState` gives them: nothing
+//! evaluates them. Metric maths, other trimmed statistics than `PR`, and metrics of other accounts are not served.
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
@@ -13,8 +14,12 @@ mod publish;
 mod read;
 mod series;
 mod statistics;
+mod trouble;
 
 pub(crate) use series::State;
+pub use trouble::{MetricFate, MetricTrouble};
+
+use alarms::Kind;
 use series::{Metric, Sample};
 
 const NAMESPACE: &str = "http://monitoring.amazonaws.com/doc/2010-08-01/";
@@ -24,7 +29,7 @@ const REQUEST_LIMIT: usize = 1024 * 1024;
 /// What a compressed request may become, in bytes.
 const INFLATED_LIMIT: u64 = 64 * 1024 * 1024;
 
-/// One value of one metric, as another service publishes it.
+/// Values of one metric, as another service publishes them.
 #[derive(Clone, Debug)]
 pub(crate) struct Datum {
     /// For example `AWS/Lambda`.
@@ -33,18 +38,20 @@ pub(crate) struct Datum {
     pub(crate) name: String,
     /// Name and value of each dimension.
     pub(crate) dimensions: Vec<(String, String)>,
-    /// On the world's clock.
+    /// The time that it is about, on the world's clock.
     pub(crate) at: DateTime<Utc>,
-    /// In `unit`.
-    pub(crate) value: f64,
+    /// When CloudWatch was told.
+    pub(crate) received: DateTime<Utc>,
+    /// Values in `unit`, each with how often it occurred; at least one.
+    pub(crate) values: Vec<(f64, f64)>,
     /// For example `Count` or `Milliseconds`.
     pub(crate) unit: &'static str,
 }
 
-/// Adds one value to a metric of `account` in `region`.
+/// Adds values to a metric of `account` in `region`.
 pub(crate) fn record(aws: &LocalAws, account: &str, region: &str, datum: Datum) {
     let metric = Metric::new(datum.namespace, datum.name, datum.dimensions);
-    let sample = Sample::of_values(aws.clock().now(), datum.unit, vec![(datum.value, 1.0)]);
+    let sample = Sample::of_values(datum.received, datum.unit, datum.values);
     aws.cloudwatch().shelf(account, region).add(metric, datum.at, 60, sample);
 }
 
@@ -84,6 +91,7 @@ pub(crate) fn operation(head: &http::request::Parts, body: &Bytes) -> Option<&'s
         "GetMetricStatistics",
         "ListMetrics",
         "PutMetricAlarm",
+        "PutCompositeAlarm",
         "DescribeAlarms",
         "SetAlarmState",
         "DeleteAlarms",
@@ -121,19 +129,20 @@ pub(crate) async fn handle(aws: &LocalAws, call: Call) -> Result<Answer, AwsErro
     }
     let input = input(&call)?;
     let delay = chrono::Duration::from_std(aws.options().metric_delay).unwrap_or(chrono::Duration::MAX);
-    let mut state = aws.cloudwatch();
-    let shelf = state.shelf(&call.caller.account, &call.caller.region);
     // What came later than this cannot be read yet.
     let visible = call.now.checked_sub_signed(delay).unwrap_or(DateTime::<Utc>::MIN_UTC);
+    let mut state = aws.cloudwatch();
+    let (account, region) = (&call.caller.account, &call.caller.region);
     let output = match call.operation {
-        "PutMetricData" => publish::put(shelf, &call, &input),
-        "GetMetricData" => read::data(shelf, visible, &input),
-        "GetMetricStatistics" => read::statistics(shelf, visible, &input),
-        "ListMetrics" => read::list(shelf, visible, &input),
-        "PutMetricAlarm" => alarms::put(shelf, &call, &input),
-        "DescribeAlarms" => alarms::describe(shelf, &input),
-        "SetAlarmState" => alarms::set_state(shelf, &call, &input),
-        "DeleteAlarms" => alarms::delete(shelf, &input),
+        "PutMetricData" => publish::put(state.shelf(account, region), &call, &input),
+        "GetMetricData" => read::data(&state.readable(account, region, visible), &input),
+        "GetMetricStatistics" => read::statistics(&state.readable(account, region, visible), &input),
+        "ListMetrics" => read::list(&state.readable(account, region, visible), &input),
+        "PutMetricAlarm" => alarms::put(state.shelf(account, region), &call, Kind::Metric, &input),
+        "PutCompositeAlarm" => alarms::put(state.shelf(account, region), &call, Kind::Composite, &input),
+        "DescribeAlarms" => alarms::describe(state.shelf(account, region), &input),
+        "SetAlarmState" => alarms::set_state(state.shelf(account, region), &call, &input),
+        "DeleteAlarms" => alarms::delete(state.shelf(account, region), &input),
         other => Err(AwsError::not_implemented(format_args!("monitoring {other}"))),
     }?;
     Ok(match Protocol::of(&call.head) {

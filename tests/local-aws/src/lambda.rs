@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::LocalAws;
-use crate::wire::{Answer, AwsError, Call, path_segments, rest_json_error, set_header};
+use crate::wire::{Answer, AwsError, Call, path_segments, query_value, rest_json_error, set_header};
 
 mod aliases;
 mod asynchronous;
@@ -32,7 +32,7 @@ mod view;
 pub use logs::LogLine;
 pub use model::VersionState;
 pub use program::{Context, Event, FunctionError, Handler};
-pub use traffic::Served;
+pub use traffic::{AliasRef, Served, Traffic};
 
 pub(crate) use asynchronous::enqueue;
 pub(crate) use logs::Sink;
@@ -68,7 +68,10 @@ pub(crate) fn operation(head: &http::request::Parts, _body: &Bytes) -> Option<&'
         ("2019-09-30", "functions") => match (method, rest) {
             ("GET", [_, "concurrency"]) => Some("GetFunctionConcurrency"),
             ("PUT", [_, "provisioned-concurrency"]) => Some("PutProvisionedConcurrencyConfig"),
-            ("GET", [_, "provisioned-concurrency"]) => Some("GetProvisionedConcurrencyConfig"),
+            ("GET", [_, "provisioned-concurrency"]) => Some(match query_value(&head.uri, "List") {
+                Some(_) => "ListProvisionedConcurrencyConfigs",
+                None => "GetProvisionedConcurrencyConfig",
+            }),
             ("DELETE", [_, "provisioned-concurrency"]) => Some("DeleteProvisionedConcurrencyConfig"),
             _ => None,
         },
@@ -152,6 +155,7 @@ pub(crate) async fn handle(aws: &LocalAws, call: Call) -> Result<Answer, AwsErro
         "PutProvisionedConcurrencyConfig" => provisioned::put(aws, &call),
         "GetProvisionedConcurrencyConfig" => provisioned::get(aws, &call),
         "DeleteProvisionedConcurrencyConfig" => provisioned::delete(aws, &call),
+        "ListProvisionedConcurrencyConfigs" => provisioned::list(aws, &call),
         "PutFunctionEventInvokeConfig" => event_invoke::put(aws, &call),
         "GetFunctionEventInvokeConfig" => event_invoke::get(aws, &call),
         "DeleteFunctionEventInvokeConfig" => event_invoke::delete(aws, &call),

@@ -31,7 +31,8 @@ mod scheduler;
 mod ssm;
 mod sts;
 
+pub use cloudwatch::{MetricFate, MetricTrouble};
 pub use faults::{Fault, Hook};
-pub use lambda::{Context, Event, FunctionError, Handler, LogLine, Served, VersionState};
+pub use lambda::{AliasRef, Context, Event, FunctionError, Handler, LogLine, Served, Traffic, VersionState};
 pub use wire::{AwsError, Call, Caller, Service};
 pub use world::{CallRecord, LocalAws, Options};

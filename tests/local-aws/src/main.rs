@@ -1,7 +1,7 @@
 //! `local-aws`: serves one world on loopback until it is interrupted.
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 
@@ -28,6 +28,9 @@ struct Arguments {
     /// The account of access keys that are not an account's number
     #[arg(long, default_value = "111111111111")]
     account: String,
+    /// How long metrics take until they can be read, in seconds of this AWS's clock
+    #[arg(long, default_value_t = 0)]
+    metric_delay: u32,
     /// A directory for the logs of functions, a file each
     #[arg(long)]
     logs: Option<PathBuf>,
@@ -52,6 +55,7 @@ async fn main() -> anyhow::Result<()> {
         seed: arguments.seed,
         rates: arguments.rates,
         default_account: arguments.account,
+        metric_delay: Duration::from_secs(arguments.metric_delay.into()),
         logs: arguments.logs,
         ..Options::default()
     });

@@ -223,6 +223,9 @@ impl AwsError {
     }
 }
 
+/// The header that names a request.
+pub(crate) const REQUEST_ID: &str = "x-amzn-requestid";
+
 /// An answer without a body.
 #[must_use]
 pub fn empty(status: u16) -> Answer {

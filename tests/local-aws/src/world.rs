@@ -325,7 +325,11 @@ impl LocalAws {
         };
         let date = httpdate::fmt_http_date(self.clock().now().into());
         wire::set_header(&mut answer, "date", &date);
-        wire::set_header(&mut answer, "x-amzn-requestid", &self.uuid());
+        let request_id = self.uuid();
+        // An invocation has its own, which its log names as well.
+        if !answer.headers().contains_key(wire::REQUEST_ID) {
+            wire::set_header(&mut answer, wire::REQUEST_ID, &request_id);
+        }
         Ok(answer)
     }
 

@@ -96,6 +96,29 @@ def test_alarms_are_put_set_described_and_deleted(cloudwatch, refused):
     assert len(cloudwatch.describe_alarms()["MetricAlarms"]) == 1
 
 
+def test_ranks_of_durations_are_shares_in_percent(cloudwatch, refused):
+    start = now(cloudwatch).replace(second=0) - datetime.timedelta(minutes=5)
+    put(cloudwatch, start, Values=[100.0, 500.0, 800.0, 900.0], Counts=[1, 2, 4, 1])
+    stats = ["PR(:800)", "PR(100:800)", "PR(800:)", "p50"]
+    window = {"StartTime": start, "EndTime": start + datetime.timedelta(minutes=5)}
+    queries = [query(stat, f"q{index}") for index, stat in enumerate(stats)]
+    got = cloudwatch.get_metric_data(MetricDataQueries=queries, **window)["MetricDataResults"]
+    assert [result["Values"] for result in got] == [[87.5], [75.0], [12.5], [800.0]]
+    assert refused(cloudwatch.get_metric_data, MetricDataQueries=[query("PR(:)")], **window) == "InvalidParameterValue"
+
+
+def test_composite_alarms_are_shown_to_who_asks_for_them(cloudwatch, refused):
+    rule = "ALARM(flight-5xx) OR ALARM(flight-slow)"
+    cloudwatch.put_composite_alarm(AlarmName="flights", AlarmRule=rule, AlarmDescription="both")
+    cloudwatch.set_alarm_state(AlarmName="flights", StateValue="ALARM", StateReason="a story")
+    assert cloudwatch.describe_alarms(AlarmNames=["flights"])["CompositeAlarms"] == []
+    [alarm] = cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+    assert (alarm["AlarmRule"], alarm["AlarmDescription"], alarm["StateValue"]) == (rule, "both", "ALARM")
+    assert refused(cloudwatch.describe_alarms, AlarmNames=["a"], AlarmNamePrefix="a") == "ValidationError"
+    cloudwatch.delete_alarms(AlarmNames=["flights"])
+    assert cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"] == []
+
+
 def test_the_command_line_publishes_and_lists(aws):
     aws("cloudwatch", "put-metric-data", "--namespace", NAMESPACE, "--metric-name", "Calls", "--value", "1")
     assert aws("cloudwatch", "list-metrics")["Metrics"] == [

@@ -1,6 +1,7 @@
 """Lambda as boto3 and the AWS CLI see it: every answer is validated against AWS's own models."""
 
 import base64
+import datetime
 import io
 import json
 import os
@@ -8,6 +9,8 @@ import re
 import stat
 import subprocess
 import time
+import urllib.error
+import urllib.request
 import zipfile
 
 import pytest
@@ -275,3 +278,109 @@ def test_the_command_line_shows_an_alias(flights, aws):
 def test_what_is_not_served_says_so(client):
     with pytest.raises(Exception, match="not implemented: lambda GET /2015-03-31/event-source-mappings"):
         client("lambda").list_event_source_mappings()
+
+
+def test_an_alias_with_provisioned_concurrency_is_shifted_by_lambda(flights, push, refused):
+    alias = {"FunctionName": "flights", "Qualifier": "live"}
+    assert refused(flights.get_provisioned_concurrency_config, **alias) == (
+        "ProvisionedConcurrencyConfigNotFoundException"
+    )
+    flights.update_function_code(FunctionName="flights", ImageUri=push("v2"), Publish=True)
+    wait_for(flights, "2")
+    put = flights.put_provisioned_concurrency_config(**alias, ProvisionedConcurrentExecutions=2)
+    assert (put["Status"], put["RequestedProvisionedConcurrentExecutions"]) == ("IN_PROGRESS", 2)
+    assert wait_until_provisioned(flights)["AllocatedProvisionedConcurrentExecutions"] == 2
+    switch = flights.update_alias(
+        FunctionName="flights", Name="live", FunctionVersion="2", RoutingConfig={"AdditionalVersionWeights": {}}
+    )
+    assert 0.5 < switch["RoutingConfig"]["AdditionalVersionWeights"]["1"] <= 1
+    again = dict(**alias, ProvisionedConcurrentExecutions=3)
+    assert refused(flights.put_provisioned_concurrency_config, **again) == "InvalidParameterValueException"
+    wait_until_provisioned(flights)
+    shifted = flights.get_alias(FunctionName="flights", Name="live")
+    assert "RoutingConfig" not in shifted and shifted["RevisionId"] == switch["RevisionId"]
+    [listed] = flights.list_provisioned_concurrency_configs(FunctionName="flights")["ProvisionedConcurrencyConfigs"]
+    assert listed["FunctionArn"].endswith(":function:flights:live") and listed["Status"] == "READY"
+    flights.delete_provisioned_concurrency_config(**alias)
+    assert refused(flights.get_provisioned_concurrency_config, **alias) == (
+        "ProvisionedConcurrencyConfigNotFoundException"
+    )
+
+
+def wait_until_provisioned(functions):
+    for _ in range(300):
+        config = functions.get_provisioned_concurrency_config(FunctionName="flights", Qualifier="live")
+        if config["Status"] != "IN_PROGRESS":
+            return config
+        time.sleep(0.05)
+    raise AssertionError("the provisioned concurrency is still in progress")
+
+
+LIVE = {"account": ACCOUNT, "region": REGION, "function": "flights", "alias": "live"}
+
+
+def post(endpoint, path, **body):
+    data = json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(f"{endpoint}/_local/{path}", data=data)) as answer:
+        return json.loads(answer.read() or "null")
+
+
+def measured(client, metric, stat, version, start):
+    dimensions = {"FunctionName": "flights", "Resource": "flights:live", "ExecutedVersion": version}
+    dimensions = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+    metric = {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": dimensions}
+    [result] = client("cloudwatch").get_metric_data(
+        MetricDataQueries=[{"Id": "q", "MetricStat": {"Metric": metric, "Period": 60, "Stat": stat}}],
+        StartTime=start,
+        EndTime=start + datetime.timedelta(minutes=1),
+    )["MetricDataResults"]
+    return result
+
+
+def a_minute_ago(endpoint):
+    with urllib.request.urlopen(f"{endpoint}/_local/clock") as answer:
+        now = datetime.datetime.fromisoformat(json.load(answer)["now"][:19] + "+00:00")
+    return now.replace(second=0) - datetime.timedelta(minutes=1)
+
+
+def test_traffic_needs_no_program_to_be_measured(flights, push, client, endpoint):
+    flights.update_function_code(FunctionName="flights", ImageUri=push("v2"), Publish=True)
+    wait_for(flights, "2")
+    flights.update_alias(
+        FunctionName="flights", Name="live", RoutingConfig={"AdditionalVersionWeights": {"2": 0.25}}
+    )
+    start = a_minute_ago(endpoint)
+    slow = {"1": {"durationMs": 20}, "2": {"errorRate": 1, "durationMs": 900}}
+    met = post(endpoint, "traffic", **LIVE, at=start.isoformat(), requests=1000, versions=slow)
+    assert met["1"] + met["2"] == 1000 and 180 <= met["2"] <= 320
+    assert measured(client, "Invocations", "Sum", "2", start)["Values"] == [met["2"]]
+    assert measured(client, "Errors", "Average", "2", start)["Values"] == [1]
+    assert measured(client, "Errors", "Sum", "1", start)["Values"] == [0]
+    assert measured(client, "Duration", "PR(:800)", "2", start)["Values"] == [0]
+
+    exact = {"version": "2", "invocations": 3 * met["2"], "errors": 0, "durationMs": 10}
+    assert post(endpoint, "traffic", **LIVE, **exact, at=start.isoformat()) == {"2": 3 * met["2"]}
+    assert measured(client, "Duration", "PR(:800)", "2", start)["Values"] == [75]
+    assert measured(client, "Errors", "Sum", "2", start)["Values"] == [met["2"]]
+    with pytest.raises(urllib.error.HTTPError) as unknown:
+        post(endpoint, "traffic", **LIVE | {"alias": "gone"}, requests=1)
+    assert unknown.value.code == 404
+    with pytest.raises(urllib.error.HTTPError) as both:
+        post(endpoint, "traffic", **LIVE, requests=1, version="2")
+    assert both.value.code == 400
+
+
+def test_metrics_can_be_lost_and_answered_in_part(flights, client, endpoint):
+    start = a_minute_ago(endpoint)
+    post(endpoint, "traffic", **LIVE, version="1", invocations=5, at=start.isoformat())
+    minute = {"from": start.isoformat(), "to": (start + datetime.timedelta(minutes=1)).isoformat()}
+    read = lambda: measured(client, "Invocations", "Sum", "1", start)
+    assert read()["Values"] == [5]
+    post(endpoint, "metrics", lost=[minute])
+    assert (read()["Values"], read()["StatusCode"]) == ([], "Complete")
+    post(endpoint, "metrics", late=[minute | {"seconds": 86400}])
+    assert read()["Values"] == []
+    post(endpoint, "metrics", trouble="PartialData")
+    assert read()["StatusCode"] == "PartialData" and read()["Messages"][0]["Code"] == "PartialData"
+    post(endpoint, "metrics")
+    assert read()["Values"] == [5] and read()["StatusCode"] == "Complete"

@@ -26,8 +26,39 @@ const KEPT: [&str; 18] = [
     "Metrics",
 ];
 
-/// One metric alarm.
+/// The same of `PutCompositeAlarm`.
+const KEPT_OF_COMPOSITE: [&str; 5] =
+    ["AlarmDescription", "OKActions", "AlarmActions", "InsufficientDataActions", "AlarmRule"];
+
+/// What an alarm looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A metric, or maths on some.
+    Metric,
+    /// Other alarms.
+    Composite,
+}
+
+impl Kind {
+    fn kept(self) -> &'static [&'static str] {
+        match self {
+            Self::Metric => &KEPT,
+            Self::Composite => &KEPT_OF_COMPOSITE,
+        }
+    }
+
+    /// The name in `AlarmTypes`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Metric => "MetricAlarm",
+            Self::Composite => "CompositeAlarm",
+        }
+    }
+}
+
+/// One alarm.
 pub(super) struct Alarm {
+    kind: Kind,
     definition: Value,
     arn: String,
     updated: chrono::DateTime<chrono::Utc>,
@@ -38,15 +69,22 @@ pub(super) struct Alarm {
     transitioned: chrono::DateTime<chrono::Utc>,
 }
 
-/// `PutMetricAlarm`: a new alarm begins without data; a changed one keeps its state.
-pub(super) fn put(shelf: &mut Shelf, call: &Call, input: &Value) -> Result<Value, AwsError> {
+/// `PutMetricAlarm` and `PutCompositeAlarm`: a new alarm begins without data; a changed one keeps its state.
+pub(super) fn put(shelf: &mut Shelf, call: &Call, kind: Kind, input: &Value) -> Result<Value, AwsError> {
     let name = required(input, "AlarmName")?;
     if name.is_empty() || name.len() > 255 {
         return Err(invalid("The parameter AlarmName must be between 1 and 255 characters long."));
     }
-    check(input)?;
-    let definition = definition(input)?;
+    match kind {
+        Kind::Metric => check(input)?,
+        Kind::Composite => check_composite(input)?,
+    }
+    if shelf.alarms.get(name).is_some_and(|alarm| alarm.kind != kind) {
+        return Err(validation(format!("An alarm of another type with the name {name} exists already.")));
+    }
+    let definition = definition(kind, input)?;
     let alarm = shelf.alarms.entry(name.to_owned()).or_insert_with(|| Alarm {
+        kind,
         definition: structure(),
         arn: format!("arn:aws:cloudwatch:{}:{}:alarm:{name}", call.caller.region, call.caller.account),
         updated: call.now,
@@ -69,8 +107,7 @@ fn check(input: &Value) -> Result<(), AwsError> {
     }
     let metrics = !input.list("Metrics")?.is_empty();
     if metrics == input.get("MetricName").is_some() {
-        let message = "Exactly one of the parameters MetricName and Metrics must be specified.";
-        return Err(AwsError::new(400, "ValidationError", message));
+        return Err(validation("Exactly one of the parameters MetricName and Metrics must be specified."));
     }
     let needed: &[&str] = if metrics { &[] } else { &["Namespace", "Period"] };
     for member in needed.iter().chain(&["EvaluationPeriods", "ComparisonOperator", "Threshold"]) {
@@ -87,11 +124,28 @@ fn check(input: &Value) -> Result<(), AwsError> {
     dimensions(input, "").map(drop)
 }
 
+/// The rule is kept as it came: nothing reads it.
+fn check_composite(input: &Value) -> Result<(), AwsError> {
+    for member in ["ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod"] {
+        if input.get(member).is_some() {
+            return Err(AwsError::not_implemented(format_args!("monitoring PutCompositeAlarm with {member}")));
+        }
+    }
+    match required(input, "AlarmRule")?.len() {
+        1..=10_240 => Ok(()),
+        _ => Err(invalid("The parameter AlarmRule must be between 1 and 10240 characters long.")),
+    }
+}
+
+fn validation(message: impl Into<String>) -> AwsError {
+    AwsError::new(400, "ValidationError", message)
+}
+
 /// What is kept of the request, its numbers as numbers whatever protocol they came in.
-fn definition(input: &Value) -> Result<Value, AwsError> {
+fn definition(kind: Kind, input: &Value) -> Result<Value, AwsError> {
     let mut definition = structure().with("ActionsEnabled", input.bool("ActionsEnabled")?.unwrap_or(true));
-    for member in KEPT {
-        definition = match member {
+    for member in kind.kept() {
+        definition = match *member {
             "Period" | "EvaluationPeriods" | "DatapointsToAlarm" => {
                 definition.with_some(member, input.int(member)?.map(Value::Int))
             }
@@ -113,22 +167,19 @@ impl Alarm {
             .with_some("StateReasonData", self.reason_data.as_ref())
             .with("StateUpdatedTimestamp", self.state_updated)
             .with("StateTransitionedTimestamp", self.transitioned);
-        for member in KEPT.iter().chain(&["ActionsEnabled"]) {
+        for member in self.kind.kept().iter().chain(&["ActionsEnabled"]) {
             alarm = alarm.with_some(member, self.definition.get(member).cloned());
         }
         alarm
     }
 }
 
-/// `DescribeAlarms`: at most 100 names, or a prefix; names that do not exist are left out.
+/// `DescribeAlarms`: at most 100 names, or a prefix; names that do not exist are left out, and composite alarms where
+/// nobody asked for them.
 pub(super) fn describe(shelf: &Shelf, input: &Value) -> Result<Value, AwsError> {
     let names = input.texts("AlarmNames")?;
     if names.len() > 100 {
-        return Err(AwsError::new(
-            400,
-            "ValidationError",
-            "The collection AlarmNames must not have a size greater than 100.",
-        ));
+        return Err(validation("The collection AlarmNames must not have a size greater than 100."));
     }
     for member in ["ActionPrefix", "ChildrenOfAlarmName", "ParentsOfAlarmName"] {
         if input.get(member).is_some() {
@@ -139,22 +190,32 @@ pub(super) fn describe(shelf: &Shelf, input: &Value) -> Result<Value, AwsError> 
     let most = usize::try_from(most).ok().filter(|most| (1..=100).contains(most));
     let most = most.ok_or_else(|| invalid("The parameter MaxRecords must be between 1 and 100."))?;
     let (prefix, state) = (input.text("AlarmNamePrefix")?, input.text("StateValue")?);
+    if prefix.is_some() && !names.is_empty() {
+        return Err(validation("The parameters AlarmNames and AlarmNamePrefix are mutually exclusive."));
+    }
     let types = input.texts("AlarmTypes")?;
+    if let Some(other) = types.iter().find(|name| ![Kind::Metric, Kind::Composite].map(Kind::name).contains(name)) {
+        return Err(validation(format!("The value {other} for parameter AlarmTypes is not supported.")));
+    }
     let after = input.text("NextToken")?.filter(|token| !token.is_empty());
     let matches = |name: &str, alarm: &Alarm| {
         (names.is_empty() || names.contains(&name))
             && prefix.is_none_or(|prefix| name.starts_with(prefix))
             && state.is_none_or(|state| alarm.state == state)
-            && (types.is_empty() || types.contains(&"MetricAlarm"))
+            && (types.contains(&alarm.kind.name()) || types.is_empty() && alarm.kind == Kind::Metric)
             && after.is_none_or(|after| name > after)
     };
     let mut found: Vec<_> = shelf.alarms.iter().filter(|(name, alarm)| matches(name, alarm)).take(most + 1).collect();
     let more = found.len() > most;
     found.truncate(most);
     let next = found.last().filter(|_| more).map(|(name, _)| name.as_str());
+    let of = |kind: Kind| {
+        let alarms = found.iter().filter(|(_, alarm)| alarm.kind == kind);
+        alarms.map(|(name, alarm)| alarm.describe(name)).collect::<Value>()
+    };
     Ok(structure()
-        .with("MetricAlarms", found.iter().map(|(name, alarm)| alarm.describe(name)).collect::<Value>())
-        .with("CompositeAlarms", Value::List(Vec::new()))
+        .with("MetricAlarms", of(Kind::Metric))
+        .with("CompositeAlarms", of(Kind::Composite))
         .with_some("NextToken", next))
 }
 
@@ -180,15 +241,20 @@ pub(super) fn set_state(shelf: &mut Shelf, call: &Call, input: &Value) -> Result
     Ok(structure())
 }
 
-/// `DeleteAlarms`: all of them, or none where one does not exist.
+/// `DeleteAlarms`: at most 100, of which one may be composite. Those that exist are deleted even where another does not.
 pub(super) fn delete(shelf: &mut Shelf, input: &Value) -> Result<Value, AwsError> {
     let names = input.texts("AlarmNames")?;
     if names.is_empty() {
         return Err(missing("AlarmNames"));
     }
-    if names.iter().any(|name| !shelf.alarms.contains_key(*name)) {
-        return Err(not_found());
+    if names.len() > 100 {
+        return Err(validation("The collection AlarmNames must not have a size greater than 100."));
     }
+    let named = || names.iter().map(|name| shelf.alarms.get(*name));
+    if named().flatten().filter(|alarm| alarm.kind == Kind::Composite).count() > 1 {
+        return Err(validation("Only one composite alarm can be deleted per operation."));
+    }
+    let unknown = named().any(|alarm| alarm.is_none());
     shelf.alarms.retain(|name, _| !names.contains(&name.as_str()));
-    Ok(structure())
+    if unknown { Err(not_found()) } else { Ok(structure()) }
 }

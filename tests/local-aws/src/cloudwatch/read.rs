@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 
-use super::series::{Metric, Sample, Shelf};
+use super::series::{Metric, Readable, Sample};
 use super::statistics::Statistic;
+use super::trouble::MetricTrouble;
 use super::{dimensions, invalid, missing, required};
 use crate::codec::{Value, structure};
 use crate::wire::AwsError;
@@ -29,7 +30,7 @@ struct Query<'a> {
 }
 
 /// `GetMetricData`: at most 500 queries.
-pub(super) fn data(shelf: &Shelf, visible: DateTime<Utc>, input: &Value) -> Result<Value, AwsError> {
+pub(super) fn data(shelf: &Readable<'_>, input: &Value) -> Result<Value, AwsError> {
     let (start, end) = window(input)?;
     let newest_first = match input.text("ScanBy")?.unwrap_or("TimestampDescending") {
         "TimestampDescending" => true,
@@ -49,13 +50,17 @@ pub(super) fn data(shelf: &Shelf, visible: DateTime<Utc>, input: &Value) -> Resu
             next = Some(Position { query: index, point: 0 });
             break;
         }
-        let mut points = points(shelf, visible, query, start, end);
+        let mut points = points(shelf, query, start, end);
+        if let Some(trouble) = shelf.trouble() {
+            results.push(troubled(query, trouble, points, newest_first));
+            continue;
+        }
         if newest_first {
             points.reverse();
         }
         let rest = points.split_off(position.point.min(points.len()));
         let (taken, left) = rest.split_at(room.min(rest.len()));
-        results.push(result(query, taken, left.is_empty()));
+        results.push(result(query, taken, if left.is_empty() { "Complete" } else { "PartialData" }));
         if !left.is_empty() {
             next = Some(Position { query: index, point: position.point + taken.len() });
             break;
@@ -69,13 +74,32 @@ pub(super) fn data(shelf: &Shelf, visible: DateTime<Utc>, input: &Value) -> Resu
         .with_some("NextToken", next.map(|next| next.write())))
 }
 
-fn result(query: &Query<'_>, points: &[(DateTime<Utc>, f64)], complete: bool) -> Value {
+fn result(query: &Query<'_>, points: &[(DateTime<Utc>, f64)], status: &str) -> Value {
     structure()
         .with("Id", query.id)
         .with("Label", &query.label)
         .with("Timestamps", points.iter().map(|(at, _)| *at).collect::<Value>())
         .with("Values", points.iter().map(|(_, value)| *value).collect::<Value>())
-        .with("StatusCode", if complete { "Complete" } else { "PartialData" })
+        .with("StatusCode", status)
+}
+
+/// A result while something is wrong: its status and message say so, and nothing else does.
+fn troubled(
+    query: &Query<'_>,
+    trouble: MetricTrouble,
+    mut points: Vec<(DateTime<Utc>, f64)>,
+    newest_first: bool,
+) -> Value {
+    let (keep, status) = match trouble {
+        MetricTrouble::PartialData => (points.len() / 2, "PartialData"),
+        MetricTrouble::InternalError => (0, "InternalError"),
+    };
+    points.truncate(keep);
+    if newest_first {
+        points.reverse();
+    }
+    let message = structure().with("Code", status).with("Value", "Not all data of this query could be read.");
+    result(query, &points, status).with("Messages", vec![message])
 }
 
 /// Where a page ended: among the queries that are returned, and among the points of that one.
@@ -183,8 +207,7 @@ fn aligned(start: DateTime<Utc>, end: DateTime<Utc>, period: i64) -> Range<i64> 
 
 /// The samples of each period that has any, by the second that the period begins at.
 fn periods<'s>(
-    shelf: &'s Shelf,
-    visible: DateTime<Utc>,
+    shelf: &Readable<'s>,
     metric: &Metric,
     unit: Option<&'s str>,
     window: Range<i64>,
@@ -192,28 +215,27 @@ fn periods<'s>(
 ) -> BTreeMap<i64, Vec<&'s Sample>> {
     let mut periods: BTreeMap<i64, Vec<&Sample>> = BTreeMap::new();
     let first = window.start;
-    for (at, sample) in shelf.samples(metric, window, visible, unit) {
+    for (at, sample) in shelf.samples(metric, window, unit) {
         periods.entry(at - (at - first).rem_euclid(period)).or_default().push(sample);
     }
     periods
 }
 
 fn points(
-    shelf: &Shelf,
-    visible: DateTime<Utc>,
+    shelf: &Readable<'_>,
     query: &Query<'_>,
     start: DateTime<Utc>,
     end: DateTime<Utc>,
 ) -> Vec<(DateTime<Utc>, f64)> {
     let window = aligned(start, end, query.period);
-    let periods = periods(shelf, visible, &query.metric, query.unit, window, query.period);
+    let periods = periods(shelf, &query.metric, query.unit, window, query.period);
     let point =
         |(at, samples): (i64, Vec<&Sample>)| Some((DateTime::from_timestamp(at, 0)?, query.statistic.of(&samples)?));
     periods.into_iter().filter_map(point).collect()
 }
 
 /// `GetMetricStatistics`: one metric, at most 1,440 points, in no order that callers may rely on.
-pub(super) fn statistics(shelf: &Shelf, visible: DateTime<Utc>, input: &Value) -> Result<Value, AwsError> {
+pub(super) fn statistics(shelf: &Readable<'_>, input: &Value) -> Result<Value, AwsError> {
     let (start, end) = window(input)?;
     let period = period(input, "")?;
     let name = required(input, "MetricName")?;
@@ -230,7 +252,7 @@ pub(super) fn statistics(shelf: &Shelf, visible: DateTime<Utc>, input: &Value) -
         return Err(AwsError::new(400, "InvalidParameterCombination", message));
     }
     let mut datapoints = Vec::new();
-    for (at, samples) in periods(shelf, visible, &metric, input.text("Unit")?, window, period) {
+    for (at, samples) in periods(shelf, &metric, input.text("Unit")?, window, period) {
         let mut point = structure()
             .with_some("Timestamp", DateTime::from_timestamp(at, 0))
             .with_some("Unit", samples.first().map(|sample| sample.unit()));
@@ -251,7 +273,7 @@ pub(super) fn statistics(shelf: &Shelf, visible: DateTime<Utc>, input: &Value) -
 }
 
 /// `ListMetrics`: 500 a page; a dimension without a value matches any.
-pub(super) fn list(shelf: &Shelf, visible: DateTime<Utc>, input: &Value) -> Result<Value, AwsError> {
+pub(super) fn list(shelf: &Readable<'_>, input: &Value) -> Result<Value, AwsError> {
     let (namespace, name) = (input.text("Namespace")?, input.text("MetricName")?);
     let mut wanted = Vec::new();
     for filter in input.list("Dimensions")? {
@@ -266,7 +288,7 @@ pub(super) fn list(shelf: &Shelf, visible: DateTime<Utc>, input: &Value) -> Resu
             && wanted.iter().all(has)
     };
     let skip = Position::read(input.text("NextToken")?).map_err(|_| invalid("Invalid nextToken"))?.point;
-    let mut found: Vec<_> = shelf.metrics(visible).filter(matches).skip(skip).take(501).collect();
+    let mut found: Vec<_> = shelf.metrics().filter(matches).skip(skip).take(501).collect();
     let more = found.len() > 500;
     found.truncate(500);
     let next = more.then(|| Position { query: 0, point: skip + 500 }.write());

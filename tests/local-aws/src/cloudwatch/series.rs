@@ -1,15 +1,18 @@
 //! What CloudWatch keeps: for every metric its samples, by the minute or second that they fall into.
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 
 use super::alarms::Alarm;
+use super::trouble::{MetricTrouble, Troubles};
 use crate::codec::{Value, structure};
 
 /// All metrics and alarms of the world: a shelf for each account and region.
 #[derive(Default)]
 pub(crate) struct State {
     shelves: BTreeMap<(String, String), Shelf>,
+    pub(super) troubles: Troubles,
 }
 
 impl State {
@@ -17,6 +20,20 @@ impl State {
     pub(super) fn shelf(&mut self, account: &str, region: &str) -> &mut Shelf {
         self.shelves.entry((account.to_owned(), region.to_owned())).or_default()
     }
+
+    /// What can be read of one account and region now: what was received at `visible` at the latest.
+    pub(super) fn readable(&mut self, account: &str, region: &str, visible: DateTime<Utc>) -> Readable<'_> {
+        self.shelf(account, region);
+        let shelf = &self.shelves[&(account.to_owned(), region.to_owned())];
+        Readable { shelf, visible, troubles: &self.troubles }
+    }
+}
+
+/// The metrics of one account and region, as far as they can be read.
+pub(super) struct Readable<'s> {
+    shelf: &'s Shelf,
+    visible: DateTime<Utc>,
+    troubles: &'s Troubles,
 }
 
 /// The metrics and alarms of one account and region.
@@ -98,26 +115,41 @@ impl Shelf {
         let start = at.timestamp() - at.timestamp().rem_euclid(resolution);
         self.metrics.entry(metric).or_default().entry(start).or_default().push(sample);
     }
+}
 
+impl<'s> Readable<'s> {
     /// The samples of a metric in `[start, end)`, with the second that each minute begins at.
-    pub(super) fn samples<'s>(
-        &'s self,
+    pub(super) fn samples(
+        &self,
         metric: &Metric,
-        window: std::ops::Range<i64>,
-        visible: DateTime<Utc>,
+        window: Range<i64>,
         unit: Option<&'s str>,
     ) -> impl Iterator<Item = (i64, &'s Sample)> {
-        let series = self.metrics.get(metric).filter(|_| window.start < window.end);
+        let series = self.shelf.metrics.get(metric).filter(|_| window.start < window.end);
         let minutes = series.map(|series| series.range(window)).into_iter().flatten();
         minutes
             .flat_map(|(start, samples)| samples.iter().map(|sample| (*start, sample)))
-            .filter(move |(_, sample)| sample.received <= visible && unit.is_none_or(|unit| sample.unit == unit))
+            .filter(move |(start, sample)| unit.is_none_or(|unit| sample.unit == unit) && self.shows(*start, sample))
     }
 
     /// The metrics that something can be read of, in order.
-    pub(super) fn metrics(&self, visible: DateTime<Utc>) -> impl Iterator<Item = &Metric> {
-        let readable = move |series: &Series| series.values().flatten().any(|sample| sample.received <= visible);
-        self.metrics.iter().filter(move |(_, series)| readable(series)).map(|(metric, _)| metric)
+    pub(super) fn metrics(&self) -> impl Iterator<Item = &'s Metric> {
+        let readable = |series: &Series| {
+            series.iter().any(|(start, samples)| samples.iter().any(|sample| self.shows(*start, sample)))
+        };
+        self.shelf.metrics.iter().filter(move |(_, series)| readable(series)).map(|(metric, _)| metric)
+    }
+
+    /// How `GetMetricData` answers at the moment, where it does not do so as it should.
+    pub(super) fn trouble(&self) -> Option<MetricTrouble> {
+        self.troubles.now
+    }
+
+    fn shows(&self, start: i64, sample: &Sample) -> bool {
+        let Some(lateness) = DateTime::from_timestamp(start, 0).and_then(|at| self.troubles.lateness(at)) else {
+            return false;
+        };
+        sample.received + lateness <= self.visible
     }
 }
 

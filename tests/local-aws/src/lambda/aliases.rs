@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::model::{Alias, Function};
 use super::paging::page;
+use super::provisioned::Move;
 use super::validation::Problems;
 use super::view;
 use super::{Target, check_revision, conflict, function_not_found, invalid_parameter};
@@ -82,7 +83,7 @@ pub(crate) fn create(aws: &LocalAws, call: &Call) -> Result<Answer, AwsError> {
     let description = request.description.unwrap_or_default();
     let revision = aws.uuid();
     let alias = Alias { name: name.clone(), version, additional, description, revision, provisioned: None };
-    let answer = wire::json(201, &view::alias(&target.key, &alias));
+    let answer = wire::json(201, &view::alias(&target.key, &alias, call.now));
     function.aliases.insert(name, alias);
     Ok(answer)
 }
@@ -92,7 +93,7 @@ pub(crate) fn get(aws: &LocalAws, call: &Call) -> Result<Answer, AwsError> {
     let mut state = aws.lambda();
     let function = state.function(&target, call.now).map_err(|_| alias_not_found(&target, &name))?;
     let alias = function.aliases.get(&name).ok_or_else(|| alias_not_found(&target, &name))?;
-    Ok(wire::json(200, &view::alias(&target.key, alias)))
+    Ok(wire::json(200, &view::alias(&target.key, alias, call.now)))
 }
 
 pub(crate) fn update(aws: &LocalAws, call: &Call) -> Result<Answer, AwsError> {
@@ -104,23 +105,21 @@ pub(crate) fn update(aws: &LocalAws, call: &Call) -> Result<Answer, AwsError> {
     let current = function.aliases.get(&name).ok_or_else(|| alias_not_found(&target, &name))?;
     check_revision(request.revision_id.as_deref(), &current.revision, "alias", "GetAlias")?;
     let version = request.function_version.unwrap_or_else(|| current.version.clone());
-    // Without a routing configuration the old weights stay, also under a new primary version.
+    // Without a routing configuration the weights that somebody set stay, also under a new primary version.
     let kept = || current.additional.iter().map(|(version, weight)| (version.to_string(), *weight)).collect();
     let weights = request.routing_config.map_or_else(kept, |routing| routing.additional_version_weights);
-    let provisioned = match &current.provisioned {
-        Some(provisioned) if version != current.version => Some(provisioned.switched(aws, &current.version, call.now)),
-        kept => kept.clone(),
-    };
+    let additional = routing(function, &version, &weights)?;
+    let moved = Move { to: &version, routed: additional.is_some(), now: call.now };
     let alias = Alias {
         name: name.clone(),
-        provisioned,
-        additional: routing(function, &version, &weights)?,
+        provisioned: current.provisioned.as_ref().map(|it| it.after(current, &moved, aws.options().provisioning)),
+        additional,
         version,
         description: request.description.unwrap_or_else(|| current.description.clone()),
         // New even where nothing else is.
         revision: aws.uuid(),
     };
-    let answer = wire::json(200, &view::alias(&target.key, &alias));
+    let answer = wire::json(200, &view::alias(&target.key, &alias, call.now));
     function.aliases.insert(name, alias);
     Ok(answer)
 }
@@ -180,10 +179,10 @@ pub(crate) fn list(aws: &LocalAws, call: &Call) -> Result<Answer, AwsError> {
     let mut state = aws.lambda();
     let function = state.function(&target, call.now)?;
     let naming = |alias: &&Alias| {
-        let additional = alias.additional.map(|(number, _)| number.to_string());
+        let additional = alias.routing(call.now).map(|(number, _)| number.to_string());
         version.as_ref().is_none_or(|version| alias.version == *version || additional.as_ref() == Some(version))
     };
     let aliases = function.aliases.values().filter(naming);
-    let page = page(call, aliases.map(|alias| (alias.name.clone(), view::alias(&target.key, alias))))?;
+    let page = page(call, aliases.map(|alias| (alias.name.clone(), view::alias(&target.key, alias, call.now))))?;
     Ok(wire::json(200, &json!({ "Aliases": page.items, "NextMarker": page.next })))
 }

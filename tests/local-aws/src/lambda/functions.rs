@@ -183,7 +183,7 @@ pub(crate) fn delete(aws: &LocalAws, call: &Call) -> Result<Answer, AwsError> {
     let naming: Vec<&str> = function
         .aliases
         .values()
-        .filter(|alias| names(&alias.version, alias.additional))
+        .filter(|alias| names(&alias.version, alias.routing(call.now)))
         .map(|alias| alias.name.as_str())
         .collect();
     if !naming.is_empty() {

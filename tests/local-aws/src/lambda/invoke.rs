@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::code::Code;
 use super::concurrency::ACCOUNT_LIMIT;
 use super::logs::Sink;
-use super::metrics::{self, Observation};
+use super::metrics::{self, Batch, Seen};
 use super::model::{Snapshot, VersionState};
 use super::program::{Context, Event, Launch};
 use super::validation::Problems;
@@ -41,6 +41,7 @@ pub(crate) struct Request {
 /// How an invocation that ran ended.
 pub(super) struct Outcome {
     version: String,
+    request_id: String,
     /// The answer, or the error object.
     pub(super) result: Result<Bytes, Bytes>,
     /// The log's tail in base64.
@@ -68,8 +69,11 @@ pub(crate) async fn invoke(aws: &LocalAws, call: Call) -> Result<Answer, AwsErro
             Ok(wire::empty(204))
         }
         "Event" => {
+            let request_id = request.request_id.clone();
             asynchronous::enqueue_request(aws, request)?;
-            Ok(wire::json(202, &serde_json::json!({})).map(|_| Bytes::new()))
+            let mut answer = wire::json(202, &serde_json::json!({})).map(|_| Bytes::new());
+            wire::set_header(&mut answer, wire::REQUEST_ID, &request_id);
+            Ok(answer)
         }
         _ => {
             // A caller that goes away does not stop the function.
@@ -101,6 +105,7 @@ fn answer(outcome: Outcome, with_log: bool) -> Answer {
     let mut answer = wire::empty(200);
     wire::set_header(&mut answer, "content-type", "application/json");
     wire::set_header(&mut answer, "x-amz-executed-version", &outcome.version);
+    wire::set_header(&mut answer, wire::REQUEST_ID, &outcome.request_id);
     if with_log {
         wire::set_header(&mut answer, "x-amz-log-result", &outcome.log);
     }
@@ -149,17 +154,22 @@ pub(super) async fn run(aws: LocalAws, request: Request) -> Result<Outcome, AwsE
         Ok(admitted) => admitted,
         Err(error) => {
             if error.status == 429 {
-                metrics::publish(&aws, &request.target, None, now, &Observation::Throttled);
+                metrics::publish(&aws, &request.target, None, Seen { at: now, received: now }, &Batch::throttled());
             }
             return Err(error);
         }
     };
     let (ran, sink) = execute(&aws, &admitted, &request).await;
-    let observation =
-        Observation::Ran { failed: ran.result.is_err(), duration: ran.duration, concurrent: admitted.concurrent };
-    metrics::publish(&aws, &request.target, Some(&admitted.label), now, &observation);
+    let batch = Batch {
+        durations: vec![(ran.duration, 1)],
+        failed: u32::from(ran.result.is_err()),
+        throttled: 0,
+        concurrent: admitted.concurrent,
+    };
+    let seen = Seen { at: now, received: aws.clock().now() };
+    metrics::publish(&aws, &request.target, Some(&admitted.label), seen, &batch);
     report(&sink, &request.request_id, &ran, admitted.snapshot.configuration.memory);
-    Ok(Outcome { version: admitted.label, result: ran.result, log: sink.tail() })
+    Ok(Outcome { version: admitted.label, request_id: request.request_id, result: ran.result, log: sink.tail() })
 }
 
 /// The two lines that Lambda ends an invocation's log with.
@@ -187,10 +197,7 @@ fn admit(aws: &LocalAws, target: &Target, now: DateTime<Utc>) -> Result<Admitted
     let function = state.function(target, now)?;
     let label = match target.qualifier.as_ref().map(|it| (it, function.aliases.get(it))) {
         None => "$LATEST".to_owned(),
-        Some((_, Some(alias))) => match alias.additional {
-            Some((additional, weight)) if aws.random(fastrand::Rng::f64) < weight => additional.to_string(),
-            _ => alias.version.clone(),
-        },
+        Some((_, Some(alias))) => alias.route(now, || aws.random(fastrand::Rng::f64)),
         Some((qualifier, None)) => qualifier.clone(),
     };
     let version = function.version_mut(&label).ok_or_else(|| function_not_found(target))?;

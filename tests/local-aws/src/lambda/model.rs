@@ -179,12 +179,37 @@ pub(crate) struct Alias {
     pub(crate) name: String,
     /// `$LATEST` or a number.
     pub(crate) version: String,
-    /// At most one more version, and its share from 0 to 1.
+    /// At most one more version, and its share from 0 to 1, as somebody has set it.
     pub(crate) additional: Option<(u64, f64)>,
     pub(crate) description: String,
     pub(crate) revision: String,
     /// Provisioned concurrency, where it is set.
     pub(crate) provisioned: Option<Provisioned>,
+}
+
+impl Alias {
+    /// The additional version and its share at this time: what Lambda has injected, else what somebody has set.
+    pub(crate) fn routing(&self, now: DateTime<Utc>) -> Option<(u64, f64)> {
+        self.provisioned.as_ref().and_then(|it| it.injected(now)).or(self.additional)
+    }
+
+    /// The version that one request meets. `chance` from 0 to 1 is only drawn where two versions share the traffic.
+    pub(crate) fn route(&self, now: DateTime<Utc>, chance: impl FnOnce() -> f64) -> String {
+        match self.routing(now) {
+            Some((additional, weight)) if chance() < weight => additional.to_string(),
+            Some(_) | None => self.version.clone(),
+        }
+    }
+
+    /// The share of the traffic that a version has at this time.
+    pub(crate) fn share(&self, version: &str, now: DateTime<Utc>) -> f64 {
+        match self.routing(now) {
+            Some((additional, weight)) if additional.to_string() == version => weight,
+            Some((_, weight)) if self.version == version => 1.0 - weight,
+            None if self.version == version => 1.0,
+            Some(_) | None => 0.0,
+        }
+    }
 }
 
 /// One function.
@@ -211,10 +236,6 @@ impl Function {
         self.latest.settle(now);
         for version in self.versions.values_mut() {
             version.settle(now);
-        }
-        for alias in self.aliases.values_mut() {
-            let Alias { provisioned: Some(provisioned), additional, .. } = alias else { continue };
-            provisioned.settle(additional, now);
         }
     }
 

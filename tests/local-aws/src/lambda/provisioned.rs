@@ -1,12 +1,19 @@
-//! Provisioned concurrency of an alias: while Lambda prepares instances of a new version, it shifts the alias's traffic by itself.
+//! Provisioned concurrency of an alias: while Lambda prepares instances of a new version, it shifts the alias's traffic by
+//! itself.
 //!
-//! That Lambda injects weights after an alias was switched is documented; their course is not. Here the old version's share
-//! falls in a straight line until all is prepared, and the alias keeps its `RevisionId` meanwhile.
+//! After an alias was switched, `GetAlias` shows the version before as the additional one, at first with weight 1
+//! (hashicorp/terraform-provider-aws#48116), until `GetProvisionedConcurrencyConfig` says `READY`. How the weight falls
+//! and whether the alias gets a new `RevisionId` meanwhile is not documented, and unverified: here it falls in a straight
+//! line from the share that the version had, and the `RevisionId` stays. Weights that somebody sets end the injected ones.
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::model::Alias;
+use super::concurrency::ACCOUNT_LIMIT;
+use super::model::{Alias, Function};
+use super::paging::page;
 use super::validation::Problems;
 use super::{Target, function_not_found, invalid_parameter};
 use crate::LocalAws;
@@ -17,43 +24,67 @@ use crate::wire::{self, Answer, AwsError, Call};
 pub(crate) struct Provisioned {
     requested: u32,
     modified: DateTime<Utc>,
+    shift: Shift,
+}
+
+/// Instances that are prepared in this time, and the version that is left meanwhile.
+#[derive(Clone, Debug)]
+struct Shift {
+    from: DateTime<Utc>,
     ready: DateTime<Utc>,
-    /// The version that was live before, while traffic is shifted away from it.
-    leaving: Option<u64>,
+    /// The version that was live before, and the share that it had. None for the first version, and under weights that
+    /// somebody has set.
+    leaving: Option<(u64, f64)>,
+}
+
+/// An update of an alias.
+pub(super) struct Move<'a> {
+    /// The primary version from now on.
+    pub(super) to: &'a str,
+    /// Whether it carries weights of somebody's own.
+    pub(super) routed: bool,
+    pub(super) now: DateTime<Utc>,
 }
 
 impl Provisioned {
-    fn status(&self, now: DateTime<Utc>) -> &'static str {
-        if now < self.ready { "IN_PROGRESS" } else { "READY" }
+    fn new(requested: u32, now: DateTime<Utc>, takes: Duration) -> Self {
+        Self { requested, modified: now, shift: Shift { from: now, ready: now + takes, leaving: None } }
     }
 
-    /// The same, for an alias that names another version from now on.
-    pub(super) fn switched(&self, aws: &LocalAws, from: &str, now: DateTime<Utc>) -> Self {
-        let ready = now + aws.options().provisioning;
-        Self { modified: now, ready, leaving: from.parse().ok(), ..self.clone() }
-    }
-
-    /// What Lambda makes of the alias's weights at this time.
-    pub(super) fn settle(&mut self, additional: &mut Option<(u64, f64)>, now: DateTime<Utc>) {
-        let Some(leaving) = self.leaving else { return };
-        if now >= self.ready {
-            self.leaving = None;
-            *additional = None;
-            return;
+    /// What becomes of it when its alias is updated: another primary version has to be prepared.
+    pub(super) fn after(&self, alias: &Alias, update: &Move<'_>, takes: Duration) -> Self {
+        let mut next = self.clone();
+        if alias.version != update.to {
+            let share = match alias.share(&alias.version, update.now) {
+                // Of two versions that change places, the one that leaves goes on from where it is.
+                share if alias.share(update.to, update.now) > 0.0 => share,
+                _ => 1.0,
+            };
+            let leaving = alias.version.parse().ok().map(|version| (version, share));
+            next.shift = Shift { from: update.now, ready: update.now + takes, leaving };
         }
-        let all = (self.ready - self.modified).num_milliseconds().max(1) as f64;
-        let left = (self.ready - now).num_milliseconds() as f64;
-        *additional = Some((leaving, (left / all * 10_000.0).round() / 10_000.0));
+        if update.routed {
+            next.shift.leaving = None;
+        }
+        next
+    }
+
+    /// The additional version and weight that Lambda itself has put into the alias, at this time.
+    pub(super) fn injected(&self, now: DateTime<Utc>) -> Option<(u64, f64)> {
+        let Shift { from, ready, leaving } = self.shift;
+        let (version, share) = leaving.filter(|_| now < ready)?;
+        let left = (ready - now).as_seconds_f64() / (ready - from).as_seconds_f64();
+        Some((version, (share * left.clamp(0.0, 1.0) * 10_000.0).round() / 10_000.0))
     }
 
     fn view(&self, now: DateTime<Utc>) -> Value {
-        let ready = now >= self.ready;
+        let ready = now >= self.shift.ready;
         let available = if ready { self.requested } else { 0 };
         json!({
             "RequestedProvisionedConcurrentExecutions": self.requested,
             "AvailableProvisionedConcurrentExecutions": available,
             "AllocatedProvisionedConcurrentExecutions": available,
-            "Status": self.status(now),
+            "Status": if ready { "READY" } else { "IN_PROGRESS" },
             "LastModified": self.modified.format("%Y-%m-%dT%H:%M:%S%z").to_string(),
         })
     }
@@ -65,27 +96,23 @@ struct PutRequest {
     provisioned_concurrent_executions: Option<i64>,
 }
 
+fn unpublished() -> AwsError {
+    invalid_parameter("Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
+}
+
 /// The alias that the request's `Qualifier` names: versions of their own are not served here.
-fn alias<'f>(
-    function: &'f mut super::model::Function,
-    target: &Target,
-    call: &Call,
-) -> Result<&'f mut Alias, AwsError> {
-    let qualifier = call.query("Qualifier").unwrap_or_default();
-    if qualifier.is_empty() || qualifier == "$LATEST" {
-        return Err(invalid_parameter(
-            "Provisioned Concurrency Configs cannot be applied to unpublished function versions.",
-        ));
+fn alias<'f>(function: &'f mut Function, target: &Target) -> Result<&'f mut Alias, AwsError> {
+    match target.qualifier.as_deref() {
+        None | Some("$LATEST") => Err(unpublished()),
+        Some(version) if version.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Err(AwsError::not_implemented("lambda provisioned concurrency of a version"))
+        }
+        Some(name) => function.aliases.get_mut(name).ok_or_else(|| function_not_found(target)),
     }
-    if qualifier.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(AwsError::not_implemented("lambda provisioned concurrency of a version"));
-    }
-    let missing = Target { key: target.key.clone(), qualifier: Some(qualifier.clone()) };
-    function.aliases.get_mut(&qualifier).ok_or_else(|| function_not_found(&missing))
 }
 
 pub(crate) fn put(aws: &LocalAws, call: &Call) -> Result<Answer, AwsError> {
-    let target = Target::of(call)?.unqualified();
+    let target = Target::of(call)?;
     let request: PutRequest = call.json()?;
     let mut problems = Problems::default();
     let wanted = request.provisioned_concurrent_executions;
@@ -94,45 +121,56 @@ pub(crate) fn put(aws: &LocalAws, call: &Call) -> Result<Answer, AwsError> {
         problems.range(wanted, "provisionedConcurrentExecutions", 1, i64::from(u32::MAX));
     }
     problems.finish()?;
-    let mut state = aws.lambda();
-    let alias = alias(state.function(&target, call.now)?, &target, call)?;
-    if alias.version == "$LATEST" {
-        return Err(invalid_parameter(
-            "Provisioned Concurrency Configs cannot be applied to unpublished function versions.",
-        ));
-    }
-    if alias.additional.is_some() {
-        return Err(invalid_parameter(
-            "Provisioned Concurrency cannot be configured on an alias with routing configuration.",
-        ));
-    }
     let requested = wanted.and_then(|wanted| u32::try_from(wanted).ok()).unwrap_or_default();
-    let ready = call.now + aws.options().provisioning;
-    let provisioned = Provisioned { requested, modified: call.now, ready, leaving: None };
+    let mut state = aws.lambda();
+    let function = state.function(&target, call.now)?;
+    let most = function.reserved.unwrap_or(ACCOUNT_LIMIT);
+    let alias = alias(function, &target)?;
+    if alias.version == "$LATEST" {
+        return Err(unpublished());
+    }
+    if alias.routing(call.now).is_some() {
+        return Err(invalid_parameter("Alias with weights can not be used with Provisioned Concurrency"));
+    }
+    if requested > most {
+        return Err(invalid_parameter(
+            "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function",
+        ));
+    }
+    let provisioned = Provisioned::new(requested, call.now, aws.options().provisioning);
     let answer = wire::json(202, &provisioned.view(call.now));
     alias.provisioned = Some(provisioned);
     Ok(answer)
 }
 
 pub(crate) fn get(aws: &LocalAws, call: &Call) -> Result<Answer, AwsError> {
-    let target = Target::of(call)?.unqualified();
+    let target = Target::of(call)?;
     let mut state = aws.lambda();
-    let alias = alias(state.function(&target, call.now)?, &target, call)?;
-    match &alias.provisioned {
-        Some(provisioned) => Ok(wire::json(200, &provisioned.view(call.now))),
-        None => {
-            let message = "No Provisioned Concurrency Config found for this function";
-            Err(AwsError::new(404, "ProvisionedConcurrencyConfigNotFoundException", message))
-        }
-    }
+    let alias = alias(state.function(&target, call.now)?, &target)?;
+    let provisioned = alias.provisioned.as_ref().ok_or_else(|| {
+        let message = "No Provisioned Concurrency Config found for this function";
+        AwsError::new(404, "ProvisionedConcurrencyConfigNotFoundException", message)
+    })?;
+    Ok(wire::json(200, &provisioned.view(call.now)))
 }
 
+/// With it go the weights that were injected for it. The model knows no error for an alias that has none.
 pub(crate) fn delete(aws: &LocalAws, call: &Call) -> Result<Answer, AwsError> {
+    let target = Target::of(call)?;
+    let mut state = aws.lambda();
+    alias(state.function(&target, call.now)?, &target)?.provisioned = None;
+    Ok(wire::empty(204))
+}
+
+pub(crate) fn list(aws: &LocalAws, call: &Call) -> Result<Answer, AwsError> {
     let target = Target::of(call)?.unqualified();
     let mut state = aws.lambda();
-    let alias = alias(state.function(&target, call.now)?, &target, call)?;
-    if alias.provisioned.take().is_some_and(|provisioned| provisioned.leaving.is_some()) {
-        alias.additional = None;
-    }
-    Ok(wire::empty(204))
+    let function = state.function(&target, call.now)?;
+    let items = function.aliases.values().filter_map(|alias| {
+        let mut item = alias.provisioned.as_ref()?.view(call.now);
+        item["FunctionArn"] = format!("{}:{}", target.key.arn(), alias.name).into();
+        Some((alias.name.clone(), item))
+    });
+    let page = page(call, items)?;
+    Ok(wire::json(200, &json!({ "ProvisionedConcurrencyConfigs": page.items, "NextMarker": page.next })))
 }

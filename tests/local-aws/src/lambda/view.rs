@@ -1,4 +1,5 @@
 //! Writes functions, versions and aliases as Lambda's API shows them.
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::Key;
@@ -112,9 +113,9 @@ pub(crate) fn function(aws: &LocalAws, function: &Function, version: &Version, a
     view
 }
 
-/// `AliasConfiguration`.
-pub(crate) fn alias(key: &Key, alias: &Alias) -> Value {
-    let Alias { name, version, additional, description, revision, provisioned: _ } = alias;
+/// `AliasConfiguration`, with the weights of this time.
+pub(crate) fn alias(key: &Key, alias: &Alias, now: DateTime<Utc>) -> Value {
+    let Alias { name, version, additional: _, description, revision, provisioned: _ } = alias;
     let mut view = json!({
         "AliasArn": format!("{}:{name}", key.arn()),
         "Name": name,
@@ -122,7 +123,7 @@ pub(crate) fn alias(key: &Key, alias: &Alias) -> Value {
         "Description": description,
         "RevisionId": revision,
     });
-    if let Some((version, weight)) = additional {
+    if let Some((version, weight)) = alias.routing(now) {
         view["RoutingConfig"] = json!({ "AdditionalVersionWeights": { version.to_string(): weight } });
     }
     view

@@ -81,6 +81,15 @@ async fn versions_with_another_role_or_dead_letter_queue_cannot_share_an_alias()
     configure().role(crate::ROLE).dead_letter_config(queue.build()).send().await.unwrap();
     airline.settle().await;
     assert_eq!(airline.publish().await, "3");
+    // Each version keeps what it was published with, and says so.
+    let expected = [("1", "flights", None), ("2", "other", None), ("3", "flights", Some("dead"))];
+    for (version, role, queue) in expected {
+        let get = airline.lambda.get_function().function_name(NAME).qualifier(version).send().await.unwrap();
+        let shown = get.configuration.unwrap();
+        assert!(shown.role().unwrap().ends_with(role), "{shown:?}");
+        let target = shown.dead_letter_config().and_then(|it| it.target_arn());
+        assert_eq!(target.and_then(|arn| arn.rsplit(':').next()), queue);
+    }
     for version in ["2", "3"] {
         let (code, message) = refusal(update(&airline).routing_config(weights([(version, 0.1)])).send().await);
         assert_eq!(code, "InvalidParameterValueException");

@@ -3,7 +3,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat};
-use aws_sdk_lambda::types::{AliasRoutingConfiguration, InvocationType, State};
+use aws_sdk_lambda::operation::RequestId as _;
+use aws_sdk_lambda::types::{AliasRoutingConfiguration, InvocationType, LogType, State};
+use base64::Engine as _;
 use local_aws::{Options, VersionState};
 
 use crate::{ACCOUNT, Airline, NAME, REGION, REPOSITORY, code, config};
@@ -59,6 +61,33 @@ async fn an_error_of_the_function_is_an_answer_with_a_mark() {
     assert!(marked && body.contains("Runtime.ExitError"), "{body}");
     let wrong = airline.lambda.invoke().function_name(NAME).payload(b"{".to_vec().into()).send().await;
     assert_eq!(code(wrong), "InvalidRequestContentException");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_carries_its_request_id_and_the_end_of_its_log() {
+    let airline = Airline::with_function(Options::default()).await;
+    let invoke = airline.lambda.invoke().function_name(NAME).qualifier("live").log_type(LogType::Tail);
+    let done = invoke.payload(br#"{"sleep":1}"#.to_vec().into()).send().await.unwrap();
+    let id = done.request_id().unwrap().to_owned();
+    assert_eq!(done.function_error(), Some("Unhandled"));
+    let log = String::from_utf8(base64::prelude::BASE64_STANDARD.decode(done.log_result().unwrap()).unwrap()).unwrap();
+    assert!(log.starts_with(&format!("START RequestId: {id} Version: 1\n")), "{log}");
+    assert!(log.contains(&format!("REPORT RequestId: {id}\tDuration: 3000.00 ms")), "{log}");
+    let body = String::from_utf8(done.payload.unwrap().into_inner()).unwrap();
+    assert!(body.contains(&id) && body.contains("Task timed out after 3.00 seconds"), "{body}");
+    let plain = airline.lambda.invoke().function_name(NAME).send().await.unwrap();
+    assert_eq!((plain.log_result(), plain.function_error()), (None, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_of_six_megabytes_is_taken_and_one_byte_more_is_not() {
+    let airline = Airline::with_function(Options::default()).await;
+    let invoke = |bytes: usize| {
+        let payload = format!("\"{}\"", "x".repeat(bytes - 2)).into_bytes();
+        airline.lambda.invoke().function_name(NAME).payload(payload.into()).send()
+    };
+    invoke(6 * 1024 * 1024).await.unwrap();
+    assert_eq!(code(invoke(6 * 1024 * 1024 + 1).await), "RequestTooLargeException");
 }
 
 #[tokio::test(start_paused = true)]

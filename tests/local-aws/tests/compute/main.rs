@@ -13,6 +13,7 @@ mod functions;
 mod invocations;
 mod provisioned;
 mod schedules;
+mod traffic;
 
 use std::sync::Arc;
 use std::time::Duration;

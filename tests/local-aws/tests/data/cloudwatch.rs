@@ -4,8 +4,8 @@ use std::time::Duration;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
-    ComparisonOperator, Dimension, Metric, MetricDataQuery, MetricDatum, MetricStat, ScanBy, StandardUnit, StateValue,
-    StatisticSet,
+    AlarmType, ComparisonOperator, Dimension, Metric, MetricDataQuery, MetricDatum, MetricStat, ScanBy, StandardUnit,
+    StateValue, StatisticSet,
 };
 use local_aws::{LocalAws, Options};
 
@@ -220,4 +220,65 @@ async fn an_alarm_has_the_state_that_was_set() {
     assert!(describe().await.unwrap().metric_alarms().is_empty());
     let names = (0..101).map(|number| format!("a{number}")).collect();
     assert_eq!(code(client.describe_alarms().set_alarm_names(Some(names)).send().await), "ValidationError");
+}
+
+#[tokio::test(start_paused = true)]
+async fn percentile_ranks_are_shares_in_percent_of_all_values() {
+    let aws = LocalAws::new(Options::default());
+    let client = Client::new(&config(&aws));
+    let start = start(&aws);
+    for value in [100.0, 200.0, 800.0, 900.0] {
+        put(&client, "Duration", start, value).await;
+    }
+    for (stat, share) in [("PR(:800)", 75.0), ("PR(100:800)", 50.0), ("PR(800:)", 25.0), ("PR(:50)", 0.0)] {
+        assert_eq!(points(&client, query("q", "Duration", stat, 60), start, start + 60).await, [(0, share)], "{stat}");
+    }
+    // Without a value there is no share either.
+    assert_eq!(points(&client, query("q", "Duration", "PR(:800)", 60), start + 60, start + 120).await, []);
+    let get = client.get_metric_data().metric_data_queries(query("q", "Duration", "PR(800)", 60));
+    let get = get.start_time(DateTime::from_secs(start)).end_time(DateTime::from_secs(start + 60)).send();
+    assert_eq!(code(get.await), "InvalidParameterValue");
+}
+
+#[tokio::test(start_paused = true)]
+async fn composite_alarms_are_described_only_where_somebody_asks_for_them() {
+    let aws = LocalAws::new(Options::default());
+    let client = Client::new(&config(&aws));
+    let rule = "ALARM(flight-5xx) OR ALARM(flight-slow)";
+    for name in ["flights", "bookings"] {
+        client.put_composite_alarm().alarm_name(name).alarm_rule(rule).send().await.unwrap();
+    }
+    let set = client.set_alarm_state().alarm_name("flights").state_value(StateValue::Alarm).state_reason("a story");
+    set.send().await.unwrap();
+    let describe = || client.describe_alarms().alarm_names("flights");
+    let unasked = describe().send().await.unwrap();
+    assert!(unasked.metric_alarms().is_empty() && unasked.composite_alarms().is_empty());
+    let both = [AlarmType::MetricAlarm, AlarmType::CompositeAlarm].to_vec();
+    let asked = describe().set_alarm_types(Some(both)).send().await.unwrap();
+    let [alarm] = asked.composite_alarms() else { panic!("one alarm: {asked:?}") };
+    assert_eq!((alarm.state_value(), alarm.alarm_rule()), (Some(&StateValue::Alarm), Some(rule)));
+    assert!(asked.metric_alarms().is_empty());
+
+    let clash = client.put_metric_alarm().alarm_name("flights").namespace(NAMESPACE).metric_name("Errors");
+    let clash = clash.period(60).evaluation_periods(1).threshold(1.0).statistic("Sum".into());
+    let clash = clash.comparison_operator(ComparisonOperator::GreaterThanThreshold).send().await;
+    assert_eq!(code(clash), "ValidationError");
+    let delete = |names: &[&str]| {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        client.delete_alarms().set_alarm_names(Some(names)).send()
+    };
+    assert_eq!(code(delete(&["flights", "bookings"]).await), "ValidationError");
+    // What exists is gone, whatever the other name.
+    assert_eq!(code(delete(&["flights", "none"]).await), "ResourceNotFound");
+    assert!(describe().alarm_types(AlarmType::CompositeAlarm).send().await.unwrap().composite_alarms().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn alarms_are_named_or_prefixed_and_not_both() {
+    let aws = LocalAws::new(Options::default());
+    let client = Client::new(&config(&aws));
+    let both = client.describe_alarms().alarm_names("flights").alarm_name_prefix("f").send().await;
+    assert_eq!(code(both), "ValidationError");
+    let other = client.describe_alarms().alarm_types(AlarmType::from("LogAlarms")).send().await;
+    assert_eq!(code(other), "ValidationError");
 }
