@@ -1,166 +1,178 @@
-//! Simulates how releases are judged: seeded traffic through a step of 10 %, looked at each minute as a tick does.
-use std::collections::BTreeSet;
-
-use anyhow::Result;
+//! Judges releases as the controller does: each tick of a step is decided by the shipped decision, on seeded traffic.
+use anyhow::{Context as _, Result, anyhow, bail};
 use chrono::{DateTime, Duration, Utc};
-use release_schema::{Analysis, OnMissingData};
-use tidegate_core::analysis::{LookAt, Measured, Outcome, Sample, Window, judge};
+use release_schema::{EnvironmentName, Service, SourceFile, read_environment, read_release_config};
+use tidegate_core::SCHEMA_VERSION;
+use tidegate_core::analysis::{Measure, Measured};
+use tidegate_core::decide::{Decision, Look, Subject, World, decide};
+use tidegate_core::history::Deployed;
+use tidegate_core::ids::{Commit, RevisionId, TransitionNumber, Version};
+use tidegate_core::live::{LiveAlias, Seen, Weighted};
+use tidegate_core::marker::Marker;
+use tidegate_core::plan::{Action, Plan};
+use tidegate_core::release::{AppliedConfiguration, Code, Release, Source};
+use tidegate_core::state::{Phase, Rollout, ServiceState};
 
-/// Invocations of the new version in the step.
-const INVOCATIONS: u32 = 400;
-/// Its share of the traffic.
-const SHARE: f64 = 0.1;
-/// How long the step holds, in minutes.
-const HOLD: i64 = 10;
-/// The function's timeout and the time that CloudWatch takes, in seconds: a minute can be judged when they are over.
-const LATE: i64 = 30 + 120;
-/// The share of calls that fail in a version that is as it should be.
-pub(crate) const GOOD: f64 = 0.005;
-/// The share of calls that fail in one that is not.
-pub(crate) const BAD: f64 = 0.05;
+use crate::traffic::Traffic;
+
+/// What is judged: the first of two steps.
+const SERVICES: &str = "
+services:
+  flight-service:
+    imageTag: v2
+    functionName: Flight
+    ecrRepository: company/flight-service
+    strategy:
+      canary:
+        steps: [{setWeight: 10}, {pause: {duration: 10m}}, {setWeight: 50}, {pause: {duration: 10m}}]
+    analysis: {maxErrorRate: 1%, maxErrorRateIncrease: 0.5%, confidence: 99%, maxInconclusive: 3}
+";
+
+/// A step that is not decided after so many ticks never is.
+const TICKS: i64 = 24 * 60;
 
 /// How many percent of `patterns` of traffic end with a release being turned back whose calls fail at this rate.
 pub(crate) fn turned_back(patterns: u32, rate: f64) -> Result<f64> {
-    let analysis = analysis()?;
-    let back =
-        (0..patterns).filter(|seed| is_turned_back(&analysis, &mut Traffic::new(u64::from(*seed), rate))).count();
-    Ok(back as f64 * 100.0 / f64::from(patterns))
+    let scene = Scene::new()?;
+    let mut back = 0;
+    for seed in 0..patterns {
+        back += u32::from(scene.is_turned_back(&mut Traffic::new(u64::from(seed), rate), seed)?);
+    }
+    Ok(f64::from(back) * 100.0 / f64::from(patterns))
 }
 
-fn analysis() -> Result<Analysis> {
-    Ok(Analysis {
-        max_error_rate: Some("1%".parse()?),
-        max_error_rate_increase: Some("0.5%".parse()?),
-        max_duration_p99: None,
-        min_invocations: 50,
-        confidence: "99%".parse()?,
-        max_inconclusive: 3,
-        alarms: BTreeSet::new(),
-        on_missing_data: OnMissingData::Hold,
-    })
+/// A release in its first step: everything of it but the traffic.
+struct Scene {
+    environment: EnvironmentName,
+    service: Service,
+    commit: Commit,
+    stable: Release,
+    release: Release,
 }
 
-/// Follows a step as a rollout does: a tick each minute; before the step's end only a failure counts; after it a look
-/// that is inconclusive is counted once in the length of the step, until there are too many of them in a row.
-fn is_turned_back(analysis: &Analysis, traffic: &mut Traffic) -> bool {
-    let since = at(0) + Duration::seconds(traffic.random.i64(0..60));
-    let (mut looks, mut inconclusive, mut counted) = (0, 0, None);
-    for tick in 1.. {
-        let now = since + Duration::minutes(tick);
-        // The step's first whole minute is minute 1.
-        let minutes = (now - Duration::seconds(LATE) - at(1)).num_minutes();
-        if minutes < 1 {
-            continue;
-        }
-        looks += 1;
-        let window = Window { from: at(1), to: at(1 + minutes) };
-        let red_before = &BTreeSet::new();
-        let over = minutes >= HOLD;
-        let verdict =
-            judge(LookAt { analysis, number: looks, red_before, window, over, now }, &traffic.of_first(minutes));
-        match verdict.outcome {
-            Outcome::Failed => return true,
-            Outcome::Successful if over => return false,
-            Outcome::Inconclusive if over && counted.is_none_or(|at| now - at >= Duration::minutes(HOLD)) => {
-                (inconclusive, counted) = (inconclusive + 1, Some(now));
+impl Scene {
+    fn new() -> Result<Self> {
+        let environment: EnvironmentName = "production".parse()?;
+        let commit =
+            Commit { id: "c".repeat(40), author: "bench".to_owned(), time: at(0), summary: "Release v2".to_owned() };
+        Ok(Self { service: service(&environment)?, environment, commit, stable: release('a')?, release: release('b')? })
+    }
+
+    /// Ticks until the first step ends, one way or the other.
+    fn is_turned_back(&self, traffic: &mut Traffic, seed: u32) -> Result<bool> {
+        // Somewhere within minute 0, so that the first whole minute of the step is minute 1.
+        let since = at(0) + Duration::seconds(1 + i64::from(seed % 59));
+        let mut state = self.holding(since)?;
+        for tick in 1..=TICKS {
+            let plan = self.plan(&state, traffic, since + Duration::minutes(tick))?;
+            for action in plan.actions {
+                if let Action::SaveState(next) = action {
+                    state = *next;
+                }
             }
-            Outcome::Successful | Outcome::Inconclusive => {}
+            match state.phase {
+                Phase::Holding { .. } => {}
+                Phase::Aborted { .. } => return Ok(true),
+                Phase::Shifting { step: 1, .. } => return Ok(false),
+                other => bail!("a step does not lead to {other:?}"),
+            }
         }
-        if inconclusive > analysis.max_inconclusive {
-            return true;
+        bail!("the step was not decided in {TICKS} ticks")
+    }
+
+    /// The first step's weight was just read back.
+    fn holding(&self, since: DateTime<Utc>) -> Result<ServiceState> {
+        let Release { id, code, tag, .. } = self.stable.clone();
+        let rollout =
+            Rollout { strategy: Some(self.service.strategy.to_string()), timeout: Some(30), ..Rollout::default() };
+        Ok(ServiceState {
+            schema_version: SCHEMA_VERSION,
+            transition: TransitionNumber(2),
+            release: self.release.clone(),
+            from: Some(Deployed { version: Some(version(1)?), release: id, code, tag }),
+            commit: self.commit.clone(),
+            started: since,
+            since,
+            phase: Phase::Holding { version: version(2)?, step: 0, weight: 1000 },
+            rollout,
+            paused: None,
+            edited: None,
+            said: Vec::new(),
+        })
+    }
+
+    /// Decides one tick, looking where the decision asks to.
+    fn plan(&self, state: &ServiceState, traffic: &mut Traffic, now: DateTime<Utc>) -> Result<Plan> {
+        let Self { environment, service, commit, release, .. } = self;
+        let (forced, word, hold) = (false, None, None);
+        let wanted = Ok(release);
+        let subject = Subject {
+            environment,
+            service,
+            wanted,
+            commit,
+            forced,
+            word,
+            actor: "controller",
+            hold,
+            now,
+            tick: "tick",
+        };
+        let mut world = World { state: Some(state.clone()), ..World::default() };
+        loop {
+            match decide(&subject, &world) {
+                Decision::Act(plan) => return Ok(plan),
+                Decision::Look(Look::Alias) => world.alias = Seen::Found(self.alias()?),
+                Decision::Look(Look::Head) => world.head = Seen::Missing,
+                Decision::Look(Look::Measure(measure)) => world.measured = Seen::Found(measured(traffic, &measure)),
+                other => bail!("nobody expected {other:?}"),
+            }
         }
     }
-    false
+
+    fn alias(&self) -> Result<LiveAlias> {
+        let marker = Marker { release: self.release.id.clone(), transition: TransitionNumber(2), held: None };
+        Ok(LiveAlias {
+            version: Some(version(1)?),
+            additional: Some(Weighted { version: version(2)?, basis_points: 1000 }),
+            marker: Some(marker),
+            revision: RevisionId("revision".to_owned()),
+        })
+    }
+}
+
+fn measured(traffic: &mut Traffic, measure: &Measure) -> Measured {
+    measure.canary.map_or_else(Measured::default, |(_, window)| traffic.of_first(window.length().num_minutes()))
+}
+
+fn service(environment: &EnvironmentName) -> Result<Service> {
+    let file =
+        |name: &str, text: &str| SourceFile::new(name, text.as_bytes()).map_err(|problems| anyhow!("{problems:?}"));
+    let config = file("release-config.yaml", &format!("environments: {{{environment}: {{}}}}"))?;
+    let config = read_release_config(&config).map_err(|problems| anyhow!("{problems:?}"))?;
+    let services = file("services.yaml", SERVICES)?;
+    let services = read_environment(&services, environment, &config).map_err(|problems| anyhow!("{problems:?}"))?;
+    services.services.into_values().next().context("no service")
+}
+
+fn release(letter: char) -> Result<Release> {
+    let code = Code::Image(format!("sha256:{}", letter.to_string().repeat(64)).parse()?);
+    let source = Source::Image { uri: format!("registry/flight-service:{letter}") };
+    Ok(Release::new(code, source, None, &AppliedConfiguration::default()))
+}
+
+fn version(number: u64) -> Result<Version> {
+    Version::new(number).context("a version is 1 or more")
 }
 
 fn at(minute: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + Duration::minutes(minute)
 }
 
-/// Invocations and errors of both versions in one minute.
-#[derive(Clone, Copy, Default)]
-struct Minute {
-    canary: (u32, u32),
-    stable: (u32, u32),
-}
-
-/// What is invoked, minute by minute, for as long as somebody looks.
-struct Traffic {
-    random: fastrand::Rng,
-    /// How busy each minute of ten is, against the others.
-    spread: [f64; 10],
-    /// The new version's error rate.
-    rate: f64,
-    minutes: Vec<Minute>,
-}
-
-impl Traffic {
-    fn new(seed: u64, rate: f64) -> Self {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let spread = spread(seed, &mut random);
-        Self { random, spread, rate, minutes: Vec::new() }
-    }
-
-    /// What CloudWatch has of the first minutes.
-    fn of_first(&mut self, minutes: i64) -> Measured {
-        let minutes = usize::try_from(minutes).unwrap_or_default();
-        while self.minutes.len() < minutes {
-            self.ten_more();
-        }
-        let seen = self.minutes.iter().take(minutes);
-        let sum = |of: fn(&Minute) -> (u32, u32)| {
-            let sums = seen.clone().map(of).fold((0, 0), |sums, (all, bad)| (sums.0 + all, sums.1 + bad));
-            Sample { invocations: Some(sums.0.into()), errors: Some(sums.1.into()), slow: None }
-        };
-        Measured { canary: sum(|minute| minute.canary), stable: sum(|minute| minute.stable), ..Measured::default() }
-    }
-
-    /// Ten minutes more, in which the new version is invoked as often as in the step. Each request is routed by chance.
-    fn ten_more(&mut self) {
-        let mut minutes = [Minute::default(); 10];
-        let mut invoked = 0;
-        while invoked < INVOCATIONS {
-            let Some(minute) = minutes.get_mut(pick(&self.spread, &mut self.random)) else { continue };
-            let canary = self.random.f64() < SHARE;
-            let (version, rate) = if canary { (&mut minute.canary, self.rate) } else { (&mut minute.stable, GOOD) };
-            version.0 += 1;
-            version.1 += u32::from(self.random.f64() < rate);
-            invoked += u32::from(canary);
-        }
-        self.minutes.extend(minutes);
-    }
-}
-
-/// Even, rising, falling, one burst, a wave, or half of the minutes silent; each a little rough.
-fn spread(seed: u64, random: &mut fastrand::Rng) -> [f64; 10] {
-    let (burst, rough) = (random.i32(0..10), random.f64());
-    std::array::from_fn(|minute| {
-        let minute = i32::try_from(minute).unwrap_or_default();
-        let shape = match seed % 6 {
-            0 => 1.0,
-            1 => f64::from(1 + minute),
-            2 => f64::from(10 - minute),
-            3 => f64::from(1 + 20 * i32::from(minute == burst)),
-            4 => 1.2 + f64::from(minute + burst).sin(),
-            _ => f64::from((minute + burst) % 2),
-        };
-        shape * (1.0 + rough * random.f64())
-    })
-}
-
-/// An index, as often as its weight says.
-fn pick(weights: &[f64; 10], random: &mut fastrand::Rng) -> usize {
-    let mut left = random.f64() * weights.iter().sum::<f64>();
-    let reached = |weight: &f64| {
-        left -= weight;
-        left < 0.0
-    };
-    weights.iter().position(reached).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::traffic::{BAD, GOOD};
 
     #[test]
     fn a_release_that_fails_ten_times_as_often_is_turned_back() {
@@ -172,15 +184,5 @@ mod tests {
     fn a_release_that_is_as_good_as_stable_goes_on() {
         let aborted = turned_back(200, GOOD).unwrap();
         assert!(aborted <= 1.0, "{aborted} %");
-    }
-
-    #[test]
-    fn the_new_version_is_invoked_as_often_as_said_and_stable_nine_times_as_often() {
-        for seed in 0..12 {
-            let step = Traffic::new(seed, GOOD).of_first(HOLD);
-            assert_eq!(step.canary.invocations, Some(INVOCATIONS.into()), "{seed}");
-            let stable = step.stable.invocations.unwrap();
-            assert!((3000.0..4300.0).contains(&stable), "{seed}: {stable}");
-        }
     }
 }

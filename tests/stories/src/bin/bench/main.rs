@@ -4,6 +4,7 @@
 mod judging;
 mod measure;
 mod scene;
+mod traffic;
 
 use std::path::PathBuf;
 
@@ -69,8 +70,8 @@ async fn main() -> Result<()> {
 /// How often releases are turned back: those that should be, and those that should not.
 fn verdicts() -> Result<[Figure; 2]> {
     println!("judging releases on {PATTERNS} patterns of traffic");
-    let caught = judging::turned_back(PATTERNS, judging::BAD)?;
-    let aborted = judging::turned_back(PATTERNS, judging::GOOD)?;
+    let caught = judging::turned_back(PATTERNS, traffic::BAD)?;
+    let aborted = judging::turned_back(PATTERNS, traffic::GOOD)?;
     Ok([
         figure("analysis_caught", "turned back: 5 % errors for 0.5 %", caught, "%", Some(Goal::AtLeast(99.0))),
         figure("analysis_false_aborts", "turned back: as good as stable", aborted, "%", Some(Goal::AtMost(1.0))),
