@@ -7,10 +7,10 @@ use std::time::Duration;
 use aws_sdk_cloudwatch::types::{ComparisonOperator, StateValue, Statistic};
 use bytes::Bytes;
 use chrono::{DateTime, DurationRound as _, Utc};
-use local_aws::{AwsError, Event, Fault, FunctionError, LocalAws, Options};
+use local_aws::{AwsError, Event, Fault, FunctionError, LocalAws, Options, Served};
 use release_schema::{AlarmName, ServiceName};
 use serde_json::{Value, json};
-use stories::account::{ACCOUNT, Account, Build, config_in};
+use stories::account::{ACCOUNT, Account, Build, REGION, config_in};
 use tidegate_core::analysis::{AlarmState, Measure, Measured, Sample, Window};
 use tidegate_core::ids::Version;
 use tidegate_runtime::aws::Home;
@@ -130,6 +130,25 @@ async fn each_version_has_the_invocations_of_its_window() {
     assert_eq!((measured.canary, measured.stable), (counts(5.0, 2.0), counts(3.0, 0.0)));
     let measured = flights.measured(flights.request(0..4, &[])).await;
     assert_eq!((measured.canary, measured.stable), (counts(14.0, 2.0), counts(10.0, 1.0)));
+    assert_eq!(measured.trouble, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_slower_than_the_limit_are_counted_and_one_that_takes_just_that_long_is_not() {
+    let flights = Flights::new().await;
+    for slow in [3, 0, 1] {
+        flights.minute("2", 0, 0).await;
+        let mut number = 0;
+        flights.aws.drive(ACCOUNT, REGION, FUNCTION, "live", 67, |_, _| {
+            number += 1;
+            let duration = Duration::from_millis(if number <= slow { 801 } else { 800 });
+            Served { failed: false, duration }
+        });
+    }
+    let mut request = flights.request(0..4, &[]);
+    request.measure.slower_than = Some(Duration::from_millis(800));
+    let measured = flights.measured(request).await;
+    assert_eq!(measured.canary, Sample { slow: Some(4.0), ..counts(201.0, 0.0) });
     assert_eq!(measured.trouble, None);
 }
 
