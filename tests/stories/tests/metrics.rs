@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_sdk_cloudwatch::types::{ComparisonOperator, StateValue, Statistic};
 use bytes::Bytes;
 use chrono::{DateTime, DurationRound as _, Utc};
-use local_aws::{AwsError, Event, Fault, FunctionError, LocalAws, Options, Served};
+use local_aws::{AwsError, Event, Fault, FunctionError, LocalAws, MetricTrouble, Options, Served};
 use release_schema::{AlarmName, ServiceName};
 use serde_json::{Value, json};
 use stories::account::{ACCOUNT, Account, Build, REGION, config_in};
@@ -179,6 +179,37 @@ async fn all_services_of_an_environment_are_measured_in_one_call_of_each_kind() 
         assert_eq!((measured.canary, measured.trouble.as_ref()), (counts(2.0, 0.0), None));
         assert_eq!(measured.alarms, BTreeMap::from([(name("flight-5xx"), AlarmState::Alarm)]));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_not_complete_is_no_number() {
+    let flights = Flights::new().await;
+    flights.minute("2", 2, 0).await;
+    for (trouble, status) in
+        [(MetricTrouble::PartialData, "PartialData"), (MetricTrouble::InternalError, "InternalError")]
+    {
+        flights.aws.trouble_metrics(Some(trouble));
+        let measured = flights.measured(flights.request(0..1, &[])).await;
+        assert_eq!((measured.canary, measured.stable), (Sample::default(), Sample::default()));
+        let why = measured.trouble.expect("why");
+        let said = format!("CloudWatch answered {status} for `Invocations` of version 2");
+        assert!(why.starts_with(&said), "{why}");
+    }
+    flights.aws.trouble_metrics(None);
+    assert_eq!(flights.measured(flights.request(0..1, &[])).await.canary, counts(2.0, 0.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn composite_alarms_are_read_beside_metric_alarms() {
+    let flights = Flights::new().await;
+    flights.alarm("flight-5xx", StateValue::Ok).await;
+    let put = flights.cloudwatch.put_composite_alarm().alarm_name("flights").alarm_rule("ALARM(flight-5xx)");
+    put.send().await.expect("PutCompositeAlarm");
+    let set = flights.cloudwatch.set_alarm_state().alarm_name("flights").state_value(StateValue::Alarm);
+    set.state_reason("a test").send().await.expect("SetAlarmState");
+    let measured = flights.measured(flights.request(0..1, &["flight-5xx", "flights"])).await;
+    let known = [(name("flight-5xx"), AlarmState::Ok), (name("flights"), AlarmState::Alarm)];
+    assert_eq!(measured.alarms, BTreeMap::from(known));
 }
 
 #[tokio::test(start_paused = true)]
