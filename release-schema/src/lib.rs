@@ -20,7 +20,7 @@ pub use schema::{release_config_schema, services_schema};
 pub use source::{LARGEST_FILE, SourceFile};
 pub use value::{
     AlarmName, AliasName, CodeSha256, Digest, EcrRepository, EnvironmentName, Error, FunctionName, JsonPointer,
-    Percentage, ServiceName, Tag, Weight, format_duration,
+    Percentage, ServiceName, Tag, Weight, format_duration, parse_duration,
 };
 
 use problem::Findings;

@@ -55,6 +55,12 @@ pub(crate) enum Command {
     /// Show how environments stand, as the last tick saw them
     #[command(after_help = STATUS)]
     Status(Status),
+    /// Send all traffic back to the last good release, and hold out what Git wants
+    #[command(after_help = ROLLBACK)]
+    Rollback(Rollback),
+    /// Lift the hold of a rollback: what Git wants is released again
+    #[command(after_help = UNHOLD)]
+    Unhold(Word),
     /// Go on with a release: to its next step, or over all of them
     #[command(after_help = PROMOTE)]
     Promote(Promote),
@@ -125,6 +131,27 @@ Examples:
 
 Exit codes: 0 healthy, suspended or progressing; 1 degraded, missing, unknown, on hold, out of sync with nothing under way, or no
 tick for more than 5 minutes; 4 an unknown environment or service; 5 could not be read";
+
+const ROLLBACK: &str = "\
+One call moves the traffic. The target is the last release in the history that was fully promoted and not rolled back since. What Git
+wants is held out until Git has other content, or `tidegate unhold` says so. Needs neither Git, ECR, CloudWatch nor the schedule, and
+beats a tick that is running. Said twice, it has one effect.
+
+Examples:
+  tidegate rollback production/flight-service --reason \"5xx after 14:02\"
+  tidegate rollback production/flight-service production/flight-bff --reason \"5xx after 14:02\"
+  tidegate rollback production/flight-service --to 41 --reason \"42 was no better\"
+  tidegate rollback production/flight-service --direct --reason \"5xx\"      # when the controller itself is broken
+
+Exit codes: 0 done, or nothing was to be done; 4 refused; 5 could not be done";
+
+const UNHOLD: &str = "\
+What Git wants is released again, through its steps.
+
+Examples:
+  tidegate unhold production/flight-service --reason \"it was the database\"
+
+Exit codes: 0 done, or nothing was to be done; 4 refused; 5 could not be done";
 
 const PROMOTE: &str = "\
 Goes over the time of a step, over `pause: {}`, over metrics that do not say enough yet, over the gate of `blueGreen`, and over its
@@ -263,6 +290,24 @@ pub(crate) struct Word {
     /// Why: it goes into the history
     #[arg(short, long, value_name = "TEXT", value_parser = reason)]
     pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Rollback {
+    /// Services of one environment
+    #[arg(value_name = "ENV/SERVICE", required = true)]
+    pub(crate) targets: Vec<ServiceTarget>,
+    /// To what this record of the history led, and not to the last good release
+    #[arg(long, value_name = "RECORD")]
+    pub(crate) to: Option<u64>,
+    /// Why: it goes into the history; asked for on a terminal
+    #[arg(short, long, value_name = "TEXT", value_parser = reason)]
+    pub(crate) reason: Option<String>,
+    /// Remind of the hold after this time, such as `24h`: it is never lifted by itself
+    #[arg(long, value_name = "TIME", value_parser = release_schema::parse_duration)]
+    pub(crate) remind_after: Option<std::time::Duration>,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -146,7 +146,7 @@ fn is_unavailable(answer: &Answer) -> bool {
     match answer {
         Answer::Failed(failure) => unavailable(failure.kind),
         Answer::Reports { reports: _, failures } => failures.iter().any(|failure| unavailable(failure.kind)),
-        Answer::History { .. } | Answer::Service { .. } => false,
+        Answer::History { .. } | Answer::Services { .. } => false,
     }
 }
 

@@ -40,6 +40,8 @@ async fn run(arguments: Arguments, out: &Out) -> Result<Exit, Error> {
         Command::Diff(options) => command::diff::run(&options, &reach, out).await,
         Command::Sync(options) => command::sync::run(&options, &reach, out).await,
         Command::Status(options) => command::status::run(&options, &reach, out).await,
+        Command::Rollback(options) => command::word::rollback(options, &reach, out).await,
+        Command::Unhold(options) => command::word::plain(Told::Unhold, options, &reach, out).await,
         Command::Promote(options) => command::word::promote(options, &reach, out).await,
         Command::Abort(options) => command::word::plain(Told::Abort, options, &reach, out).await,
         Command::Pause(options) => command::word::plain(Told::Pause, options, &reach, out).await,

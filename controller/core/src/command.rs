@@ -2,6 +2,7 @@
 use release_schema::{EnvironmentName, ServiceName};
 use serde::{Deserialize, Serialize};
 
+use crate::ids::TransitionNumber;
 use crate::state::Advance;
 
 /// One command, as the Lambda's event and as the command line sends it.
@@ -33,6 +34,21 @@ pub enum Command {
     Resume(To),
     /// Try a release again that failed or was turned back, from its first step.
     Retry(To),
+    /// Send all traffic of services back to the last release that was good, and hold out what Git wants of them.
+    Rollback {
+        /// Which environment.
+        environment: EnvironmentName,
+        /// Which services.
+        services: Vec<ServiceName>,
+        /// To what this record of history led, and not to the last good release.
+        to: Option<TransitionNumber>,
+        /// Why.
+        reason: String,
+        /// After how many seconds people are to be reminded of the hold.
+        remind_after: Option<u32>,
+    },
+    /// Lift the hold of a rollback: what Git wants is released again.
+    Unhold(To),
     /// The last records of an environment or service.
     History {
         /// Which environment.
@@ -59,6 +75,8 @@ impl Command {
             Self::Pause(_) => "pause",
             Self::Resume(_) => "resume",
             Self::Retry(_) => "retry",
+            Self::Rollback { .. } => "rollback",
+            Self::Unhold(_) => "unhold",
             Self::History { .. } => "history",
         }
     }
@@ -82,21 +100,6 @@ pub struct To {
     pub force: bool,
 }
 
-impl Command {
-    /// The word to a release that this command is, where it is one.
-    #[must_use]
-    pub const fn word(&self) -> Option<Word> {
-        match self {
-            Self::Promote(To { full, force, .. }) => Some(Word::Promote(Advance { full: *full, force: *force })),
-            Self::Abort(_) => Some(Word::Abort),
-            Self::Pause(_) => Some(Word::Pause),
-            Self::Resume(_) => Some(Word::Resume),
-            Self::Retry(_) => Some(Word::Retry),
-            Self::Sync { .. } | Self::Status { .. } | Self::History { .. } => None,
-        }
-    }
-}
-
 /// A person's word to one release under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
@@ -110,6 +113,15 @@ pub enum Word {
     Resume,
     /// Try it again.
     Retry,
+    /// Back to what was good, whatever is under way.
+    Rollback {
+        /// To what this record led.
+        to: Option<TransitionNumber>,
+        /// After how many seconds people are to be reminded of the hold.
+        remind_after: Option<u32>,
+    },
+    /// Lift the hold of a rollback.
+    Unhold,
 }
 
 impl Word {
@@ -125,6 +137,8 @@ impl Word {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Retry => "retry",
+            Self::Rollback { .. } => "rollback",
+            Self::Unhold => "unhold",
         }
     }
 }

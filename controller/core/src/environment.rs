@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 
 use release_schema::{Service, ServiceName};
 
-use crate::plan::Plan;
-use crate::status::{Health, SyncStatus, WaitingOn};
+use crate::plan::{Plan, Standing};
+use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
 /// Holds back every plan that would change Lambda while a service that it depends on is not healthy at what Git wants.
 ///
@@ -28,7 +28,9 @@ pub fn in_order(
         .collect()
 }
 
-/// Healthy at what Git wants, as seen: a plan that still has to change something is not.
+/// Healthy at what Git wants, or held at a release that was good, as seen: a plan that still has to change something is not.
 fn is_ready(plan: &Plan) -> bool {
-    plan.standing.sync == SyncStatus::Synced && plan.standing.health == Health::Healthy && !plan.moves_forward()
+    let Standing { sync, health, phase, .. } = &plan.standing;
+    let healthy = *sync == SyncStatus::Synced && *health == Health::Healthy;
+    (healthy || *phase == PhaseName::RolledBack) && !plan.moves_forward()
 }

@@ -49,6 +49,19 @@ pub enum Kind {
     Superseded,
     /// A person, its analysis or its deadline ended it before it was finished; traffic is back where it was.
     Aborted,
+    /// A person sent all traffic back to a release that was good, and holds another one out.
+    RolledBack,
+}
+
+impl Kind {
+    /// Whether what the record leads to was live afterwards.
+    #[must_use]
+    pub const fn is_live(self) -> bool {
+        match self {
+            Self::Adopted | Self::Promoted | Self::RolledBack => true,
+            Self::Failed | Self::Superseded | Self::Aborted => false,
+        }
+    }
 }
 
 impl Kind {
@@ -61,6 +74,7 @@ impl Kind {
             Self::Failed => "failed",
             Self::Superseded => "superseded",
             Self::Aborted => "aborted",
+            Self::RolledBack => "rolled back",
         }
     }
 }
@@ -115,6 +129,9 @@ pub struct Record {
     pub from: Option<Deployed>,
     /// Where it led, or would have led.
     pub to: Deployed,
+    /// The release that a rollback holds out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<ReleaseId>,
     /// Where Git said so.
     pub commit: Option<Commit>,
     /// Who caused it: `controller` for what a tick did by itself.
@@ -205,20 +222,39 @@ impl Head {
     /// The last record that moved traffic or took it over: what should be live.
     #[must_use]
     pub fn last_live(&self) -> Option<&Record> {
-        self.recent.iter().find(|record| match record.kind {
-            Kind::Adopted | Kind::Promoted => true,
-            Kind::Failed | Kind::Superseded | Kind::Aborted => false,
-        })
+        self.recent.iter().find(|record| record.kind.is_live())
     }
 
-    /// Whether this content was fully promoted among the last [`Head::ROLLBACK_WINDOW`] releases that were live.
+    /// Whether a release was fully promoted, and neither rolled back nor held out since: the newest record that tells decides.
+    #[must_use]
+    pub fn is_good(&self, release: &ReleaseId) -> bool {
+        let telling = self.recent.iter().find_map(|record| {
+            let left =
+                record.kind == Kind::RolledBack && record.from.as_ref().is_some_and(|from| from.release == *release);
+            let held = left || record.held.as_ref() == Some(release);
+            let live = record.kind.is_live() && record.to.release == *release;
+            (held || live).then_some(live)
+        });
+        telling.unwrap_or(false)
+    }
+
+    /// Whether this content was fully promoted among the last [`Head::ROLLBACK_WINDOW`] releases that were live, and not
+    /// rolled back since.
     #[must_use]
     pub fn in_rollback_window(&self, release: &ReleaseId) -> bool {
-        let live = self.recent.iter().filter(|record| match record.kind {
-            Kind::Adopted | Kind::Promoted => true,
-            Kind::Failed | Kind::Superseded | Kind::Aborted => false,
-        });
-        live.take(Self::ROLLBACK_WINDOW).any(|record| record.to.release == *release)
+        let live = self.recent.iter().filter(|record| record.kind.is_live());
+        self.is_good(release) && live.take(Self::ROLLBACK_WINDOW).any(|record| record.to.release == *release)
+    }
+
+    /// The releases to go back to from `bad`, the last that was live first; each once.
+    pub fn good_before<'h>(&'h self, bad: &'h ReleaseId) -> impl Iterator<Item = &'h Deployed> {
+        let mut seen: Vec<&ReleaseId> = Vec::new();
+        let live = self.recent.iter().filter(|record| record.kind.is_live()).map(|record| &record.to);
+        live.filter(move |to| {
+            let new = !seen.contains(&&to.release);
+            seen.push(&to.release);
+            new && to.release != *bad && to.version.is_some() && self.is_good(&to.release)
+        })
     }
 
     /// The version that has this content, newest first: a release is published at most once. Failed versions are none to
@@ -228,7 +264,7 @@ impl Head {
         self.recent
             .iter()
             .filter(|record| match record.kind {
-                Kind::Adopted | Kind::Promoted | Kind::Superseded | Kind::Aborted => true,
+                Kind::Adopted | Kind::Promoted | Kind::Superseded | Kind::Aborted | Kind::RolledBack => true,
                 Kind::Failed => false,
             })
             .filter(|record| record.to.release == *release)

@@ -96,6 +96,13 @@ pub enum Action {
         /// The state that gets the result.
         state: Box<ServiceState>,
     },
+    /// Invoke an idle version, so that it wakes: what it answers is of no interest.
+    Wake {
+        /// The version.
+        version: Version,
+        /// What to send.
+        test: SmokeTest,
+    },
     /// Append to the history, and move its head.
     AppendRecord(Box<Record>),
     /// Tell the other services.
@@ -135,6 +142,7 @@ impl Action {
             | Self::SmokeTest { .. }
             | Self::SetReservedConcurrency { .. } => true,
             Self::Return { .. }
+            | Self::Wake { .. }
             | Self::SaveState(_)
             | Self::SavePublished(_)
             | Self::AppendRecord(_)
@@ -148,6 +156,9 @@ impl Action {
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::SaveState(state) if matches!(state.phase, crate::state::Phase::Held { .. }) => {
+                write!(f, "hold {} out", state.release.label())
+            }
             Self::SaveState(state) if state.phase.is_over() => {
                 write!(f, "keep {} from being tried again", state.release.label())
             }
@@ -176,6 +187,7 @@ impl fmt::Display for Action {
             Self::Return { version, .. } => write!(f, "return all traffic to version {version}"),
             Self::PointPreview { alias, version, .. } => write!(f, "let `{alias}` name version {version}"),
             Self::SmokeTest { qualifier, .. } => write!(f, "smoke-test {qualifier}"),
+            Self::Wake { version, .. } => write!(f, "wake version {version}"),
             Self::AppendRecord(record) => write!(f, "record transition {} as {}", record.number, record.kind.as_str()),
             Self::WriteRegistry { version, .. } => write!(f, "write version {version} to the service registry"),
             Self::SetReservedConcurrency { concurrency } => write!(f, "set reservedConcurrency to {concurrency}"),

@@ -112,14 +112,14 @@ pub enum Answer {
         /// What could not be done, by environment.
         failures: Vec<Failure>,
     },
-    /// Of a person's word to one release: how its service stands then.
-    Service {
+    /// Of a person's word to releases: how their services stand then.
+    Services {
         /// The environment.
         environment: EnvironmentName,
-        /// The service.
-        service: ServiceName,
-        /// How it stands.
-        report: Box<ServiceReport>,
+        /// Those that it was said to.
+        reports: BTreeMap<ServiceName, ServiceReport>,
+        /// Those to which nothing was done, and why.
+        failures: BTreeMap<ServiceName, Failure>,
     },
     /// Of `history`: newest first.
     History {

@@ -88,6 +88,7 @@ impl Progress {
             | Phase::Preparing { .. }
             | Phase::Returning { .. }
             | Phase::Aborted { .. }
+            | Phase::Held { .. }
             | Phase::Failed { .. } => (None, 0),
         };
         let hold = match (&state.phase, strategy) {

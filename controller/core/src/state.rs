@@ -184,6 +184,17 @@ pub enum Phase {
         /// Why, for people.
         reason: String,
     },
+    /// A person rolled the service back; the release is held out until Git has other content, or a person lifts the hold.
+    Held {
+        /// Why, for people.
+        reason: String,
+        /// Who.
+        actor: String,
+        /// When people are to be reminded of it.
+        remind: Option<DateTime<Utc>>,
+        /// Whether the service registry tells of it already.
+        told: bool,
+    },
     /// It failed before it got traffic, and was recorded. Kept for the same reason.
     Failed {
         /// What happened, for people.
@@ -202,7 +213,7 @@ impl Phase {
             | Self::Promoting { version, .. }
             | Self::Baking { version, .. }
             | Self::Returning { version, .. } => Some(*version),
-            Self::Publishing { .. } | Self::Aborted { .. } | Self::Failed { .. } => None,
+            Self::Publishing { .. } | Self::Aborted { .. } | Self::Held { .. } | Self::Failed { .. } => None,
         }
     }
 
@@ -210,7 +221,7 @@ impl Phase {
     #[must_use]
     pub fn over(&self) -> Option<&str> {
         match self {
-            Self::Aborted { reason } | Self::Failed { reason } => Some(reason),
+            Self::Aborted { reason } | Self::Failed { reason } | Self::Held { reason, .. } => Some(reason),
             Self::Publishing { .. }
             | Self::Preparing { .. }
             | Self::Shifting { .. }
@@ -236,7 +247,11 @@ impl Phase {
             | Self::Promoting { .. }
             | Self::Baking { .. }
             | Self::Returning { .. } => true,
-            Self::Publishing { .. } | Self::Preparing { .. } | Self::Aborted { .. } | Self::Failed { .. } => false,
+            Self::Publishing { .. }
+            | Self::Preparing { .. }
+            | Self::Aborted { .. }
+            | Self::Held { .. }
+            | Self::Failed { .. } => false,
         }
     }
 }

@@ -59,6 +59,8 @@ pub enum PhaseName {
     Returning,
     /// A release was turned back, and waits for Git or a person.
     Aborted,
+    /// A person rolled it back; the release that Git wants is held out.
+    RolledBack,
     /// A release failed before it got traffic, and waits for Git or a person.
     Failed,
 }
@@ -75,7 +77,7 @@ impl PhaseName {
             | Self::Promoting
             | Self::Baking
             | Self::Returning => true,
-            Self::Idle | Self::Aborted | Self::Failed => false,
+            Self::Idle | Self::Aborted | Self::RolledBack | Self::Failed => false,
         }
     }
 }
@@ -91,6 +93,7 @@ impl From<&Phase> for PhaseName {
             Phase::Baking { .. } => Self::Baking,
             Phase::Returning { .. } => Self::Returning,
             Phase::Aborted { .. } => Self::Aborted,
+            Phase::Held { .. } => Self::RolledBack,
             Phase::Failed { .. } => Self::Failed,
         }
     }
@@ -211,6 +214,17 @@ pub enum WaitingOn {
         /// Why it was turned back.
         reason: String,
     },
+    /// A release is held out since a rollback; other content in Git or `unhold` by a person lifts that.
+    Held {
+        /// What is held out.
+        release: String,
+        /// Who rolled it back.
+        actor: String,
+        /// Why.
+        reason: String,
+        /// When people wanted to be reminded, where that is past.
+        due: Option<DateTime<Utc>>,
+    },
     /// The time that the step, or the bake, shall last.
     StepTime {
         /// Server time at which it is over.
@@ -300,6 +314,7 @@ impl WaitingOn {
             | Self::ForeignEdit { .. }
             | Self::NewRelease { .. }
             | Self::Retry { .. }
+            | Self::Held { .. }
             | Self::StepTime { .. }
             | Self::Metrics { .. }
             | Self::Promotion
@@ -346,6 +361,13 @@ impl fmt::Display for WaitingOn {
             }
             Self::Retry { reason } => {
                 write!(f, "turned back: {reason}; change it in Git, or try again with `tidegate retry ENV/SERVICE`")
+            }
+            Self::Held { release, actor, reason, due } => {
+                write!(f, "{release} is held out since {actor} rolled it back: {reason}")?;
+                if let Some(due) = due {
+                    write!(f, " (to be looked at since {})", time(due))?;
+                }
+                f.write_str("; change it in Git, or lift the hold with `tidegate unhold ENV/SERVICE`")
             }
             Self::StepTime { until } => write!(f, "the step's time, until {}", time(until)),
             Self::Metrics { until } => write!(f, "the step's metrics, complete at {}", time(until)),

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures::StreamExt as _;
 use release_schema::{EnvironmentName, ServiceName};
 use tidegate_core::command::{Command, To, Word};
 use tidegate_core::diff::Difference;
 use tidegate_core::ids::Commit;
 use tidegate_core::plan::Standing;
-use tidegate_core::report::{Answer, Failure, FailureKind, TickReport};
+use tidegate_core::report::{Answer, Failure, FailureKind, ServiceReport, TickReport};
 use tidegate_core::state::Advance;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -27,6 +28,15 @@ use crate::wanted::{self, Accept, Content, Repository, Wanted};
 
 /// How many records `history` shows where nobody says how many.
 const HISTORY: usize = 20;
+
+/// How many services are rolled back at a time.
+const ROLLBACKS_AT_ONCE: usize = 16;
+
+/// How many rollbacks begin at once, before they are paced.
+const BURST: usize = 5;
+
+/// How far apart they begin then: `GetAlias` and `UpdateAlias` share fifteen calls a second (AWS Lambda quotas).
+const PACE: Duration = Duration::from_millis(140);
 
 /// How long a command may take where nobody sets a deadline: the Lambda's timeout.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
@@ -119,6 +129,11 @@ impl Controller {
             Command::Pause(to) => self.told(&configuration, Word::Pause, to, caller).await,
             Command::Resume(to) => self.told(&configuration, Word::Resume, to, caller).await,
             Command::Retry(to) => self.told(&configuration, Word::Retry, to, caller).await,
+            Command::Unhold(to) => self.told(&configuration, Word::Unhold, to, caller).await,
+            Command::Rollback { environment, services, to, reason, remind_after } => {
+                let word = Word::Rollback { to: *to, remind_after: *remind_after };
+                self.roll_back(&configuration, environment, services, word, reason, caller).await
+            }
         }
     }
 
@@ -190,23 +205,79 @@ impl Controller {
     /// Says a word to a release, and answers with how its service stands then.
     async fn told(&self, configuration: &Configuration, word: Word, to: &To, caller: &Caller) -> Answer {
         let To { environment, service, reason, .. } = to;
-        let span = tracing::info_span!("word", id = caller.id, %environment, %service, word = word.as_typed());
-        let outcome = async {
-            let (name, config) = known(configuration, environment)?;
-            if matches!(word, Word::Promote(Advance { force: true, .. })) && reason.is_none() {
-                return Err(refused(
-                    name,
-                    "`--force` goes over a failed analysis, so it needs a `--reason`".to_owned(),
-                ));
+        let forced = matches!(word, Word::Promote(Advance { force: true, .. }));
+        if forced && reason.is_none() {
+            let message = "`--force` goes over a failed analysis, so it needs a `--reason`".to_owned();
+            return Answer::Failed(refused(environment, message));
+        }
+        let spoken = tick::Spoken { service, word, reason: reason.as_deref(), leave_registry: false };
+        match self.say(configuration, environment, spoken, caller).await {
+            Ok(report) => Answer::Services {
+                environment: environment.clone(),
+                reports: BTreeMap::from([(service.clone(), report)]),
+                failures: BTreeMap::new(),
+            },
+            Err(failure) => Answer::Failed(failure),
+        }
+    }
+
+    /// Rolls services back, as many at a time as AWS's rates take: two calls of fifteen a second for each.
+    async fn roll_back(
+        &self,
+        configuration: &Configuration,
+        environment: &EnvironmentName,
+        services: &[ServiceName],
+        word: Word,
+        reason: &str,
+        caller: &Caller,
+    ) -> Answer {
+        if reason.trim().is_empty() {
+            return Answer::Failed(refused(environment, "a rollback needs a reason".to_owned()));
+        }
+        let (mut reports, mut failures) = (BTreeMap::new(), BTreeMap::new());
+        let began = Instant::now();
+        let paced = services.iter().enumerate().map(|(index, service)| async move {
+            let turn = u32::try_from(index.saturating_sub(BURST)).unwrap_or(u32::MAX);
+            tokio::time::sleep_until(began + PACE.saturating_mul(turn)).await;
+            let leave_registry = services.len() > BURST;
+            let spoken = tick::Spoken { service, word, reason: Some(reason), leave_registry };
+            (service.clone(), self.say(configuration, environment, spoken, caller).await)
+        });
+        let outcomes: Vec<_> = futures::stream::iter(paced).buffered(ROLLBACKS_AT_ONCE).collect().await;
+        for (service, outcome) in outcomes {
+            match outcome {
+                Ok(report) => drop(reports.insert(service, report)),
+                Err(failure) => drop(failures.insert(service, failure)),
             }
+        }
+        // One service, and it failed: that is the answer.
+        match (services, failures.pop_first()) {
+            ([_], Some((_, failure))) => Answer::Failed(failure),
+            (_, Some((service, failure))) => {
+                failures.insert(service, failure);
+                Answer::Services { environment: environment.clone(), reports, failures }
+            }
+            (_, None) => Answer::Services { environment: environment.clone(), reports, failures },
+        }
+    }
+
+    async fn say(
+        &self,
+        configuration: &Configuration,
+        environment: &EnvironmentName,
+        spoken: tick::Spoken<'_>,
+        caller: &Caller,
+    ) -> Result<ServiceReport, Failure> {
+        let (id, service, word) = (&caller.id, spoken.service, spoken.word.as_typed());
+        let span = tracing::info_span!("word", id, %environment, %service, word);
+        async {
+            let (name, config) = known(configuration, environment)?;
             let reached = self.reach(name, config).await;
             let store = Store::new(reached.home.s3.clone(), configuration.installation.state.clone());
-            let spoken = tick::Spoken { service, word, reason: reason.as_deref() };
             let ordinary = tick(name, &configuration.installation, &reached, &store, caller);
             let only = Tick { only: Some(service), ..ordinary };
             // Boxed: it is the whole of a tick once more, beside the tick.
-            let heard = Box::pin(tick::word(&only, spoken)).await;
-            heard.map_err(|error| match error {
+            Box::pin(tick::word(&only, spoken)).await.map_err(|error| match error {
                 Unheard::Refused(message) => refused(name, message),
                 Unheard::Failed(message) => {
                     Failure { environment: Some(name.clone()), kind: FailureKind::Unavailable, message }
@@ -215,14 +286,7 @@ impl Controller {
             })
         }
         .instrument(span)
-        .await;
-        match outcome {
-            Ok(report) => {
-                let (environment, service) = (environment.clone(), service.clone());
-                Answer::Service { environment, service, report: Box::new(report) }
-            }
-            Err(failure) => Answer::Failed(failure),
-        }
+        .await
     }
 
     /// The release repository with its credential. That the credential cannot be had counts as Git being unreachable.

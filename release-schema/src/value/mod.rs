@@ -7,8 +7,8 @@ mod quantity;
 pub use artifact::{CodeSha256, Digest, EcrRepository, Tag};
 pub(crate) use artifact::{check_bucket, check_key, check_object_version, parse_tag_and_digest};
 pub use names::{AlarmName, AliasName, EnvironmentName, FunctionName, JsonPointer, ServiceName};
-pub(crate) use quantity::{LONGEST_DURATION, parse_duration};
-pub use quantity::{Percentage, Weight, format_duration};
+pub(crate) use quantity::LONGEST_DURATION;
+pub use quantity::{Percentage, Weight, format_duration, parse_duration};
 
 /// Why a text is not a value. `Display` says what is wrong, [`Error::hint`] what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -149,7 +149,10 @@ pub(crate) const LONGEST_DURATION: Duration = Duration::from_secs(30 * 24 * 3600
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// Reads a duration such as `10m`, `1h30m` or `800ms`: whole numbers with units, the largest unit first, each at most once.
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, Error> {
+///
+/// # Errors
+/// Where it is none, or longer than 30 days.
+pub fn parse_duration(text: &str) -> Result<Duration, Error> {
     const RULE: &str = "whole numbers with the units `h`, `m`, `s` and `ms`, such as `30s`, `10m` or `1h30m`";
     const RANGE: &str = "a duration is at most 720h (30 days)";
     let malformed = || Error::malformed("a duration", text, RULE);

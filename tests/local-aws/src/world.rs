@@ -1,6 +1,7 @@
 //! One world: its state, clock and chance, and the one entrance through which every call comes.
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -159,6 +160,8 @@ impl CallLog {
 /// Everything behind one world's clones.
 pub(crate) struct World {
     options: Options,
+    /// Whether AWS's request rates are enforced now.
+    rates: AtomicBool,
     clock: Clock,
     random: Mutex<fastrand::Rng>,
     ids: Mutex<fastrand::Rng>,
@@ -210,6 +213,7 @@ impl LocalAws {
             clock,
             random: Mutex::new(seeds.fork()),
             ids: Mutex::new(seeds.fork()),
+            rates: AtomicBool::new(options.rates),
             options,
             hook: Mutex::default(),
             calls: Mutex::default(),
@@ -223,6 +227,11 @@ impl LocalAws {
             sts: Mutex::default(),
             scheduler: Mutex::default(),
         }))
+    }
+
+    /// Whether AWS's request rates are enforced from now on, whatever [`Options::rates`] said at the start.
+    pub fn enforce_rates(&self, enforced: bool) {
+        self.0.rates.store(enforced, Ordering::Relaxed);
     }
 
     /// What it was made of.
@@ -400,7 +409,7 @@ impl LocalAws {
     }
 
     async fn serve(&self, call: Call) -> Result<Answer, AwsError> {
-        if self.options().rates {
+        if self.0.rates.load(Ordering::Relaxed) {
             lock(&self.0.limits).admit(&call)?;
         }
         match call.service {

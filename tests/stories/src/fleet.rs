@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use local_aws::Options;
+use tidegate_core::report::Answer;
 use tidegate_core::status::PhaseName;
 
 use crate::account::environment_configuration;
@@ -102,4 +103,62 @@ async fn calls_of_a_tick(world: &World) -> Calls {
     let calls = world.calls();
     world.advance(Duration::ZERO).await;
     calls
+}
+
+/// What it takes to roll a whole fleet back under the rates of AWS.
+#[derive(Clone, Debug)]
+pub struct RollbackCosts {
+    /// How many services could not be rolled back.
+    pub failed: usize,
+    /// From the command to the first alias that is back, in server time.
+    pub first: Duration,
+    /// From the command to the answer, in server time.
+    pub all: Duration,
+    /// The most reads of Lambda that any service has.
+    pub reads_of_one: usize,
+    /// The most mutating Lambda calls that any service has.
+    pub mutations_of_one: usize,
+}
+
+/// Releases `count` services, then rolls all of them back with one command while AWS's request rates are enforced.
+pub async fn rollback_of(count: usize, options: Options) -> RollbackCosts {
+    let text = |tag: &str| {
+        let mut text = "services:\n".to_owned();
+        for number in 0..count {
+            let _infallible = write!(
+                text,
+                "  service-{number}:\n    imageTag: \"{tag}\"\n    functionName: {}\n    ecrRepository: company/all\n",
+                function(number)
+            );
+        }
+        text
+    };
+    let world = World::empty(Arc::new(Releases::of(&text("v1.0.0"))), options).await;
+    world.create_service("all", &function(0)).await;
+    let image = world.push_image("all", "v1.3.0").await;
+    for number in 1..count {
+        world.account.create_function(&function(number), &image, 10, &[]).await.expect("a function");
+    }
+    world.configure("staging", &environment_configuration("Staging")).await;
+    world.settle().await;
+    world.releases.replace("staging", &text("v1.1.0"));
+    world.settle().await;
+
+    world.aws.enforce_rates(true);
+    let names: Vec<String> = (0..count).map(|number| format!("service-{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let began = world.aws.clock().now();
+    let answer = world.roll_back(&names, "all of it").await;
+    let all = (world.aws.clock().now() - began).to_std().unwrap_or_default();
+    let calls = world.calls();
+    let Answer::Services { failures, .. } = answer else { panic!("no answer: {answer:?}") };
+    let moves = calls.0.iter().filter(|call| call.operation == "UpdateAlias" && call.error.is_none());
+    let first = moves.map(|call| call.at - began).min().and_then(|first| first.to_std().ok()).unwrap_or(Duration::MAX);
+    let of = |number: usize, mutating: bool| {
+        let ours = |name: &str| name == function(number) || name.starts_with(&format!("{}:", function(number)));
+        let lambda = calls.0.iter().filter(|call| call.service == "lambda" && call.error.is_none());
+        lambda.filter(|call| call.is_mutating() == mutating && ours(&call.resource)).count()
+    };
+    let most = |mutating| (0..count).map(|number| of(number, mutating)).max().unwrap_or(0);
+    RollbackCosts { failed: failures.len(), first, all, reads_of_one: most(false), mutations_of_one: most(true) }
 }

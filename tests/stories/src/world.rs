@@ -142,10 +142,18 @@ impl World {
         let service = service.parse().expect("a name");
         let to = To { environment, service, reason: Some(reason.to_owned()), full: false, force: false };
         match self.run(&word(to)).await {
-            Answer::Service { report, .. } => Ok(*report),
+            Answer::Services { mut reports, .. } => Ok(reports.pop_first().expect("one service").1),
             Answer::Failed(failure) => Err(failure),
             other => panic!("no answer to a word: {other:?}"),
         }
+    }
+
+    /// `tidegate rollback` of services of staging.
+    pub async fn roll_back(&self, services: &[&str], reason: &str) -> Answer {
+        let services = services.iter().map(|name| name.parse().expect("a name")).collect();
+        let environment = "staging".parse().expect("a name");
+        let reason = reason.to_owned();
+        self.run(&Command::Rollback { environment, services, to: None, reason, remind_after: None }).await
     }
 
     /// So many requests a minute through the alias `live` of a function, and a tick after each minute. Every version fails
@@ -347,7 +355,7 @@ pub fn only(answer: Answer) -> Result<TickReport, Failure> {
             other => panic!("not one of either: {other:?}"),
         },
         Answer::Failed(failure) => Err(failure),
-        Answer::History { .. } | Answer::Service { .. } => panic!("no report"),
+        Answer::History { .. } | Answer::Services { .. } => panic!("no report"),
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) async fn run(options: &History, reach: &Reach, out: &Out) -> Result<E
     let records = match connection.read(&command, out).await? {
         Answer::History { records } => records,
         Answer::Failed(failure) => return Err(Error::from(failure)),
-        Answer::Reports { .. } | Answer::Service { .. } => return Err(Error::unexpected_answer()),
+        Answer::Reports { .. } | Answer::Services { .. } => return Err(Error::unexpected_answer()),
     };
     if records.is_empty() && output.format == Format::Table {
         out.note(&format!("`{}` has no history yet", target.environment));
@@ -39,7 +39,7 @@ fn render(records: &[Record], width: usize, paint: Paint) -> String {
 fn row(record: &Record) -> Row {
     let tone = match record.kind {
         Kind::Adopted | Kind::Promoted => Tone::Good,
-        Kind::Superseded => Tone::Busy,
+        Kind::Superseded | Kind::RolledBack => Tone::Busy,
         Kind::Failed | Kind::Aborted => Tone::Bad,
     };
     let commit = record.commit.as_ref().map(|commit| commit.id.chars().take(7).collect::<String>());

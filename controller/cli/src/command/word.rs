@@ -1,10 +1,15 @@
-//! `tidegate promote`, `abort`, `pause`, `resume`, `retry`: a person's word to one release, and how it stands then.
+//! `tidegate rollback`, `unhold`, `promote`, `abort`, `pause`, `resume`, `retry`: a person's word to releases, and how they
+//! stand then.
+use std::io::{BufRead as _, IsTerminal as _};
+
+use release_schema::EnvironmentName;
 use tidegate_core::command::{Command, To};
-use tidegate_core::report::{Answer, ServiceReport};
+use tidegate_core::ids::TransitionNumber;
+use tidegate_core::report::{Answer, Failure, ServiceReport};
 
 use super::progress;
 use super::status::{health_tone, sync_tone};
-use crate::arguments::{Format, Output, Promote, Reach, Word};
+use crate::arguments::{Format, Output, Promote, Reach, Rollback, ServiceTarget, Word};
 use crate::connection::Connection;
 use crate::exit::{Error, Exit};
 use crate::out::{Out, Tone};
@@ -26,23 +31,65 @@ pub(crate) async fn plain(command: fn(To) -> Command, options: Word, reach: &Rea
     tell(command(To { environment, service, reason, full: false, force: false }), output, reach, out).await
 }
 
+/// `tidegate rollback`.
+pub(crate) async fn rollback(options: Rollback, reach: &Reach, out: &Out) -> Result<Exit, Error> {
+    let Rollback { targets, to, reason, remind_after, output } = options;
+    let reason = match reason {
+        Some(reason) => reason,
+        None => ask_for_reason(out)?,
+    };
+    let environment = one_environment(&targets)?;
+    let services = targets.into_iter().map(|target| target.service).collect();
+    let remind_after = remind_after.map(|time| u32::try_from(time.as_secs()).unwrap_or(u32::MAX));
+    let to = to.map(TransitionNumber);
+    tell(Command::Rollback { environment, services, to, reason, remind_after }, output, reach, out).await
+}
+
+/// One call reaches one environment: another one may be another account.
+fn one_environment(targets: &[ServiceTarget]) -> Result<EnvironmentName, Error> {
+    let mut environments = targets.iter().map(|target| &target.environment);
+    let first = environments.next().ok_or_else(|| Error::refused("name a service"))?;
+    match environments.find(|other| *other != first) {
+        None => Ok(first.clone()),
+        Some(other) => Err(Error::refused(format!("`{first}` and `{other}` are rolled back one after the other"))),
+    }
+}
+
+/// A reason is stored for ever, so there must be one. Without a terminal nobody can be asked.
+fn ask_for_reason(out: &Out) -> Result<String, Error> {
+    let missing = || Error::refused("a rollback needs a reason").hint("say why with `--reason TEXT`");
+    if !std::io::stdin().is_terminal() {
+        return Err(missing());
+    }
+    out.note("Why is it rolled back? It goes into the history:");
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    let reason = line.trim();
+    if reason.is_empty() { Err(missing()) } else { Ok(reason.to_owned()) }
+}
+
 async fn tell(command: Command, output: Output, reach: &Reach, out: &Out) -> Result<Exit, Error> {
     let connection = Connection::open(reach).await?;
-    let (name, report) = match connection.send(&command).await? {
-        Answer::Service { environment, service, report } => (format!("{environment}/{service}"), report),
+    let (environment, reports, failures) = match connection.send(&command).await? {
+        Answer::Services { environment, reports, failures } => (environment, reports, failures),
         Answer::Failed(failure) => return Err(Error::from(failure)),
         Answer::Reports { .. } | Answer::History { .. } => return Err(Error::unexpected_answer()),
     };
-    if output.format == Format::Table {
-        let table = render(&name, &report, out);
-        out.data(&table)?;
-    } else {
-        out.value(output.format, &report, String::new)?;
+    if !reports.is_empty() || output.format != Format::Table {
+        out.value(output.format, &reports, || {
+            let rows: Vec<Row> =
+                reports.iter().map(|(service, report)| row(&format!("{environment}/{service}"), report)).collect();
+            table::render(&["SERVICE", "SYNC", "HEALTH", "PHASE"], &rows, out.width, out.paint)
+        })?;
     }
-    Ok(Exit::Done)
+    let failures = failures.into_iter().map(|(service, failure)| Failure {
+        message: format!("{environment}/{service}: {}", failure.message),
+        ..failure
+    });
+    Ok(super::show_failures(failures.collect(), out))
 }
 
-fn render(name: &str, report: &ServiceReport, out: &Out) -> String {
+fn row(name: &str, report: &ServiceReport) -> Row {
     let standing = &report.standing;
     let cells = vec![
         Cell::new(text::escaped(name), Tone::Strong),
@@ -55,6 +102,5 @@ fn render(name: &str, report: &ServiceReport, out: &Out) -> String {
     } else {
         report.done.iter().map(|done| Cell::plain(text::escaped(&format!("done: {done}")))).collect()
     };
-    let notes = [done, progress::notes(name, report, text::now())].concat();
-    table::render(&["SERVICE", "SYNC", "HEALTH", "PHASE"], &[Row { cells, notes }], out.width, out.paint)
+    Row { cells, notes: [done, progress::notes(name, report, text::now())].concat() }
 }

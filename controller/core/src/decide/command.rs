@@ -1,7 +1,7 @@
 //! A person's word to one release under way.
 //!
 //! The order in which words, verdicts and Git beat one another, first to last:
-//! 1. `abort` (and `rollback`) of a person
+//! 1. `rollback` and `abort` of a person
 //! 2. an alias that somebody changed by hand: everything holds
 //! 3. Git, where it wants something else or what is stable
 //! 4. a failed analysis, and a progress deadline that aborts
@@ -11,7 +11,7 @@
 //!
 //! A word that comes too late or twice changes nothing, and says how the service stands.
 use super::turn_back::{self, End};
-use super::{Stop, Subject, World, rest, under_way, waiting};
+use super::{Stop, Subject, World, rest, rollback, under_way, waiting};
 use crate::command::Word;
 use crate::history::{Kind, Said};
 use crate::plan::{Action, Plan};
@@ -53,11 +53,23 @@ pub(super) fn plan(
             let end = End { kind: Kind::Aborted, reason, actor: said.actor.clone() };
             Ok(turn_back::begin(subject, world, &heard(), end)?)
         }
-        Word::Retry if state.phase.is_over() => {
+        Word::Unhold if !matches!(state.phase, Phase::Held { .. }) => {
+            let phase = PhaseName::from(&state.phase);
+            Err(Stop::Refuse(format!("there is no hold to lift: the service is in the phase {phase}")))
+        }
+        Word::Retry if matches!(state.phase, Phase::Held { .. }) => {
+            let name = format!("{}/{}", subject.environment, subject.service.name);
+            Err(Stop::Refuse(format!("it was rolled back and is held out; `tidegate unhold {name}` releases it again")))
+        }
+        Word::Retry | Word::Unhold if state.phase.is_over() => {
             let fresh = World { state: None, ..world.clone() };
             Ok(rest::plan(subject, &fresh, vec![Action::ClearState])?)
         }
-        Word::Retry => unchanged(subject, world, state),
+        Word::Retry | Word::Unhold => unchanged(subject, world, state),
+        // Decided before: it does not matter what is under way.
+        Word::Rollback { to, remind_after } => {
+            rollback::plan(subject, world, rollback::Asked { to, remind_after, said })
+        }
         Word::Pause | Word::Resume | Word::Promote(_) if state.phase.is_over() => Err(refused(subject, state, word)),
         Word::Pause if state.paused.is_some() => unchanged(subject, world, state),
         Word::Pause => {
@@ -102,6 +114,7 @@ fn promote(
         | Phase::Holding { .. }
         | Phase::Baking { .. }
         | Phase::Aborted { .. }
+        | Phase::Held { .. }
         | Phase::Failed { .. } => {}
     }
     let rollout = Rollout { advance: Some(advance), ..heard.rollout.clone() };
@@ -137,6 +150,7 @@ fn resumed(state: ServiceState) -> ServiceState {
         | Phase::Baking { .. }
         | Phase::Returning { .. }
         | Phase::Aborted { .. }
+        | Phase::Held { .. }
         | Phase::Failed { .. } => state.phase,
     };
     ServiceState { paused: None, edited: None, phase, ..state }

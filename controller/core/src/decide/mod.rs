@@ -9,9 +9,12 @@ mod promote;
 mod publish;
 mod record;
 mod rest;
+mod rollback;
 mod shift;
 mod turn_back;
 mod watch;
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use release_schema::{EnvironmentName, Service};
@@ -57,6 +60,8 @@ pub struct Subject<'a> {
 pub struct World {
     /// What is stored of a transition under way.
     pub state: Option<ServiceState>,
+    /// Whether something is stored that cannot be read: it is thrown away, and made again from alias and history.
+    pub unreadable: bool,
     /// The release that history is known to end with: a cache, empty where it is not known. It only spares a converged
     /// service the look at its history; no release begins or ends by it.
     pub recorded: Option<ReleaseId>,
@@ -66,8 +71,8 @@ pub struct World {
     pub alias: Seen<LiveAlias>,
     /// `GetFunction` of `$LATEST`.
     pub latest: Seen<LiveVersion>,
-    /// `GetFunction` of the version that is to be promoted.
-    pub candidate: Seen<LiveVersion>,
+    /// `GetFunction` of versions by their numbers; those that were not looked at are not there.
+    pub versions: BTreeMap<Version, Seen<LiveVersion>>,
     /// `GetAlias` of the preview alias.
     pub preview: Seen<LiveAlias>,
     /// Whether AWS prepares provisioned concurrency of the alias, and shifts its traffic meanwhile.
@@ -78,10 +83,22 @@ pub struct World {
     pub head: Seen<Head>,
 }
 
+impl World {
+    /// A version, whatever AWS answered of it, or the wish to ask.
+    fn version(&self, version: Version) -> Result<Option<&LiveVersion>, Look> {
+        seen(self.versions.get(&version).unwrap_or(&Seen::NotYet), Look::Version(version))
+    }
+}
+
 impl Subject<'_> {
     /// Whether a person decided that an alias which somebody changed by hand is to be gone over.
     const fn goes_over_edits(&self) -> bool {
         self.forced || matches!(self.word, Some((Word::Resume, _)))
+    }
+
+    /// Whether a person decided that what failed, was turned back or is held out is to be tried again.
+    const fn starts_anew(&self) -> bool {
+        self.forced || matches!(self.word, Some((Word::Retry | Word::Unhold, _)))
     }
 }
 
@@ -94,8 +111,8 @@ pub enum Look {
     Alias,
     /// `GetFunction` of `$LATEST`, into [`World::latest`].
     Latest,
-    /// `GetFunction` of a version, into [`World::candidate`].
-    Candidate(Version),
+    /// `GetFunction` of a version, into [`World::versions`].
+    Version(Version),
     /// `GetAlias` of the preview alias, into [`World::preview`].
     Preview,
     /// `GetProvisionedConcurrencyConfig` of the alias, into [`World::provisioning`].
@@ -148,6 +165,12 @@ impl From<Look> for Stop {
 }
 
 fn step(subject: &Subject<'_>, world: &World) -> Result<Plan, Stop> {
+    if let Some((Word::Rollback { to, remind_after }, said)) = subject.word {
+        return rollback::plan(subject, world, rollback::Asked { to, remind_after, said });
+    }
+    if world.unreadable {
+        return Ok(Plan { actions: vec![Action::ClearState], ..unknown(PhaseName::Idle, WaitingOn::NextTick) });
+    }
     match (&world.state, subject.word) {
         (None, None) => Ok(rest::plan(subject, world, Vec::new())?),
         (None, Some((word, _))) => Err(command::at_rest(subject, world, word)),
@@ -161,6 +184,9 @@ fn step(subject: &Subject<'_>, world: &World) -> Result<Plan, Stop> {
 
 /// A transition is stored: how does it go on.
 fn under_way(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Plan, Look> {
+    if let Some(done) = rolled_back(subject, world, state)? {
+        return Ok(done);
+    }
     if let Phase::Returning { .. } = state.phase {
         return turn_back::go_on(subject, world, state);
     }
@@ -185,6 +211,20 @@ fn under_way(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Resu
     })
 }
 
+/// Whether a rollback reached the alias and no more: its marker says so. A phase that never looks at the alias before it
+/// writes it has nothing to complete.
+fn rolled_back(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Option<Plan>, Look> {
+    if let Phase::Publishing { .. } = state.phase {
+        return Ok(None);
+    }
+    let Some(alias) = seen(&world.alias, Look::Alias)? else { return Ok(None) };
+    let marked = alias.marker.as_ref().filter(|marker| marker.held.is_some());
+    if marked.is_none_or(|marker| marker.transition < state.transition) {
+        return Ok(None);
+    }
+    Ok(seen(&world.head, Look::Head)?.and_then(|head| rollback::completion(subject, world, head, alias)))
+}
+
 fn by_phase(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Plan, Look> {
     match state.phase {
         Phase::Publishing { .. } => publish::plan(subject, world, state),
@@ -198,6 +238,8 @@ fn by_phase(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Resul
         Phase::Promoting { version, before } => promote::promoting(subject, world, state, version, before),
         Phase::Baking { version, switched } => promote::baking(subject, world, state, version, switched),
         Phase::Returning { .. } => turn_back::go_on(subject, world, state),
+        Phase::Held { told: false, .. } => Ok(tell_registry(subject, state)),
+        Phase::Held { .. } => Ok(Plan::rest(held_standing(Some(state), subject.now))),
         Phase::Failed { .. } | Phase::Aborted { .. } if subject.forced => {
             Ok(rest::plan(subject, &World { state: None, ..world.clone() }, vec![Action::ClearState])?)
         }
@@ -209,6 +251,40 @@ fn by_phase(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Resul
             waiting_on: Some(WaitingOn::NewRelease { reason: reason.clone() }),
         })),
     }
+}
+
+/// A rollback that did not reach the service registry.
+fn tell_registry(subject: &Subject<'_>, state: &ServiceState) -> Plan {
+    let standing = held_standing(Some(state), subject.now);
+    let live = state.from.as_ref().and_then(|from| Some((from.version?, from.tag.clone())));
+    let Phase::Held { reason, actor, remind, .. } = state.phase.clone() else { return Plan::rest(standing) };
+    let told = ServiceState { phase: Phase::Held { reason, actor, remind, told: true }, ..state.clone() };
+    let write = live.map(|(version, tag)| Action::WriteRegistry { version, tag });
+    let actions = write.into_iter().chain([Action::SaveState(Box::new(told))]).collect();
+    Plan { actions, standing }
+}
+
+/// A release that a rollback holds out.
+fn held_standing(state: Option<&ServiceState>, now: DateTime<Utc>) -> Standing {
+    let on = state.and_then(|state| match &state.phase {
+        Phase::Held { reason, actor, remind, .. } => Some(WaitingOn::Held {
+            release: state.release.label(),
+            actor: actor.clone(),
+            reason: reason.clone(),
+            due: remind.filter(|remind| *remind <= now),
+        }),
+        Phase::Publishing { .. }
+        | Phase::Preparing { .. }
+        | Phase::Shifting { .. }
+        | Phase::Holding { .. }
+        | Phase::Promoting { .. }
+        | Phase::Baking { .. }
+        | Phase::Returning { .. }
+        | Phase::Aborted { .. }
+        | Phase::Failed { .. } => None,
+    });
+    let (sync, health) = (SyncStatus::OutOfSync, Health::Suspended);
+    Standing { sync, health, phase: PhaseName::RolledBack, waiting_on: on }
 }
 
 /// The version that the alias may name for good already, where nothing comes after that but the record.
@@ -223,6 +299,7 @@ fn may_have_landed(subject: &Subject<'_>, state: &ServiceState) -> Option<Versio
         | Phase::Baking { .. }
         | Phase::Returning { .. }
         | Phase::Aborted { .. }
+        | Phase::Held { .. }
         | Phase::Failed { .. } => None,
     }
 }
@@ -262,7 +339,15 @@ fn supersede(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Resu
         let end = turn_back::End { kind: Kind::Superseded, reason, actor: subject.actor.to_owned() };
         return turn_back::begin(subject, world, state, end);
     }
-    let mut first = if state.phase.is_over() { Vec::new() } else { record::superseded(subject, world, state)? };
+    let mut first = match (&state.phase, &state.from, subject.wanted) {
+        // Git wants what is live: that lifts the hold, and history says so, so that the release may come back some day.
+        (Phase::Held { .. }, Some(live), Ok(wanted)) if live.release == wanted.id => {
+            let reason = format!("commit {} lifts the hold of {}", subject.commit.short(), state.release.label());
+            vec![record::adopted(subject, world, &[], live.clone(), &reason)?]
+        }
+        (phase, ..) if phase.is_over() => Vec::new(),
+        _ => record::superseded(subject, world, state)?,
+    };
     first.push(Action::ClearState);
     rest::plan(subject, &World { state: None, ..world.clone() }, first)
 }

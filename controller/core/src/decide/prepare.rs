@@ -69,7 +69,7 @@ fn can_serve<'a>(
 ) -> Result<Result<&'a LiveVersion, Plan>, Look> {
     let late = subject.now - state.since > PUBLISH_DEADLINE;
     let minutes = PUBLISH_DEADLINE.num_minutes();
-    let Some(candidate) = seen(&world.candidate, Look::Candidate(version))? else {
+    let Some(candidate) = world.version(version)? else {
         return Ok(Err(match (reused, late) {
             (true, _) => publish_anew(subject, state),
             (false, true) => fail(subject, world, state, format!("version {version} does not exist"))?,

@@ -1,7 +1,9 @@
 //! A service with nothing under way: is it what Git wants, is it to be adopted, was it moved by hand, or does a release begin.
-use super::{Look, Subject, World, blocked, prepare, publish, record, seen, suspended, undecryptable, unknown};
+use super::{
+    Look, Subject, World, blocked, prepare, publish, record, rollback, seen, suspended, undecryptable, unknown,
+};
 use crate::SCHEMA_VERSION;
-use crate::history::{Deployed, Head};
+use crate::history::{Deployed, Head, Kind};
 use crate::ids::Version;
 use crate::live::{ConfigurationChange, LiveAlias, LiveVersion, VersionState};
 use crate::plan::{Action, Plan, Standing};
@@ -33,6 +35,16 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
         return as_wanted(subject, world, wanted, serving, first);
     }
     let head = seen(&world.head, Look::Head)?;
+    // Another version than history says: somebody moved the alias, or a rollback died right after it did.
+    if let Some(head) = head.filter(|head| head.last_live().is_none_or(|last| last.to.version != serving.version))
+        && let Some(alias) = seen(&world.alias, Look::Alias)?
+        && let Some(plan) = rollback::completion(subject, world, head, alias)
+    {
+        return Ok(after(first, plan));
+    }
+    if let Some(plan) = head.and_then(|head| kept_out(subject, head, wanted)).filter(|_| !subject.starts_anew()) {
+        return Ok(after(first, plan));
+    }
     if let Some(edit) = hand_edit(head, wanted, serving).filter(|_| !subject.forced) {
         return Ok(after(first, suspended(PhaseName::Idle, edit)));
     }
@@ -49,6 +61,41 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
         first.push(record::adopted(subject, world, &first, live, "it was live when Tidegate saw it first")?);
     }
     begin(subject, world, wanted, from, first)
+}
+
+/// The newest record says that just this release was turned back, failed, or is held out, and the document that said so as
+/// well is lost: it is made again.
+fn kept_out(subject: &Subject<'_>, head: &Head, wanted: &Release) -> Option<Plan> {
+    let last = head.recent.first()?;
+    let reason = last.reason.clone().unwrap_or_default();
+    let is_it = last.to.release == wanted.id;
+    let phase = match last.kind {
+        Kind::RolledBack if last.held.as_ref() == Some(&wanted.id) => {
+            Phase::Held { reason, actor: last.actor.clone(), remind: None, told: false }
+        }
+        Kind::Aborted if is_it => Phase::Aborted { reason },
+        Kind::Failed if is_it => Phase::Failed { reason },
+        Kind::Adopted | Kind::Promoted | Kind::Superseded | Kind::Aborted | Kind::Failed | Kind::RolledBack => {
+            return None;
+        }
+    };
+    let state = ServiceState {
+        schema_version: SCHEMA_VERSION,
+        transition: last.number,
+        release: wanted.clone(),
+        from: head.last_live().map(|record| record.to.clone()),
+        commit: subject.commit.clone(),
+        started: last.started,
+        since: last.finished,
+        phase,
+        rollout: Rollout::default(),
+        paused: None,
+        edited: None,
+        said: Vec::new(),
+    };
+    let name = PhaseName::from(&state.phase);
+    let actions = vec![Action::SaveState(Box::new(state))];
+    Some(Plan { actions, ..unknown(name, WaitingOn::NextTick) })
 }
 
 /// The alias's primary version is what Git wants, by code and by every configuration field that Git gives.
@@ -72,6 +119,11 @@ fn as_wanted(
     let edit = if recorded && !subject.forced { world.alias.found().and_then(weights) } else { weighted(world)? };
     if let Some(edit) = edit.clone().filter(|_| !subject.forced) {
         return Ok(after(first, suspended(PhaseName::Idle, edit)));
+    }
+    if let (false, Some(head), Some(alias)) = (recorded, world.head.found(), world.alias.found())
+        && let Some(plan) = rollback::completion(subject, world, head, alias)
+    {
+        return Ok(after(first, plan));
     }
     let mut actions = first;
     if !recorded {
@@ -156,7 +208,7 @@ fn begin(
     first: Vec<Action>,
 ) -> Result<Plan, Look> {
     if let Some(version) = seen(&world.head, Look::Head)?.and_then(|head| head.version_of(&wanted.id)) {
-        let candidate = seen(&world.candidate, Look::Candidate(version))?;
+        let candidate = world.version(version)?;
         if candidate.is_some_and(|candidate| prepare::can_be_reused(subject, candidate, wanted)) {
             return begin_with(subject, world, wanted, version, from, first);
         }

@@ -144,6 +144,7 @@ pub(crate) fn record(
         kind,
         from,
         to,
+        held: None,
         commit: Some(commit),
         actor: "controller".to_owned(),
         reason: None,

@@ -47,7 +47,7 @@ fn the_first_weight_is_an_intent_and_one_write_and_stable_stays_the_primary() {
         standing: waits(PhaseName::Shifting, WaitingOn::NextTick),
     };
     let (looks, plan) = sim.decide();
-    assert_eq!(looks, [Look::Alias, Look::Candidate(v(2)), Look::Serving]);
+    assert_eq!(looks, [Look::Alias, Look::Version(v(2)), Look::Serving]);
     assert_eq!(plan, expected);
     sim.tick();
     let alias = sim.alias.as_ref().unwrap();
@@ -334,9 +334,9 @@ fn an_alias_that_somebody_changed_holds_the_rollout_until_a_person_decides() {
     assert_eq!((noted.edited, noted.said[0].what.as_str()), (Some(shape(None)), "edit"));
     sim.tick();
     sim.at(900);
-    // It holds whatever Git says, and looks at nothing.
+    // It holds whatever Git says, and looks at the alias alone.
     sim.git_wants('c');
-    assert_eq!(sim.decide(), (vec![], nothing(standing)));
+    assert_eq!(sim.decide(), (vec![Look::Alias], nothing(standing)));
 }
 
 #[test]
@@ -388,7 +388,7 @@ fn abort_is_one_mutating_call_and_keeps_the_content_out() {
         standing: aborted("5xx"),
     };
     assert_eq!(told(&mut sim, Word::Abort, Some("5xx")), expected);
-    assert_eq!(sim.decide(), (vec![], nothing(aborted("5xx"))));
+    assert_eq!(sim.decide(), (vec![Look::Alias], nothing(aborted("5xx"))));
     // Said twice, it changes nothing.
     assert_eq!(told(&mut sim, Word::Abort, Some("5xx")), nothing(aborted("5xx")));
 }

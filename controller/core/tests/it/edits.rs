@@ -37,7 +37,7 @@ fn an_alias_that_was_moved_at_rest_waits_for_a_person() {
     let mut sim = with_version_7();
     sim.move_by_hand(7, None);
     let edit = WaitingOn::HandEdit { found: Some(v(7)), expected: Some(v(1)) };
-    let expected = (vec![Look::Serving, Look::Head], nothing(needs_a_person(PhaseName::Idle, edit)));
+    let expected = (vec![Look::Serving, Look::Head, Look::Alias], nothing(needs_a_person(PhaseName::Idle, edit)));
     assert_eq!(sim.decide(), expected);
     sim.tick();
     assert_eq!(sim.decide(), expected);
@@ -111,7 +111,7 @@ fn a_person_takes_weights_back_that_were_set_at_rest() {
     let over = "went over a hand edit: the alias named version 1 with 25 % on version 7";
     let if_revision = alias_revision(&sim);
     let (looks, plan) = sim.decide();
-    assert_eq!(looks, [Look::Serving, Look::Alias, Look::Head, Look::Candidate(v(1))]);
+    assert_eq!(looks, [Look::Serving, Look::Alias, Look::Head, Look::Version(v(1))]);
     assert_eq!(
         plan.actions,
         [
@@ -150,7 +150,7 @@ fn an_alias_that_was_changed_during_a_release_is_never_overwritten_silently() {
         let mut sim = about_to_promote();
         sim.move_by_hand(version, weights);
         let expected = nothing(foreign(version, weights.map(|weights| weights.basis_points)));
-        assert_eq!(sim.decide(), (vec![Look::Alias, Look::Candidate(v(2))], expected.clone()));
+        assert_eq!(sim.decide(), (vec![Look::Alias, Look::Version(v(2))], expected.clone()));
         sim.tick();
         assert_eq!(sim.decide().1, expected);
     }

@@ -49,7 +49,7 @@ fn aborts(sim: &mut Sim, reason: &str) {
     assert_eq!((last.kind, last.reason.as_deref()), (Kind::Aborted, Some(reason)));
     // And that is the end of it.
     let (looks, plan) = sim.decide();
-    assert_eq!((looks, plan.actions), (vec![], vec![]));
+    assert_eq!((looks, plan.actions), (vec![Look::Alias], vec![]));
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn blue_green_shows_the_new_version_tests_it_waits_for_a_person_switches_and_bak
     let qualifier = "candidate".to_owned();
     let invoke = Action::SmokeTest { qualifier, test: smoke_test(), state: Box::new(state_now.clone()) };
     let (looks, plan) = sim.decide();
-    assert_eq!(looks, [Look::Alias, Look::Candidate(v(2)), Look::Preview]);
+    assert_eq!(looks, [Look::Alias, Look::Version(v(2)), Look::Preview]);
     assert_eq!(plan.actions, [preview, invoke]);
     sim.tick();
     let gate = nothing(needs_a_person(PhaseName::Preparing, WaitingOn::Promotion));

@@ -17,6 +17,7 @@ mod holds;
 mod promoting;
 mod publishing;
 mod resting;
+mod rollbacks;
 mod rollout;
 mod superseding;
 mod texts;

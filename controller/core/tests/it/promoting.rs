@@ -44,7 +44,7 @@ fn an_active_version_gets_the_alias_then_record_registry_and_rest() {
     let promoted = record(2, Kind::Promoted, from_a(), deployed(2, &release('b')), commit('b'), [0, 1]);
     let if_revision = sim.alias.as_ref().unwrap().revision.clone();
     let (looks, plan) = sim.decide();
-    assert_eq!(looks, [Look::Alias, Look::Candidate(v(2)), Look::Head]);
+    assert_eq!(looks, [Look::Alias, Look::Version(v(2)), Look::Head]);
     assert_eq!(
         plan,
         Plan {
@@ -72,7 +72,7 @@ fn a_version_that_is_not_active_is_waited_for_until_the_deadline_and_then_fails(
         sim.at(16);
         let reason = format!("version 2 is still {version_state} after 15 minutes");
         assert_eq!(sim.tick(), fails(&reason, 16));
-        assert_eq!(sim.decide(), (vec![], nothing(failed(&reason))));
+        assert_eq!(sim.decide(), (vec![Look::Alias], nothing(failed(&reason))));
     }
 }
 
@@ -82,7 +82,7 @@ fn a_version_that_cannot_serve_fails_the_release_and_live_stays() {
     sim.version(2).state = VersionState::Failed { reason: "InvalidImage".to_owned() };
     let reason = "version 2 cannot serve: InvalidImage";
     assert_eq!(sim.tick(), fails(reason, 1));
-    assert_eq!(sim.decide(), (vec![], nothing(failed(reason))));
+    assert_eq!(sim.decide(), (vec![Look::Alias], nothing(failed(reason))));
     assert_eq!(sim.alias.as_ref().unwrap().version, Some(v(1)));
 }
 
@@ -92,7 +92,7 @@ fn a_version_that_is_not_visible_is_waited_for_until_the_deadline_and_then_fails
     sim.function().versions.remove(&v(2));
     sim.at(15);
     let on = WaitingOn::VersionVisible { version: v(2) };
-    assert_eq!(sim.decide(), (vec![Look::Alias, Look::Candidate(v(2))], nothing(waits(PhaseName::Preparing, on))));
+    assert_eq!(sim.decide(), (vec![Look::Alias, Look::Version(v(2))], nothing(waits(PhaseName::Preparing, on))));
     sim.at(16);
     assert_eq!(sim.tick(), fails("version 2 does not exist", 16));
 }
@@ -143,7 +143,7 @@ fn a_revert_in_git_goes_back_to_the_version_that_history_knows_without_publishin
     let promoted = record(3, Kind::Promoted, from, deployed(1, &release('a')), commit('a'), [10, 10]);
     let if_revision = sim.alias.as_ref().unwrap().revision.clone();
     let (looks, plan) = sim.decide();
-    assert_eq!(looks, [Look::Serving, Look::Head, Look::Candidate(v(1)), Look::Alias]);
+    assert_eq!(looks, [Look::Serving, Look::Head, Look::Version(v(1)), Look::Alias]);
     assert_eq!(
         plan,
         Plan {

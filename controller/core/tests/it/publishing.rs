@@ -207,7 +207,7 @@ fn a_failed_update_of_ours_fails_the_release_once_and_is_not_tried_again() {
         }
     );
     for _ in 0..3 {
-        assert_eq!(sim.decide(), (vec![], nothing(failed(reason))));
+        assert_eq!(sim.decide(), (vec![Look::Alias], nothing(failed(reason))));
         sim.tick();
     }
 }

@@ -245,7 +245,7 @@ impl Sim {
             }
             Look::Alias => world.alias = seen(self.alias.clone()),
             Look::Latest => world.latest = seen(latest),
-            Look::Candidate(number) => world.candidate = seen(version(number)),
+            Look::Version(number) => drop(world.versions.insert(number, seen(version(number)))),
             Look::Preview => world.preview = seen(self.preview.clone()),
             Look::Provisioning => world.provisioning = Seen::Found(self.provisioning),
             Look::Measure(_) => world.measured = Seen::Found(self.measured.clone()),
@@ -397,6 +397,10 @@ impl Sim {
                     marker: Some(marker.clone()),
                     revision,
                 });
+            }
+            Action::Wake { version, .. } => {
+                let woken = self.function().versions.get_mut(version).ok_or("404")?;
+                woken.state = VersionState::Pending;
             }
             Action::SmokeTest { test, state, .. } => {
                 let Phase::Preparing { version, reused, .. } = state.phase else { return Err("not being prepared") };

@@ -203,7 +203,7 @@ fn a_wish_that_cannot_be_resolved_stops_what_is_under_way_where_it_is() {
     for (mut sim, phase, looks) in [
         (publishing, PhaseName::Publishing, vec![]),
         (promoting, PhaseName::Preparing, vec![Look::Alias]),
-        (b_failed(), PhaseName::Failed, vec![]),
+        (b_failed(), PhaseName::Failed, vec![Look::Alias]),
     ] {
         sim.wanted = Err(message.clone());
         assert_eq!(sim.decide(), (looks, nothing(unknown(Health::Degraded, phase, on.clone()))));

@@ -20,6 +20,9 @@ use crate::store::{self, If, history, keys};
 /// How long a smoke test may take. A tick has a minute for everything.
 const SMOKE_TEST: Duration = Duration::from_secs(20);
 
+/// How long waking a version may take: what counts is that it was called.
+const WAKE: Duration = Duration::from_secs(3);
+
 /// Why an effect could not be had.
 #[derive(Debug, thiserror::Error)]
 enum Error {
@@ -54,6 +57,8 @@ pub(super) struct Executed {
     pub(super) report: ServiceReport,
     /// Whether it ended because somebody else wrote first.
     pub(super) raced: bool,
+    /// Whether the alias was written.
+    pub(super) moved: bool,
 }
 
 /// What the effects so far gave to those that follow.
@@ -74,7 +79,8 @@ impl One<'_> {
         let mut done = Done { seen, published: None, words: Vec::new(), shape: None, state };
         let mut raced = false;
         let error = quarantined(async {
-            for action in &plan.actions {
+            let left = |action: &&Action| self.leave_registry && matches!(action, Action::WriteRegistry { .. });
+            for action in plan.actions.iter().take_while(|action| !left(action)) {
                 self.effect(lease, action, &mut done).await.map_err(|error| {
                     raced = error.is_race();
                     error.to_string()
@@ -90,8 +96,9 @@ impl One<'_> {
             tracing::warn!(service = %self.service.name, release = self.release_id(), error, "the plan was not finished");
         }
         let Done { seen, words, shape, state, .. } = done;
+        let moved = shape.is_some();
         let after = report::After { standing: plan.standing, done: words, shape, state, error };
-        Executed { report: report::service(&self, &seen, after), raced }
+        Executed { report: report::service(&self, &seen, after), raced, moved }
     }
 
     fn release_id(&self) -> Option<&str> {
@@ -147,6 +154,12 @@ impl One<'_> {
                         lambda::update_alias(client, function, alias, traffic, revision).await?;
                     }
                 }
+            }
+            Action::Wake { version, test } => {
+                // Whatever comes of it: the next invocation finds the version awake, or waking.
+                let invoked =
+                    Box::pin(lambda::invoke(client, function, &version.to_string(), &test.payload, WAKE)).await;
+                tracing::info!(service = %self.service.name, %version, ?invoked, "woken");
             }
             Action::SmokeTest { qualifier, test, state } => {
                 Box::pin(self.smoke_test(qualifier, test, state, done)).await?;

@@ -16,11 +16,20 @@ pub(super) enum Error {
     Store(#[from] store::Error),
 }
 
-/// Reads what is stored of a transition under way. Where it cannot be read, the service stands still.
+/// Reads what is stored of a transition under way. A document that is broken counts as lost; one of a later build is refused.
 pub(super) async fn state(tick: &Tick<'_>, service: &Service, seen: &mut Seen) -> Result<(), Error> {
-    if let Some(stored) = tick.store.get(&keys::state(tick.name, &service.name)).await? {
-        seen.state_etag = Some(stored.etag);
-        seen.world.state = Some(stored.value);
+    match tick.store.get(&keys::state(tick.name, &service.name)).await {
+        Ok(Some(stored)) => {
+            seen.state_etag = Some(stored.etag);
+            seen.world.state = Some(stored.value);
+        }
+        Ok(None) => {}
+        Err(store::Error::Broken { key, message, etag }) => {
+            tracing::warn!(service = %service.name, key, message, "the stored transition cannot be read");
+            seen.state_etag = Some(etag);
+            seen.world.unreadable = true;
+        }
+        Err(error) => return Err(error.into()),
     }
     Ok(())
 }
@@ -31,8 +40,9 @@ pub(super) async fn at(tick: &Tick<'_>, service: &Service, look: Look, seen: &mu
     match look {
         Look::Serving => seen.world.serving = version(client, function, alias, &mut seen.function_arn).await?,
         Look::Latest => seen.world.latest = version(client, function, "$LATEST", &mut seen.function_arn).await?,
-        Look::Candidate(number) => {
-            seen.world.candidate = version(client, function, &number.to_string(), &mut seen.function_arn).await?;
+        Look::Version(number) => {
+            let found = version(client, function, &number.to_string(), &mut seen.function_arn).await?;
+            seen.world.versions.insert(number, found);
         }
         Look::Alias => {
             seen.world.alias = match found(lambda::get_alias(client, function, alias).await)? {

@@ -190,7 +190,15 @@ async fn plan(
     releases: &Releases,
     states: &[String],
 ) -> Planned {
-    let one = |service| One { tick, service, wanted, release: releases.get(&service.name), now, word: None };
+    let one = |service| One {
+        tick,
+        service,
+        wanted,
+        release: releases.get(&service.name),
+        now,
+        word: None,
+        leave_registry: false,
+    };
     let services =
         wanted.environment.services.values().filter(|service| tick.only.is_none_or(|only| *only == service.name));
     let decided = futures::stream::iter(services)
@@ -237,7 +245,7 @@ async fn execute(
     futures::stream::iter(work)
         .map(|(service, planned)| async move {
             let (release, now) = (releases.get(&service.name), lease.now());
-            let one = One { tick, service, wanted, release, now, word: None };
+            let one = One { tick, service, wanted, release, now, word: None, leave_registry: false };
             let report = match planned {
                 Ok((seen, plan)) => Box::pin(one.execute(Some(lease), seen, plan)).await.report,
                 Err(error) => report::failed(&one, error),

@@ -53,6 +53,8 @@ pub(super) struct One<'a> {
     pub(super) now: DateTime<Utc>,
     /// What a person says to it, where one does.
     pub(super) word: Option<(Word, &'a Said)>,
+    /// Whether the service registry is left to the next tick: Parameter Store takes three writes a second.
+    pub(super) leave_registry: bool,
 }
 
 impl One<'_> {

@@ -25,6 +25,8 @@ pub struct Spoken<'a> {
     pub word: Word,
     /// Why, where they said so.
     pub reason: Option<&'a str>,
+    /// Whether the service registry is left to the next tick: where many services are spoken to at once.
+    pub leave_registry: bool,
 }
 
 /// Why a word did nothing.
@@ -70,7 +72,15 @@ pub async fn word(tick: &Tick<'_>, spoken: Spoken<'_>) -> Result<ServiceReport, 
             at: now,
         };
         let release = releases.get(&service.name);
-        let one = One { tick, service, wanted: &wanted, release, now, word: Some((spoken.word, &said)) };
+        let one = One {
+            tick,
+            service,
+            wanted: &wanted,
+            release,
+            now,
+            word: Some((spoken.word, &said)),
+            leave_registry: spoken.leave_registry,
+        };
         let has_state = load_states(tick).await?.contains(&keys::state(tick.name, &service.name));
         let decided = match decide(tick, one, has_state).await.map_err(Unheard::Failed)? {
             (seen, Decided::Plan(plan)) => one.execute(None, seen, plan).await,
@@ -83,6 +93,8 @@ pub async fn word(tick: &Tick<'_>, spoken: Spoken<'_>) -> Result<ServiceReport, 
                 return Ok(decided.report);
             }
             Some(error) if decided.raced => last = error,
+            // Traffic is where it shall be. What is missing is completed by the next tick, from the alias's marker.
+            Some(_) if decided.moved => return Ok(decided.report),
             Some(error) => return Err(Unheard::Failed(error)),
         }
     }

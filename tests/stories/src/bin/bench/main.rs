@@ -38,6 +38,9 @@ enum Goal {
     AtLeast(f64),
 }
 
+/// How many services are rolled back at once.
+const ROLLBACKS: usize = 300;
+
 /// How many releases are in flight at once.
 const ROLLOUTS: usize = 50;
 
@@ -62,6 +65,7 @@ async fn main() -> Result<()> {
     ];
     figures.extend(verdicts()?);
     figures.extend(rollouts()?);
+    figures.extend(rollbacks()?);
     figures.extend(ticks(&bootstrap).await?);
     show(&figures);
     write(&target.join("bench.json"), &figures)
@@ -78,31 +82,41 @@ fn verdicts() -> Result<[Figure; 2]> {
     ])
 }
 
-/// What a tick calls that has 50 rollouts in flight: counted on paused time, in a thread of its own.
+/// What needs hours of server time: counted on paused time, in a thread of its own.
+fn paused<T: Send + 'static, F: Future<Output = T>>(work: impl FnOnce() -> F + Send + 'static) -> Result<T> {
+    let counted = std::thread::spawn(move || -> Result<T> {
+        let paused = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
+        Ok(paused.block_on(work()))
+    });
+    counted.join().map_err(|_| anyhow::anyhow!("a count was not finished"))?
+}
+
+/// What a tick calls that has 50 rollouts in flight.
 fn rollouts() -> Result<[Figure; 2]> {
     println!("counting the calls of {ROLLOUTS} rollouts in flight");
-    let counted = std::thread::spawn(|| -> Result<fleet::Costs> {
-        let paused = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
-        Ok(paused.block_on(fleet::costs(ROLLOUTS, options())))
-    });
-    let costs = counted.join().map_err(|_| anyhow::anyhow!("the rollouts were not counted"))??;
-    let metrics = costs.metric_calls as f64;
-    let mutations = costs.mutations_of_one as f64;
+    let costs = paused(|| fleet::costs(ROLLOUTS, options()))?;
+    let (metrics, mutations) = (costs.metric_calls as f64, costs.mutations_of_one as f64);
+    let most = Some(Goal::AtMost(2.0));
     Ok([
-        figure(
-            "tick_50_rollouts_metric_calls",
-            "CloudWatch calls of a tick with 50",
-            metrics,
-            "calls",
-            Some(Goal::AtMost(2.0)),
-        ),
-        figure(
-            "tick_50_rollouts_mutations",
-            "mutating Lambda calls of one that moves",
-            mutations,
-            "calls",
-            Some(Goal::AtMost(2.0)),
-        ),
+        figure("tick_50_rollouts_metric_calls", "CloudWatch calls of a tick with 50", metrics, "calls", most),
+        figure("tick_50_rollouts_mutations", "mutating Lambda calls of one that moves", mutations, "calls", most),
+    ])
+}
+
+/// What a rollback calls, and how long one of 300 services takes at AWS's rates, in server time.
+fn rollbacks() -> Result<[Figure; 4]> {
+    println!("rolling {ROLLBACKS} services back");
+    let costs = paused(|| fleet::rollback_of(ROLLBACKS, options()))?;
+    anyhow::ensure!(costs.failed == 0, "{} services were not rolled back", costs.failed);
+    let (mutating, read) = (costs.mutations_of_one as f64, costs.reads_of_one as f64);
+    let ms = |time: std::time::Duration| time.as_secs_f64() * 1000.0;
+    let (one, three) = (Some(Goal::AtMost(1.0)), Some(Goal::AtMost(3.0)));
+    let (first, all) = (Some(Goal::AtMost(1_000.0)), Some(Goal::AtMost(45_000.0)));
+    Ok([
+        figure("rollback_calls_mutating", "mutating Lambda calls of a rollback", mutating, "calls", one),
+        figure("rollback_calls_read", "Lambda reads of a rollback", read, "calls", three),
+        figure("rollback_300_first_ms", "first alias of 300 is back, at AWS's rates", ms(costs.first), "ms", first),
+        figure("rollback_300_all_ms", "all of 300 are back, at AWS's rates", ms(costs.all), "ms", all),
     ])
 }
 

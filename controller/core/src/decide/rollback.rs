@@ -1,0 +1,297 @@
+//! Back to what was good: one write of the alias carries traffic, hold and transition, and everything else comes after it.
+//!
+//! The alias is the intent here: whatever dies after that write, the next tick finds its marker and completes the rest.
+use chrono::{DateTime, Duration, Utc};
+
+use super::{Look, Stop, Subject, World, record, seen};
+use crate::SCHEMA_VERSION;
+use crate::history::{Deployed, Head, Kind, Record, Said};
+use crate::ids::{ReleaseId, TransitionNumber, Version};
+use crate::live::{LiveAlias, VersionState};
+use crate::marker::Marker;
+use crate::plan::{Action, Plan, Standing};
+use crate::state::{Phase, Rollout, ServiceState};
+use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
+
+/// What a person asks for.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// To what this record led, and not to the last good release.
+    pub(super) to: Option<TransitionNumber>,
+    /// After how many seconds people are to be reminded.
+    pub(super) remind_after: Option<u32>,
+    /// Who, and why.
+    pub(super) said: &'a Said,
+}
+
+/// A rollback, as its record tells of it.
+struct RolledBack {
+    number: TransitionNumber,
+    /// What had the traffic.
+    from: Deployed,
+    /// What has it now.
+    to: Deployed,
+    /// What is kept out.
+    held: ReleaseId,
+    reason: String,
+    actor: String,
+    remind: Option<DateTime<Utc>>,
+}
+
+/// A rollback, whatever is under way.
+pub(super) fn plan(subject: &Subject<'_>, world: &World, asked: Asked<'_>) -> Result<Plan, Stop> {
+    let name = format!("`{}/{}`", subject.environment, subject.service.name);
+    let nothing = || Stop::Refuse(format!("{name} has no history, so there is nothing to go back to"));
+    let head = seen(&world.head, Look::Head)?.ok_or_else(nothing)?;
+    let alias = seen(&world.alias, Look::Alias)?;
+    let from = leaving(world, head, alias).ok_or_else(nothing)?;
+    if asked.to.is_none()
+        && let Some(plan) = said_before(subject, world, head, alias)
+    {
+        return Ok(plan);
+    }
+    let Target { to, version, notes, wakes } = target(world, head, &from, asked.to, &name)?;
+    // What Git wants would come back; but what is good is never held out.
+    let wanted = subject.wanted.ok().map(|wanted| wanted.id.clone()).filter(|wanted| *wanted != to.release);
+    let held = wanted.unwrap_or_else(|| from.release.clone());
+    let mut actions: Vec<Action> = Vec::new();
+    let mut notes = notes;
+    if wakes {
+        match &subject.service.smoke_test {
+            Some(test) => actions.push(Action::Wake { version, test: test.clone() }),
+            None => notes.push(format!("version {version} was idle: the first calls wake it")),
+        }
+    }
+    let number = head.number.next();
+    let marker = Marker { release: to.release.clone(), transition: number, held: Some(held.clone()) };
+    actions.push(match alias {
+        None => Action::CreateAlias { version, marker },
+        Some(alias) => Action::Return { version, marker, if_revision: alias.revision.clone() },
+    });
+    let reason = asked.said.reason.clone().unwrap_or_default();
+    let reason = if notes.is_empty() { reason } else { format!("{reason} ({})", notes.join("; ")) };
+    let remind = asked.remind_after.map(|seconds| subject.now + Duration::seconds(seconds.into()));
+    let actor = asked.said.actor.clone();
+    let done = RolledBack { number, from, to, held, reason, actor, remind };
+    let standing = standing(subject, &done);
+    actions.extend(after(subject, world, done, version));
+    Ok(Plan { actions, standing })
+}
+
+/// What has the traffic, or a share of it, and shall not: the release under way, else what is live.
+fn leaving(world: &World, head: &Head, alias: Option<&LiveAlias>) -> Option<Deployed> {
+    let rolling = world.state.as_ref().filter(|state| state.phase.has_traffic());
+    if let Some(state) = rolling {
+        return Some(record::deployed(&state.release, state.phase.version()));
+    }
+    let named = alias.and_then(|alias| alias.version);
+    let by_version = head.recent.iter().map(|record| &record.to).find(|to| named.is_some() && to.version == named);
+    by_version.or_else(|| head.last_live().map(|record| &record.to)).cloned()
+}
+
+/// The same word once more: it changed everything already, or somebody else was faster. What is missing is completed.
+fn said_before(subject: &Subject<'_>, world: &World, head: &Head, alias: Option<&LiveAlias>) -> Option<Plan> {
+    let alias = alias?;
+    if let Some(plan) = completion(subject, world, head, alias) {
+        return Some(plan);
+    }
+    let marker = alias.marker.as_ref()?;
+    let held = marker.held.clone()?;
+    match &world.state {
+        Some(ServiceState { phase: Phase::Held { .. }, .. }) => {
+            Some(Plan::rest(super::held_standing(world.state.as_ref(), subject.now)))
+        }
+        Some(_) => None,
+        // Recorded, and not yet stored.
+        None => {
+            let record = head.recent.first().filter(|record| is_of(record, marker))?;
+            remaining(subject, world, record, held, alias.version?)
+        }
+    }
+}
+
+/// Whether a record tells of the rollback that wrote this marker.
+fn is_of(record: &Record, marker: &Marker) -> bool {
+    record.kind == Kind::RolledBack && record.number >= marker.transition && record.to.release == marker.release
+}
+
+/// What comes after the record.
+fn remaining(subject: &Subject<'_>, world: &World, record: &Record, held: ReleaseId, version: Version) -> Option<Plan> {
+    let done = RolledBack {
+        number: record.number,
+        from: record.from.clone()?,
+        to: record.to.clone(),
+        held,
+        reason: record.reason.clone().unwrap_or_default(),
+        actor: record.actor.clone(),
+        remind: None,
+    };
+    let standing = standing(subject, &done);
+    let mut actions = after(subject, world, done, version);
+    actions.retain(|action| !matches!(action, Action::AppendRecord(_)));
+    Some(Plan { actions, standing })
+}
+
+struct Target {
+    to: Deployed,
+    version: Version,
+    notes: Vec<String>,
+    wakes: bool,
+}
+
+/// Where to go back to: the record that is named, else the last good release that still exists.
+fn target(
+    world: &World,
+    head: &Head,
+    from: &Deployed,
+    named: Option<TransitionNumber>,
+    name: &str,
+) -> Result<Target, Stop> {
+    let candidates: Vec<&Deployed> = match named {
+        None => head.good_before(&from.release).collect(),
+        Some(number) => vec![of_record(head, number, name)?],
+    };
+    let mut notes = Vec::new();
+    for to in candidates {
+        let Some(version) = to.version else { continue };
+        let Some(found) = world.version(version)? else {
+            notes.push(format!("{} (version {version}) is gone", to.label()));
+            continue;
+        };
+        // Numbers begin anew where a function was deleted and created again.
+        if found.code.as_ref() != Some(&to.code) {
+            notes.push(format!("version {version} is not {} any more", to.label()));
+            continue;
+        }
+        let wakes = match &found.state {
+            VersionState::Active => false,
+            VersionState::Inactive | VersionState::Pending => true,
+            VersionState::Failed { reason } => {
+                return Err(Stop::Refuse(format!(
+                    "{} (version {version}) cannot serve: {reason}; `--to RECORD` names another one",
+                    to.label()
+                )));
+            }
+            VersionState::Other { name: state } => {
+                return Err(Stop::Refuse(format!("{} (version {version}) is {state}", to.label())));
+            }
+        };
+        return Ok(Target { to: to.clone(), version, notes, wakes });
+    }
+    let tried = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join("; ")) };
+    Err(Stop::Refuse(format!("{name} has no good release to go back to{tried}; history holds {}", told(head))))
+}
+
+/// What a record led to, where it ever was live.
+fn of_record<'h>(head: &'h Head, number: TransitionNumber, name: &str) -> Result<&'h Deployed, Stop> {
+    let known = || head.recent.iter().filter(|record| record.kind.is_live());
+    let found = known().find(|record| record.number == number).map(|record| &record.to);
+    found.ok_or_else(|| {
+        let numbers: Vec<String> = known().map(|record| record.number.to_string()).collect();
+        let there = if numbers.is_empty() { "none".to_owned() } else { numbers.join(", ") };
+        Stop::Refuse(format!(
+            "record {number} of {name} is none to go back to: the last ones that were live are {there}"
+        ))
+    })
+}
+
+/// The newest end of a history in one line.
+fn told(head: &Head) -> String {
+    let records = head.recent.iter().take(5);
+    let each: Vec<String> =
+        records.map(|record| format!("{} {} ({})", record.number, record.to.label(), record.kind.as_str())).collect();
+    each.join(", ")
+}
+
+/// Everything after the alias was written.
+fn after(subject: &Subject<'_>, world: &World, done: RolledBack, version: Version) -> Vec<Action> {
+    let RolledBack { number, from, to, held, reason, actor, remind } = done;
+    let under_way = world.state.as_ref();
+    let record = Record {
+        schema_version: SCHEMA_VERSION,
+        number,
+        previous: None,
+        environment: subject.environment.clone(),
+        service: subject.service.name.clone(),
+        kind: Kind::RolledBack,
+        from: Some(from),
+        to: to.clone(),
+        held: Some(held.clone()),
+        commit: Some(subject.commit.clone()),
+        actor: actor.clone(),
+        reason: Some(reason.clone()),
+        started: subject.now,
+        finished: subject.now,
+        tick: subject.tick.to_owned(),
+        steps: under_way.map(|state| state.rollout.results.clone()).unwrap_or_default(),
+        said: under_way.map(|state| state.said.clone()).unwrap_or_default(),
+    };
+    let registry = Action::WriteRegistry { version, tag: to.tag.clone() };
+    let append = Action::AppendRecord(Box::new(record));
+    let release = subject.wanted.ok().filter(|wanted| wanted.id == held).cloned();
+    let release = release.or_else(|| under_way.map(|s| s.release.clone()).filter(|release| release.id == held));
+    let Some(release) = release else {
+        // Nothing in Git asks for it now. History keeps it out, should it ever come back.
+        return vec![append, registry, Action::ClearState];
+    };
+    let hold = |told| {
+        let phase = Phase::Held { reason: reason.clone(), actor: actor.clone(), remind, told };
+        Action::SaveState(Box::new(ServiceState {
+            schema_version: SCHEMA_VERSION,
+            transition: number,
+            release: release.clone(),
+            from: Some(to.clone()),
+            commit: subject.commit.clone(),
+            started: subject.now,
+            since: subject.now,
+            phase,
+            rollout: Rollout::default(),
+            paused: None,
+            edited: None,
+            said: Vec::new(),
+        }))
+    };
+    vec![append, hold(false), registry, hold(true)]
+}
+
+fn standing(subject: &Subject<'_>, done: &RolledBack) -> Standing {
+    let wanted = subject.wanted.ok().filter(|wanted| wanted.id == done.held);
+    let release = wanted.map_or_else(|| done.from.label(), |wanted| wanted.label());
+    let on = WaitingOn::Held { release, actor: done.actor.clone(), reason: done.reason.clone(), due: None };
+    Standing {
+        sync: SyncStatus::OutOfSync,
+        health: Health::Suspended,
+        phase: PhaseName::RolledBack,
+        waiting_on: Some(on),
+    }
+}
+
+/// What is left to do where the alias says that a rollback was made, and its command died before it was through; or where
+/// somebody else's record took its number.
+pub(super) fn completion(subject: &Subject<'_>, world: &World, head: &Head, alias: &LiveAlias) -> Option<Plan> {
+    let marker = alias.marker.as_ref()?;
+    let (held, version) = (marker.held.clone()?, alias.version.filter(|_| alias.additional.is_none())?);
+    let Some(record) = head.recent.iter().find(|record| is_of(record, marker)) else {
+        let done = unrecorded(world, head, marker, held, version)?;
+        let standing = standing(subject, &done);
+        return Some(Plan { actions: after(subject, world, done, version), standing });
+    };
+    // What is stored is still of the release that was under way.
+    let stale = world.state.as_ref().filter(|state| state.transition <= record.number)?;
+    let is_held = matches!(stale.phase, Phase::Held { .. });
+    if is_held { None } else { remaining(subject, world, record, held, version) }
+}
+
+/// The rollback that a marker tells of, as far as it tells.
+fn unrecorded(world: &World, head: &Head, marker: &Marker, held: ReleaseId, version: Version) -> Option<RolledBack> {
+    let known = head.recent.iter().map(|record| &record.to);
+    let to = known.into_iter().find(|to| to.version == Some(version) && to.release == marker.release)?.clone();
+    let rolling = world.state.as_ref().filter(|state| state.phase.has_traffic());
+    let from = match rolling {
+        Some(state) => record::deployed(&state.release, state.phase.version()),
+        None => head.last_live()?.to.clone(),
+    };
+    let reason = "rolled back; its command ended before it could record why".to_owned();
+    let actor = "the writer of the alias's marker".to_owned();
+    Some(RolledBack { number: head.number.next(), from, to, held, reason, actor, remind: None })
+}

@@ -1,0 +1,421 @@
+//! Back to what was good: from every state, with one write, and what is held out stays out.
+use tidegate_core::command::Word;
+use tidegate_core::decide::Look;
+use tidegate_core::history::{Kind, Record};
+use tidegate_core::ids::TransitionNumber;
+use tidegate_core::live::VersionState;
+use tidegate_core::plan::Action;
+use tidegate_core::state::{Advance, Phase};
+use tidegate_core::status::{Health, HoldReason, PhaseName, SyncStatus, WaitingOn};
+
+use crate::build::*;
+use crate::rollout::*;
+use crate::sim::{Crash, Sim};
+
+const BACK: Word = Word::Rollback { to: None, remind_after: None };
+
+/// Release `a` was live as version 1, and `b` is now as version 2.
+fn b_is_live() -> Sim {
+    let mut sim = Sim::wanting('b');
+    sim.settle(4);
+    sim
+}
+
+/// Git releases this, and it becomes live.
+fn release_live(sim: &mut Sim, letter: char) {
+    sim.git_wants(letter);
+    for _ in 0..6 {
+        sim.aws_finishes();
+        sim.tick();
+    }
+    assert_eq!(sim.records.last().unwrap().to.release, release(letter).id, "{letter} is live");
+}
+
+fn live(sim: &Sim) -> (Option<tidegate_core::ids::Version>, bool) {
+    let alias = sim.alias.as_ref().unwrap();
+    (alias.version, alias.additional.is_some())
+}
+
+fn kinds(sim: &Sim) -> Vec<Kind> {
+    sim.records.iter().map(|record| record.kind).collect()
+}
+
+fn held_back(sim: &Sim) {
+    let (_, plan) = sim.decide();
+    assert_eq!(plan.actions, [], "it stays as it is");
+    assert_eq!((plan.standing.phase, plan.standing.health), (PhaseName::RolledBack, Health::Suspended));
+}
+
+#[test]
+fn a_rollback_is_two_reads_and_one_write_that_carries_traffic_and_hold() {
+    let mut sim = b_is_live();
+    says(&mut sim, BACK, Some("5xx"));
+    let (looks, plan) = sim.decide();
+    assert_eq!(looks, [Look::Head, Look::Alias, Look::Version(v(1))]);
+    let Action::Return { version, marker, if_revision } = &plan.actions[0] else { panic!("{plan:?}") };
+    assert_eq!((*version, if_revision), (v(1), &sim.alias.as_ref().unwrap().revision));
+    assert_eq!((&marker.release, marker.transition.0, &marker.held), (&release('a').id, 3, &Some(release('b').id)));
+    let told: Vec<String> = plan.actions.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "return all traffic to version 1",
+            "record transition 3 as rolled back",
+            "hold v-b out",
+            "write version 1 to the service registry",
+            "hold v-b out",
+        ]
+    );
+    told_to(&mut sim, BACK, "5xx");
+    let last: &Record = sim.records.last().unwrap();
+    assert_eq!((last.kind, last.actor.as_str(), last.reason.as_deref()), (Kind::RolledBack, "ann", Some("5xx")));
+    assert_eq!((last.from.as_ref(), &last.to), (Some(&deployed(2, &release('b'))), &deployed(1, &release('a'))));
+    assert_eq!(sim.registry, Some((v(1), release('a').tag)));
+    held_back(&sim);
+}
+
+fn told_to(sim: &mut Sim, word: Word, reason: &str) {
+    told(sim, word, Some(reason));
+}
+
+#[test]
+fn what_is_held_out_stays_out_for_a_thousand_ticks_whatever_changes_beside_it() {
+    let mut sim = b_is_live();
+    told_to(&mut sim, BACK, "5xx");
+    let writes = sim.alias_writes;
+    for tick in 0..1_000 {
+        match tick % 4 {
+            0 => sim.service = service_with(two_steps()),
+            1 => sim.service.analysis = Some(by_alarm()),
+            2 => sim.forced = true,
+            _ => sim.forced = false,
+        }
+        let plan = sim.tick();
+        assert!(!plan.moves_forward(), "{plan:?}");
+    }
+    sim.forced = false;
+    assert_eq!((sim.alias_writes, live(&sim)), (writes, (Some(v(1)), false)));
+    held_back(&sim);
+}
+
+#[test]
+fn other_content_in_git_lifts_the_hold_and_so_does_git_going_back_to_what_is_live() {
+    let mut sim = b_is_live();
+    told_to(&mut sim, BACK, "5xx");
+    let mut back = sim.clone();
+    back.git_wants('a');
+    back.tick();
+    back.tick();
+    back.assert_converged();
+    release_live(&mut sim, 'c');
+    assert_eq!(live(&sim), (Some(v(3)), false));
+}
+
+#[test]
+fn unhold_releases_what_git_wants_again_and_step_by_step() {
+    let mut sim = b_is_live();
+    told_to(&mut sim, BACK, "5xx");
+    sim.service = service_with(two_steps());
+    let plan = told(&mut sim, Word::Unhold, Some("it was the database"));
+    assert_eq!(plan.standing.phase, PhaseName::Shifting, "it was rolled back, so it goes through its steps");
+    assert_eq!(sim.state.as_ref().unwrap().said[0].what, "unhold");
+    assert_eq!(sim.function().versions.len(), 2);
+}
+
+#[test]
+fn v5_bad_back_to_v4_v6_bad_back_to_v4_and_not_to_v5() {
+    let mut sim = b_is_live();
+    told_to(&mut sim, BACK, "b is bad");
+    release_live(&mut sim, 'c');
+    told_to(&mut sim, BACK, "c is bad");
+    assert_eq!(live(&sim), (Some(v(1)), false), "a, which was good, and not b");
+    held_back(&sim);
+}
+
+#[test]
+fn a_rollback_ends_a_rollout_at_every_step_of_it() {
+    for ticks in 1..8 {
+        let mut sim = Sim::wanting('b');
+        sim.service = service_with(canary(vec![weight(10), pause(1), weight(50), pause(1)]));
+        for _ in 0..ticks {
+            sim.tick();
+            sim.aws_finishes();
+        }
+        if sim.state.is_none() {
+            break;
+        }
+        let with_traffic = sim.state.as_ref().unwrap().phase.has_traffic();
+        let refused = !with_traffic;
+        says(&mut sim, BACK, Some("5xx"));
+        if refused {
+            assert!(sim.refusal().contains("has no good release to go back to"), "only `a` was ever live");
+            continue;
+        }
+        told_to(&mut sim, BACK, "5xx");
+        assert_eq!(live(&sim), (Some(v(1)), false), "after {ticks} ticks");
+        assert_eq!(kinds(&sim), [Kind::Adopted, Kind::RolledBack], "after {ticks} ticks");
+        for _ in 0..20 {
+            sim.tick();
+        }
+        held_back(&sim);
+    }
+}
+
+#[test]
+fn a_rollback_while_another_release_is_published_goes_back_behind_what_is_live() {
+    let mut sim = b_is_live();
+    sim.git_wants('c');
+    sim.tick();
+    told_to(&mut sim, BACK, "b is bad and c is no better");
+    assert_eq!(live(&sim), (Some(v(1)), false));
+    for _ in 0..10 {
+        sim.aws_finishes();
+        sim.tick();
+    }
+    // Git wants `c`, and that is what is held out; `b` is none to go back to either.
+    held_back(&sim);
+    assert_eq!(sim.state.as_ref().unwrap().release.id, release('c').id);
+    assert!(!sim.head.as_ref().unwrap().is_good(&release('b').id));
+}
+
+#[test]
+fn a_death_after_every_action_of_a_rollback_is_completed_by_the_next_tick() {
+    for start in [b_is_live as fn() -> Sim, mid_canary, after_an_abort] {
+        for index in 0..5 {
+            let mut sim = start();
+            says(&mut sim, BACK, Some("5xx"));
+            let (_, plan) = sim.decide();
+            let _ = sim.execute(&plan, Some(Crash::After(index)));
+            sim.word = None;
+            for _ in 0..5 {
+                sim.pass(1);
+                sim.tick();
+            }
+            let backs = kinds(&sim).iter().filter(|kind| **kind == Kind::RolledBack).count();
+            assert_eq!(backs, 1, "one record, after action {index}: {:?}", kinds(&sim));
+            assert_eq!(live(&sim), (Some(v(1)), false));
+            assert_eq!(sim.registry.as_ref().map(|(version, _)| *version), Some(v(1)));
+            held_back(&sim);
+        }
+    }
+}
+
+fn mid_canary() -> Sim {
+    holding()
+}
+
+/// `b` is live, `c` was aborted.
+fn after_an_abort() -> Sim {
+    let mut sim = b_is_live();
+    sim.service = service_with(two_steps());
+    sim.git_wants('c');
+    for _ in 0..4 {
+        sim.tick();
+        sim.aws_finishes();
+    }
+    told_to(&mut sim, Word::Abort, "no");
+    sim
+}
+
+#[test]
+fn said_twice_it_has_one_effect_and_another_record_is_named_to_go_further() {
+    let mut sim = b_is_live();
+    release_live(&mut sim, 'c');
+    told_to(&mut sim, BACK, "5xx");
+    assert_eq!(live(&sim), (Some(v(2)), false));
+    let writes = sim.alias_writes;
+    let plan = told(&mut sim, BACK, Some("5xx"));
+    assert_eq!((plan.actions.len(), sim.alias_writes), (0, writes));
+    told_to(&mut sim, Word::Rollback { to: Some(TransitionNumber(1)), remind_after: None }, "b as well");
+    assert_eq!(live(&sim), (Some(v(1)), false));
+    held_back(&sim);
+}
+
+#[test]
+fn two_at_once_are_one() {
+    let mut sim = b_is_live();
+    says(&mut sim, BACK, Some("5xx"));
+    let (_, first) = sim.decide();
+    let (_, second) = sim.decide();
+    sim.execute(&first, None).unwrap();
+    assert_eq!(sim.execute(&second, None), Err("412"));
+    let (_, again) = sim.decide();
+    assert_eq!(again.actions, []);
+    assert_eq!(kinds(&sim), [Kind::Adopted, Kind::Promoted, Kind::RolledBack]);
+}
+
+#[test]
+fn a_tick_that_planned_before_a_rollback_writes_nothing_after_it() {
+    let mut sim = holding();
+    sim.at(30);
+    let (_, planned) = sim.decide();
+    told_to(&mut sim, BACK, "5xx");
+    let before = sim.alias.clone();
+    // The stored state has another token by then; here only the alias refuses.
+    assert_eq!(sim.execute(&planned, None), Err("412"));
+    assert_eq!(sim.alias, before);
+}
+
+#[test]
+fn a_promotion_that_was_recorded_first_does_not_lose_the_rollback_behind_it() {
+    let mut sim = holding();
+    sim.at(12);
+    told_to(&mut sim, Word::Promote(Advance { full: true, force: false }), "go");
+    // The alias is written by a rollback that read before that record was there.
+    says(&mut sim, BACK, Some("5xx"));
+    let (_, plan) = sim.decide();
+    let _ = sim.execute(&plan, Some(Crash::After(0)));
+    sim.word = None;
+    for _ in 0..3 {
+        sim.tick();
+    }
+    assert_eq!(kinds(&sim), [Kind::Adopted, Kind::Promoted, Kind::RolledBack]);
+    held_back(&sim);
+}
+
+#[test]
+fn a_target_that_is_gone_is_passed_over_and_that_is_said() {
+    let mut sim = b_is_live();
+    release_live(&mut sim, 'c');
+    sim.function().versions.remove(&v(2));
+    told_to(&mut sim, BACK, "5xx");
+    assert_eq!(live(&sim).0, Some(v(1)));
+    assert_eq!(sim.records.last().unwrap().reason.as_deref(), Some("5xx (v-b (version 2) is gone)"));
+}
+
+#[test]
+fn a_target_that_cannot_serve_is_refused_with_the_reason() {
+    let mut sim = b_is_live();
+    sim.version(1).state = VersionState::Failed { reason: "ImageDeleted".to_owned() };
+    says(&mut sim, BACK, Some("5xx"));
+    assert_eq!(sim.refusal(), "v-a (version 1) cannot serve: ImageDeleted; `--to RECORD` names another one");
+}
+
+#[test]
+fn an_idle_target_gets_the_traffic_at_once_and_is_woken_where_there_is_a_payload() {
+    let mut sim = b_is_live();
+    sim.version(1).state = VersionState::Inactive;
+    let mut with_payload = sim.clone();
+    with_payload.service.smoke_test = Some(release_schema::SmokeTest {
+        payload: serde_json::json!({}),
+        expect_status: None,
+        expect_body: None,
+        expect_json: std::collections::BTreeMap::new(),
+    });
+    says(&mut with_payload, BACK, Some("5xx"));
+    let actions = with_payload.decide().1.actions;
+    assert!(matches!(actions[..2], [Action::Wake { .. }, Action::Return { .. }]), "{actions:?}");
+    says(&mut sim, BACK, Some("5xx"));
+    let actions = sim.decide().1.actions;
+    let Action::AppendRecord(record) = &actions[1] else { panic!("{actions:?}") };
+    assert_eq!(record.reason.as_deref(), Some("5xx (version 1 was idle: the first calls wake it)"));
+}
+
+#[test]
+fn without_anything_good_it_says_what_history_holds() {
+    let mut sim = Sim::at_rest();
+    says(&mut sim, BACK, Some("5xx"));
+    assert_eq!(
+        sim.refusal(),
+        "`staging/flight-service` has no good release to go back to; history holds 1 v-a (adopted)"
+    );
+    sim.head = None;
+    assert_eq!(sim.refusal(), "`staging/flight-service` has no history, so there is nothing to go back to");
+    let mut sim = b_is_live();
+    says(&mut sim, Word::Rollback { to: Some(TransitionNumber(9)), remind_after: None }, Some("5xx"));
+    assert_eq!(
+        sim.refusal(),
+        "record 9 of `staging/flight-service` is none to go back to: the last ones that were live are 2, 1"
+    );
+}
+
+#[test]
+fn a_rollback_waits_neither_for_git_nor_for_a_wish_that_can_be_resolved() {
+    for disturb in [
+        (|sim: &mut Sim| sim.hold = Some(HoldReason::GitUnavailable { message: "refused".to_owned() })) as fn(&mut Sim),
+        |sim| sim.wanted = Err("ECR does not answer".to_owned()),
+    ] {
+        let mut sim = b_is_live();
+        disturb(&mut sim);
+        told_to(&mut sim, BACK, "5xx");
+        assert_eq!(live(&sim), (Some(v(1)), false));
+        // And when all is well again, what was live is held out.
+        (sim.hold, sim.wanted) = (None, Ok(release('b')));
+        for _ in 0..5 {
+            sim.tick();
+        }
+        held_back(&sim);
+    }
+}
+
+#[test]
+fn a_hold_survives_the_loss_of_its_document_and_so_do_an_abort_and_a_failure() {
+    let mut sim = b_is_live();
+    told_to(&mut sim, BACK, "5xx");
+    sim.state = None;
+    sim.pass(1);
+    let plan = sim.tick();
+    assert_eq!((plan.standing.sync, plan.standing.phase), (SyncStatus::Unknown, PhaseName::RolledBack));
+    sim.tick();
+    held_back(&sim);
+
+    let mut aborted = holding();
+    told_to(&mut aborted, Word::Abort, "5xx");
+    let stored = aborted.state.take();
+    for _ in 0..3 {
+        assert!(!aborted.tick().moves_forward());
+    }
+    let restored = aborted.state.as_ref().unwrap();
+    assert_eq!(
+        (&restored.phase, restored.transition),
+        (&stored.as_ref().unwrap().phase, stored.as_ref().unwrap().transition)
+    );
+}
+
+#[test]
+fn a_reminder_says_when_it_was_due_and_changes_nothing() {
+    let mut sim = b_is_live();
+    let word = Word::Rollback { to: None, remind_after: Some(3_600) };
+    told_to(&mut sim, word, "5xx");
+    let due = |sim: &Sim| match sim.decide().1.standing.waiting_on {
+        Some(WaitingOn::Held { due, .. }) => due,
+        other => panic!("{other:?}"),
+    };
+    let said = sim.minute();
+    assert_eq!(due(&sim), None);
+    sim.at(said + 61);
+    assert_eq!(due(&sim), Some(at(said + 60)));
+    held_back(&sim);
+}
+
+#[test]
+fn words_of_a_rollout_have_nothing_to_do_with_a_hold() {
+    let mut sim = b_is_live();
+    told_to(&mut sim, BACK, "5xx");
+    says(&mut sim, Word::Retry, None);
+    assert_eq!(
+        sim.refusal(),
+        "it was rolled back and is held out; `tidegate unhold staging/flight-service` releases it again"
+    );
+    let mut holding = holding();
+    says(&mut holding, Word::Unhold, None);
+    assert_eq!(holding.refusal(), "there is no hold to lift: the service is in the phase Holding");
+    assert!(matches!(sim.state.as_ref().unwrap().phase, Phase::Held { .. }));
+}
+
+#[test]
+fn a_hold_that_git_lifted_by_going_back_is_no_hold_when_the_release_comes_again() {
+    let mut sim = b_is_live();
+    told_to(&mut sim, BACK, "5xx");
+    sim.git_wants('a');
+    let plan = sim.tick();
+    assert_eq!(plan.standing, synced());
+    let reason = "commit aaaaaaaaaaaa lifts the hold of v-b";
+    assert_eq!(sim.records.last().unwrap().reason.as_deref(), Some(reason));
+    sim.assert_converged();
+    sim.git_wants('b');
+    for _ in 0..3 {
+        sim.tick();
+    }
+    assert_eq!(live(&sim), (Some(v(2)), false));
+}
