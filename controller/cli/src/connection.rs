@@ -78,7 +78,13 @@ impl Connection {
     }
 
     async fn ask(&self, command: &Command) -> Result<Answer, Error> {
-        let payload = serde_json::to_vec(command).map_err(|error| Error::unavailable(error.to_string()))?;
+        let mut payload = serde_json::to_value(command).map_err(|error| Error::unavailable(error.to_string()))?;
+        // The controller sees an invocation, and not by whom: history shall name a person.
+        let caller = identity::caller(&self.home).await.ok().flatten();
+        if let (Some(event), Some(caller)) = (payload.as_object_mut(), caller) {
+            event.insert("caller".to_owned(), caller.into());
+        }
+        let payload = payload.to_string().into_bytes();
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(5))
             .read_timeout(INVOCATION)

@@ -62,7 +62,8 @@ pub enum Command {
 
 impl Command {
     /// The names of all commands, as events spell them.
-    pub const NAMES: [&'static str; 8] = ["abort", "history", "pause", "promote", "resume", "retry", "status", "sync"];
+    pub const NAMES: [&'static str; 10] =
+        ["abort", "history", "pause", "promote", "resume", "retry", "rollback", "status", "sync", "unhold"];
 
     /// The name, as events spell it.
     #[must_use]

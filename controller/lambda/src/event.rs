@@ -53,6 +53,13 @@ pub(crate) fn command(event: Value) -> Result<Command, Error> {
     Err(Error::UnknownEvent { name: shown(&name) })
 }
 
+/// Takes out of an event who sent it, where the command line says so: an ARN, escaped and cut.
+pub(crate) fn take_caller(event: &mut Value) -> Option<String> {
+    let caller = event.as_object_mut()?.remove("caller")?;
+    let caller: String = caller.as_str()?.chars().take(256).flat_map(char::escape_default).collect();
+    (!caller.is_empty()).then_some(caller)
+}
+
 /// Text from outside: escaped and cut.
 fn shown(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_default).collect()
@@ -92,6 +99,14 @@ mod tests {
             &refused(json!({"Records": []})),
             "the event `with Records` is none that Tidegate answers; send a command such as {\"command\":\"sync\"}",
         );
+    }
+
+    #[test]
+    fn who_sent_a_command_is_no_part_of_it() {
+        let mut event = json!({"command": "sync", "caller": "arn:aws:iam::111111111111:user/ann\n"});
+        assert_eq!(take_caller(&mut event).as_deref(), Some("arn:aws:iam::111111111111:user/ann\\n"));
+        assert!(command(event).is_ok());
+        assert_eq!(take_caller(&mut json!({"command": "sync", "caller": 7})), None);
     }
 
     #[test]

@@ -9,35 +9,45 @@ use tokio::time::{Duration, Instant};
 use tracing::Instrument as _;
 
 use crate::event;
+use crate::settings::Commands;
 
 /// Handles one event.
-pub(crate) async fn handle(controller: &Controller, event: LambdaEvent<Value>) -> Result<Answer, Error> {
-    let LambdaEvent { payload, context } = event;
+pub(crate) async fn handle(
+    controller: &Controller,
+    commands: &Commands,
+    event: LambdaEvent<Value>,
+) -> Result<Answer, Error> {
+    let LambdaEvent { mut payload, context } = event;
     let span = tracing::info_span!("invocation", request = context.request_id, trace = context.xray_trace_id);
     async {
-        let actor = actor(&payload);
+        let caller = event::take_caller(&mut payload);
         let command = match event::command(payload) {
-            Ok(command) => command,
-            Err(error) => return Ok(refused(&error)),
+            Ok(command) if commands.take(command.name()) => command,
+            Ok(command) => return Ok(refused(&not_taken(&command, commands))),
+            Err(error) => return Ok(refused(&error.to_string())),
         };
-        Ok(controller.run(&command, &caller(&context, actor, &command)).await)
+        tracing::debug!(command = command.name(), "command");
+        let actor = actor(&command, caller);
+        let caller = Caller { actor, id: context.request_id.clone(), deadline: deadline(&context) };
+        Ok(controller.run(&command, &caller).await)
     }
     .instrument(span)
     .await
 }
 
-/// A schedule's `sync` is the controller's own; whatever names a service was sent by a person.
-fn actor(payload: &Value) -> &'static str {
-    if payload.get("service").is_some_and(|service| !service.is_null()) {
-        "a person, through the Lambda"
-    } else {
-        "controller"
+/// A schedule's `sync` is the controller's own. Everything else was sent by a person: who that says to be is recorded with
+/// the request's id, by which CloudTrail proves it where the invocations are logged there.
+fn actor(command: &Command, caller: Option<String>) -> String {
+    let by_schedule = matches!(command, Command::Sync { service: None, confirm: None, .. });
+    match caller {
+        Some(caller) => caller,
+        None if by_schedule => "controller".to_owned(),
+        None => "a person, through the Lambda".to_owned(),
     }
 }
 
-fn caller(context: &Context, actor: &str, command: &Command) -> Caller {
-    tracing::debug!(command = command.name(), "command");
-    Caller { actor: actor.to_owned(), id: context.request_id.clone(), deadline: deadline(context) }
+fn not_taken(command: &Command, commands: &Commands) -> String {
+    format!("this function does not take `{}`; it takes {}", command.name(), commands.names())
 }
 
 /// The Lambda's own deadline, as time from now.
@@ -46,7 +56,7 @@ fn deadline(context: &Context) -> Instant {
     Instant::now() + left.min(Duration::from_secs(900))
 }
 
-fn refused(error: &event::Error) -> Answer {
-    tracing::warn!(%error, "the event was refused");
-    Answer::Failed(Failure { environment: None, kind: FailureKind::Refused, message: error.to_string() })
+fn refused(message: &str) -> Answer {
+    tracing::warn!(message, "the event was refused");
+    Answer::Failed(Failure { environment: None, kind: FailureKind::Refused, message: message.to_owned() })
 }

@@ -14,5 +14,7 @@ async fn main() -> Result<(), Error> {
         settings::Settings::from_environment().inspect_err(|error| tracing::error!(%error, "cannot start"))?;
     let home = Home::from_environment().await;
     let controller = Controller::new(home, settings.source, settings.cache);
-    lambda_runtime::run(service_fn(|event: LambdaEvent<serde_json::Value>| handler::handle(&controller, event))).await
+    let commands = settings.commands;
+    let handle = |event: LambdaEvent<serde_json::Value>| handler::handle(&controller, &commands, event);
+    lambda_runtime::run(service_fn(handle)).await
 }

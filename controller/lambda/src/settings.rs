@@ -1,6 +1,7 @@
 //! What the Lambda's environment variables say: only where configuration and state are.
 use std::path::PathBuf;
 
+use tidegate_core::command::Command;
 use tidegate_runtime::config::{Source, StateLocation};
 
 /// Name of the installation, whose parameters lie below `/tidegate/<installation>/`.
@@ -9,12 +10,51 @@ const INSTALLATION: &str = "TIDEGATE_INSTALLATION";
 const STATE: &str = "TIDEGATE_STATE";
 /// Where the release repository is cached between ticks; the only place a Lambda may write is `/tmp`.
 const CACHE: &str = "TIDEGATE_CACHE";
+/// The commands that this function takes, with commas between them; all of them where it is not set.
+const COMMANDS: &str = "TIDEGATE_COMMANDS";
 
 /// Where things are.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) source: Source,
     pub(crate) cache: PathBuf,
+    pub(crate) commands: Commands,
+}
+
+/// The commands that a function takes: a right to roll back is not a right to deploy, so that a second function, with a
+/// narrower role, can serve who is on call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Commands(Vec<&'static str>);
+
+impl Commands {
+    /// Every command.
+    pub(crate) fn all() -> Self {
+        Self(Command::NAMES.to_vec())
+    }
+
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        let known = |name: &str| Command::NAMES.into_iter().find(|known| *known == name);
+        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let commands: Option<Vec<&'static str>> = names.map(known).collect();
+        match commands {
+            Some(commands) if !commands.is_empty() => Ok(Self(commands)),
+            Some(_) | None => anyhow::bail!(
+                "`{COMMANDS}` is `{}`, and should be some of {}",
+                text.escape_default(),
+                Command::NAMES.join(",")
+            ),
+        }
+    }
+
+    /// Whether a command is one of them.
+    pub(crate) fn take(&self, name: &str) -> bool {
+        self.0.contains(&name)
+    }
+
+    /// Their names, for people.
+    pub(crate) fn names(&self) -> String {
+        self.0.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    }
 }
 
 impl Settings {
@@ -28,7 +68,8 @@ impl Settings {
         })?;
         let copy = variable(STATE).map(|text| StateLocation::parse(&text)).transpose()?;
         let cache = variable(CACHE).map_or_else(|| std::env::temp_dir().join("tidegate"), PathBuf::from);
-        Ok(Self { source: Source::Parameters { installation, copy }, cache })
+        let commands = variable(COMMANDS).map_or_else(|| Ok(Commands::all()), |text| Commands::parse(&text))?;
+        Ok(Self { source: Source::Parameters { installation, copy }, cache, commands })
     }
 }
 
@@ -51,6 +92,21 @@ mod tests {
         };
         let error = Settings::from(variable).unwrap_err().to_string();
         assert_eq!(error, "`my-bucket` is no place for state: it should look like `s3://bucket/prefix`");
+    }
+
+    #[test]
+    fn a_function_takes_all_commands_or_those_that_it_is_told() {
+        assert!(Commands::all().take("sync"));
+        let on_call = Commands::parse("rollback, abort,pause").unwrap();
+        assert_eq!(on_call.names(), "`rollback`, `abort`, `pause`");
+        assert!(on_call.take("rollback") && !on_call.take("sync"));
+        for bad in ["rollbock", " , "] {
+            let error = Commands::parse(bad).unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("`TIDEGATE_COMMANDS` is `{bad}`, and should be some of abort,")),
+                "{error}"
+            );
+        }
     }
 
     #[test]
