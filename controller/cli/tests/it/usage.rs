@@ -13,6 +13,11 @@ fn what_makes_no_sense_ends_with_2_and_writes_no_data() {
         &["history"],
         &["history", "staging", "--limit", "0"],
         &["status", "--watch", "-o", "json"],
+        &["rollback"],
+        &["rollback", "production"],
+        &["rollback", "production/flight-service", "--to", "latest"],
+        &["promote", "production/flight-service", "--force"],
+        &["pause", "production/flight-service", "--reason", " "],
         &["validate", "-o", "xml"],
     ] {
         let ended = run(arguments);
@@ -29,7 +34,22 @@ fn what_makes_no_sense_ends_with_2_and_writes_no_data() {
 fn help_names_every_command_and_the_exit_codes() {
     let help = run(&["--help"]);
     assert_eq!(help.code, 0);
-    for command in ["validate", "diff", "sync", "status", "history", "schema", "completions"] {
+    for command in [
+        "validate",
+        "diff",
+        "sync",
+        "status",
+        "rollback",
+        "unhold",
+        "promote",
+        "abort",
+        "pause",
+        "resume",
+        "retry",
+        "history",
+        "schema",
+        "completions",
+    ] {
         assert!(help.stdout.contains(&format!("\n  {command} ")), "{}", help.stdout);
         let own = run(&[command, "--help"]);
         assert_eq!(own.code, 0);
@@ -37,6 +57,16 @@ fn help_names_every_command_and_the_exit_codes() {
     }
     assert!(help.stdout.contains("4  refused"), "{}", help.stdout);
     assert_eq!(run(&["--version"]).stdout, format!("tidegate {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_rollback_without_a_terminal_needs_its_reason_on_the_command_line() {
+    let ended = run(&["rollback", "production/flight-service"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (4, ""));
+    assert_eq!(ended.stderr, "error: a rollback needs a reason\nhint: say why with `--reason TEXT`\n");
+    let two = run(&["rollback", "production/flight-service", "staging/flight-service", "--reason", "5xx"]);
+    assert_eq!((two.code, two.stdout.as_str()), (4, ""));
+    assert!(two.stderr.contains("`production` and `staging` are rolled back one after the other"), "{}", two.stderr);
 }
 
 #[test]
