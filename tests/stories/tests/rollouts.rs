@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_cloudwatch::types::{Dimension, Statistic};
 use aws_sdk_lambda::types::AliasRoutingConfiguration;
 use bytes::Bytes;
 use local_aws::{Event, Fault, FunctionError, Service};
@@ -381,4 +382,27 @@ async fn a_force_needs_a_reason() {
     let forced = |to: To| Command::Promote(To { force: true, reason: None, ..to });
     let failure = world.say(forced, SERVICE, "").await.expect_err("a reason is needed");
     assert_eq!(failure.message, "`--force` goes over a failed analysis, so it needs a `--reason`");
+}
+
+#[tokio::test(start_paused = true)]
+async fn dashboards_see_the_weight_of_a_canary_and_how_many_services_are_held() {
+    let world = merged(&CANARY).await;
+    until(&world, PhaseName::Holding, good).await;
+    world.tick().await;
+    world.roll_back(&[SERVICE], "5xx").await;
+    world.tick().await;
+    world.advance(Duration::from_secs(180)).await;
+    let now = aws_sdk_cloudwatch::primitives::DateTime::from_secs(world.aws.clock().now().timestamp());
+    let long_ago = aws_sdk_cloudwatch::primitives::DateTime::from_secs(now.secs() - 86_400);
+    for (metric, service, greatest) in [("CanaryWeight", Some(SERVICE), 10.0), ("HeldServices", None, 1.0)] {
+        let dimension = |name: &str, value: &str| Dimension::builder().name(name).value(value).build();
+        let read = world.account.cloudwatch.get_metric_statistics().namespace("Tidegate").metric_name(metric);
+        let of_service = service.map(|service| dimension("Service", service));
+        let dimensions = [dimension("Environment", "staging")].into_iter().chain(of_service).collect();
+        let read = read.set_dimensions(Some(dimensions));
+        let read = read.start_time(long_ago).end_time(now).period(60).statistics(Statistic::Maximum);
+        let answer = read.send().await.unwrap_or_else(|error| panic!("{error:?}"));
+        let seen = answer.datapoints().iter().filter_map(|point| point.maximum()).fold(0.0, f64::max);
+        assert!((seen - greatest).abs() < 0.001, "{metric} is {seen}");
+    }
 }

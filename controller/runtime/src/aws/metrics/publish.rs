@@ -1,7 +1,7 @@
 //! Publishes what dashboards and alarms read of a tick, in one call. A failure to publish never fails a tick.
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 use tidegate_core::report::TickReport;
-use tidegate_core::status::{Health, SyncStatus};
+use tidegate_core::status::{Health, PhaseName, SyncStatus};
 
 use crate::aws::error::{CallError, failed};
 
@@ -35,6 +35,7 @@ fn data(report: &TickReport) -> Vec<MetricDatum> {
         ("OutOfSyncServices", count(&|service| service.standing.sync == SyncStatus::OutOfSync), StandardUnit::Count),
         ("DegradedServices", count(&|service| service.standing.health >= Health::Missing), StandardUnit::Count),
         ("RolloutsInProgress", count(&|service| service.standing.phase.is_under_way()), StandardUnit::Count),
+        ("HeldServices", count(&|service| service.standing.phase == PhaseName::RolledBack), StandardUnit::Count),
         ("SyncDuration", report.duration_ms as f64, StandardUnit::Milliseconds),
         ("SyncErrors", errors, StandardUnit::Count),
         ("LambdaApiCalls", lambda_calls as f64, StandardUnit::Count),
@@ -43,10 +44,17 @@ fn data(report: &TickReport) -> Vec<MetricDatum> {
         let seconds = (report.started - last).num_seconds().max(0);
         data.push(("SecondsSinceLastSuccessfulSync", seconds as f64, StandardUnit::Seconds));
     }
-    let environment = Dimension::builder().name("Environment").value(report.environment.as_str()).build();
-    data.into_iter()
-        .map(|(name, value, unit)| {
-            MetricDatum::builder().metric_name(name).value(value).unit(unit).dimensions(environment.clone()).build()
-        })
-        .collect()
+    let environment = || Dimension::builder().name("Environment").value(report.environment.as_str()).build();
+    let datum = |(name, value, unit): (&str, f64, StandardUnit)| {
+        MetricDatum::builder().metric_name(name).value(value).unit(unit).dimensions(environment())
+    };
+    let whole = data.into_iter().map(|data| datum(data).build());
+    // A series of its own costs money for as long as it is published: only while a service rolls out.
+    let canaries = report.services.iter().filter_map(|(name, service)| {
+        let progress = service.rollout.as_ref().filter(|_| service.standing.phase.is_under_way())?;
+        let weight = f64::from(progress.weight_read?) / 100.0;
+        let service = Dimension::builder().name("Service").value(name.as_str()).build();
+        Some(datum(("CanaryWeight", weight, StandardUnit::Percent)).dimensions(service).build())
+    });
+    whole.chain(canaries).collect()
 }
