@@ -189,9 +189,12 @@ fn hand_edit(head: Option<&Head>, wanted: &Release, serving: &LiveVersion) -> Op
         .then_some(WaitingOn::HandEdit { found: serving.version, expected: last.version })
 }
 
-/// Somebody shifts this alias by hand: nothing to take over until that is done.
+/// Somebody shifts this alias by hand: nothing to take over until that is done. What AWS shifts by itself, while it prepares
+/// provisioned concurrency, is nobody's edit.
 fn weighted(world: &World) -> Result<Option<WaitingOn>, Look> {
-    Ok(seen(&world.alias, Look::Alias)?.and_then(weights))
+    let Some(edit) = seen(&world.alias, Look::Alias)?.and_then(weights) else { return Ok(None) };
+    let injected = seen(&world.provisioning, Look::Provisioning)?.copied().unwrap_or(false);
+    Ok((!injected).then_some(edit))
 }
 
 fn weights(alias: &LiveAlias) -> Option<WaitingOn> {

@@ -111,7 +111,7 @@ fn a_person_takes_weights_back_that_were_set_at_rest() {
     let over = "went over a hand edit: the alias named version 1 with 25 % on version 7";
     let if_revision = alias_revision(&sim);
     let (looks, plan) = sim.decide();
-    assert_eq!(looks, [Look::Serving, Look::Alias, Look::Head, Look::Version(v(1))]);
+    assert_eq!(looks, [Look::Serving, Look::Alias, Look::Provisioning, Look::Head, Look::Version(v(1))]);
     assert_eq!(
         plan.actions,
         [

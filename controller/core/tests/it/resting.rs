@@ -283,3 +283,13 @@ fn an_update_of_latest_by_somebody_else_is_nothing_to_a_converged_service() {
     sim.latest().last_update = UpdateStatus::InProgress;
     sim.assert_converged();
 }
+
+#[test]
+fn weights_that_provisioned_concurrency_injects_do_not_keep_a_service_from_being_adopted() {
+    let mut sim = Sim::unseen();
+    sim.add_version(7, release('c').code);
+    sim.move_by_hand(1, Some(Weighted { version: v(7), basis_points: 1_000 }));
+    assert!(matches!(sim.decide().1.standing.waiting_on, Some(WaitingOn::ForeignEdit { .. })));
+    sim.provisioning = true;
+    assert_eq!(sim.decide().1.standing, synced());
+}
