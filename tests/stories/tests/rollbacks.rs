@@ -46,6 +46,8 @@ async fn a_rollback_is_one_write_and_at_most_three_reads_of_lambda() {
     let now = rolled_back(world.roll_back(&[SERVICE], "5xx after 14:02").await);
     assert_eq!((now.standing.phase, now.standing.health), (PhaseName::RolledBack, Health::Suspended));
     assert_eq!(now.error, None);
+    let live = now.live.and_then(|live| live.tag);
+    assert_eq!(live.map(|tag| tag.to_string()).as_deref(), Some("v1.0.0"), "what serves is called what it is");
     let calls = world.calls();
     assert_eq!(calls.lambda_mutations(), [format!("UpdateAlias {FUNCTION}:live")]);
     assert_eq!(calls.lambda(), BTreeMap::from([("GetAlias", 1), ("GetFunction", 1), ("UpdateAlias", 1)]));

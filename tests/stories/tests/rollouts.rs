@@ -96,6 +96,8 @@ async fn a_bad_canary_is_turned_back_at_its_first_step_and_stays_out_until_git_c
     let report = world.status("staging").await;
     let now = service(&report, SERVICE);
     assert_eq!((now.standing.sync, now.standing.health), (SyncStatus::OutOfSync, Health::Degraded));
+    let live = now.live.as_ref().and_then(|live| live.tag.as_ref());
+    assert_eq!(live.map(ToString::to_string).as_deref(), Some("v1.0.0"), "what serves is called what it is");
     assert!(waiting(&report, SERVICE).starts_with("turned back: the analysis failed: error rate"), "{report:#?}");
     let history = world.history(SERVICE).await;
     let last = history.last().unwrap_or_else(|| panic!("no history"));

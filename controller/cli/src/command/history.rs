@@ -1,8 +1,9 @@
 //! `tidegate history`: shows what was released, newest first.
 use tidegate_core::command::Command;
-use tidegate_core::history::{Deployed, Kind, Record};
+use tidegate_core::history::{Deployed, Kind, Record, Said};
 use tidegate_core::report::Answer;
 
+use super::progress;
 use crate::arguments::{Format, History, Reach};
 use crate::connection::Connection;
 use crate::exit::{Error, Exit};
@@ -55,7 +56,8 @@ fn row(record: &Record) -> Row {
         Cell::plain(record.to.version.map(|version| version.to_string()).unwrap_or_default()),
         Cell::plain(text::escaped(&commit.unwrap_or_default())),
     ];
-    Row { cells, notes: said(record).into_iter().map(|note| Cell::plain(text::escaped(&note))).collect() }
+    let notes = record.said.iter().map(progress::spoken).chain(because(record));
+    Row { cells, notes: notes.map(|note| Cell::plain(text::escaped(&note))).collect() }
 }
 
 /// The tag, else the beginning of the digest, without its algorithm: a column is narrow.
@@ -64,8 +66,12 @@ fn label(deployed: &Deployed) -> String {
     label.strip_prefix("sha256:").map_or_else(|| label.clone(), str::to_owned)
 }
 
-/// Who did it and why, where that is more than the schedule doing what Git says.
-fn said(record: &Record) -> Option<String> {
+/// Who did it and why, where that is more than the schedule doing what Git says, or what was said to the release on its way.
+fn because(record: &Record) -> Option<String> {
+    let says = |said: &Said| said.actor == record.actor && (record.reason.is_none() || said.reason == record.reason);
+    if record.said.iter().any(says) {
+        return None;
+    }
     let by = Some(record.actor.as_str()).filter(|actor| *actor != "controller").map(|actor| format!("by {actor}"));
     let reason = record.reason.clone().filter(|reason| !reason.is_empty());
     match (by, reason) {

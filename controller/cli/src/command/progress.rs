@@ -82,7 +82,8 @@ fn decided(result: &StepResult) -> String {
     format!("✓ {step} for {}{outcome}{over}", text::duration(*until - *since))
 }
 
-fn spoken(said: &Said) -> String {
+/// What a person said to a release, in one line.
+pub(super) fn spoken(said: &Said) -> String {
     let Said { what, actor, reason, at } = said;
     let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     format!("{what} by {actor} at {}{reason}", text::clock(*at))

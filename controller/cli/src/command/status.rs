@@ -82,6 +82,8 @@ pub(super) fn exit(report: &TickReport, now: DateTime<Utc>) -> Exit {
 /// One environment.
 pub(super) fn render(report: &TickReport, now: DateTime<Utc>, width: usize, paint: Paint) -> String {
     let mut text = heading(report, width, paint);
+    // No report is from the future: where it seems so, this machine's clock is behind.
+    let now = now.max(report.started);
     let age = now - report.started;
     let ticked = format!("{} UTC, {}", text::time(report.started), text::ago(age));
     push_wrapped(&mut text, "  ticked  ", &ticked, Tone::Plain, width, paint);

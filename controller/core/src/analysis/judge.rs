@@ -64,6 +64,7 @@ fn rates(look: &LookAt<'_>, measured: &Measured) -> Vec<Finding> {
 fn enough(look: &LookAt<'_>, sample: Sample, whose: &str) -> Result<u64, Finding> {
     let least = look.analysis.min_invocations;
     match count(sample.invocations) {
+        None if look.window.length().is_zero() => Err(missing(look, "no full minute is measured yet")),
         None => Err(missing(look, format!("the number of invocations{whose} is not known"))),
         Some(seen) if seen < u64::from(least) => {
             Err(missing(look, format!("{seen} of {least} invocations{whose} so far")))

@@ -143,6 +143,14 @@ fn too_few_invocations_of_stable_are_nothing_to_compare_with() {
 }
 
 #[test]
+fn a_step_without_a_full_minute_yet_is_told_from_one_whose_metrics_are_missing() {
+    let window = Window { from: at(1), to: at(1) };
+    let (analysis, red_before) = (error_rate(), BTreeSet::new());
+    let look = LookAt { analysis: &analysis, number: 1, red_before: &red_before, window, over: false, now: at(2) };
+    assert_eq!(lines(&judge(look, &Measured::default())), ["Inconclusive: no full minute is measured yet"]);
+}
+
+#[test]
 fn what_is_missing_is_named_and_why() {
     let told = |analysis: &Analysis, sample: Sample| {
         let trouble = Some("CloudWatch answered with partial data".to_owned());

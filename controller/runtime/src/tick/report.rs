@@ -6,6 +6,7 @@ use release_schema::{Artifact, Service, ServiceName};
 use tidegate_core::SCHEMA_VERSION;
 use tidegate_core::ids::Version;
 use tidegate_core::plan::Standing;
+use tidegate_core::release::Release;
 use tidegate_core::report::{Served, ServiceReport, TickReport, Wanted as WantedReport};
 use tidegate_core::rollout::Progress;
 use tidegate_core::state::{ServiceState, Shape};
@@ -87,8 +88,7 @@ fn label(service: &Service) -> String {
 fn served(one: &One<'_>, seen: &Seen, moved_to: Option<Version>) -> Option<Served> {
     let release = one.release.and_then(|release| release.as_ref().ok());
     if let Some(version) = moved_to {
-        let state = seen.world.state.as_ref().map(|state| &state.release).or(release)?;
-        return Some(Served { version: Some(version), code: Some(state.code.clone()), tag: state.tag.clone() });
+        return moved(seen, release, version);
     }
     if let Some(live) = seen.world.serving.found() {
         let wanted_tag =
@@ -98,6 +98,23 @@ fn served(one: &One<'_>, seen: &Seen, moved_to: Option<Version>) -> Option<Serve
     }
     let from = seen.world.state.as_ref()?.from.as_ref()?;
     Some(Served { version: from.version, code: Some(from.code.clone()), tag: from.tag.clone() })
+}
+
+/// What serves behind an alias that was written. Where a share was given, or all of it taken back, that is an older
+/// release: what is known of it says which.
+fn moved(seen: &Seen, wanted: Option<&Release>, version: Version) -> Option<Served> {
+    let state = seen.world.state.as_ref();
+    let release = state.map(|state| &state.release).or(wanted);
+    let from = state.and_then(|state| state.from.as_ref());
+    let recent = seen.head.iter().flat_map(|head| head.value.recent.iter().map(|record| &record.to));
+    let known = from.into_iter().chain(recent).find(|known| known.version == Some(version));
+    let (code, tag) = match (known, release) {
+        // The same content may have another tag by now.
+        (Some(known), Some(release)) if known.code == release.code => (&release.code, &release.tag),
+        (Some(known), _) => (&known.code, &known.tag),
+        (None, release) => release.map(|release| (&release.code, &release.tag))?,
+    };
+    Some(Served { version: Some(version), code: Some(code.clone()), tag: tag.clone() })
 }
 
 /// A tick that learned of nothing to do: people find the reason where they look for the status.

@@ -62,6 +62,28 @@ fn a_history_fits_and_says_who_did_what_the_schedule_did_not() {
 }
 
 #[test]
+fn what_a_person_said_stands_below_the_release_and_stands_there_once() {
+    let said = |what: &str, reason: &str| Said {
+        what: what.to_owned(),
+        actor: "anna".to_owned(),
+        reason: Some(reason.to_owned()),
+        at: "2026-11-21T05:40:00Z".parse().unwrap(),
+    };
+    let live = || Some(deployed(Some(1), Some("v1.0.0")));
+    let promoted = Record {
+        said: vec![said("pause", "lunch"), said("promote --full", "it fixes the outage")],
+        ..record(2, Kind::Promoted, live(), deployed(Some(2), Some("v1.1.0")))
+    };
+    let aborted = Record {
+        actor: "anna".to_owned(),
+        reason: Some("5xx".to_owned()),
+        said: vec![said("abort", "5xx")],
+        ..record(3, Kind::Aborted, live(), deployed(Some(3), Some("v1.2.0")))
+    };
+    insta::assert_snapshot!(render(&[aborted, promoted], 80, Paint::OFF));
+}
+
+#[test]
 fn no_line_is_wider_than_it_may_be() {
     for width in [50, 80, 200] {
         let text = render(&some(), width, Paint::OFF);

@@ -50,10 +50,14 @@ fn canary() -> Progress {
 }
 
 fn shown(progress: Progress, phase: PhaseName, health: Health, on: WaitingOn) -> String {
+    shown_at(at("2026-11-21T05:43:12Z"), progress, phase, health, on)
+}
+
+fn shown_at(now: DateTime<Utc>, progress: Progress, phase: PhaseName, health: Health, on: WaitingOn) -> String {
     let (sync, waiting_on) = (SyncStatus::OutOfSync, Some(on));
     let standing = Standing { sync, health, phase, waiting_on };
     let service = ServiceReport { standing, rollout: Some(progress), ..service(sync, health, None) };
-    let text = render(&report([("flight-service".to_owned(), service)]), at("2026-11-21T05:43:12Z"), 80, Paint::OFF);
+    let text = render(&report([("flight-service".to_owned(), service)]), now, 80, Paint::OFF);
     assert!(text.lines().all(|line| textwrap::core::display_width(line) <= 80), "{text}");
     text
 }
@@ -85,4 +89,12 @@ fn a_release_that_was_turned_back_says_why_and_no_more() {
     let reason = "the analysis failed: error rate 5.2 % of 400 (at most 1 %)".to_owned();
     let progress = Progress { weight_wanted: 0, weight_read: Some(0), step: None, ..canary() };
     insta::assert_snapshot!(shown(progress, PhaseName::Aborted, Health::Degraded, WaitingOn::Retry { reason }));
+}
+
+#[test]
+fn a_clock_that_is_behind_makes_no_step_longer() {
+    let behind = at("2026-11-21T05:20:00Z");
+    let on = WaitingOn::StepTime { until: at("2026-11-21T05:50:00Z") };
+    let text = shown_at(behind, canary(), PhaseName::Holding, Health::Progressing, on);
+    assert!(text.contains("25 % to version 8, 6 min 50 s left"), "{text}");
 }
