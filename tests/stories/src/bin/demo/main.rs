@@ -1,9 +1,12 @@
 //! The demo: the main job, played for real on this machine, told as it happens. It fails where the story does not hold.
 #![expect(clippy::print_stdout, reason = "telling is what the demo does")]
 
+mod release_file;
+mod rollouts;
 mod stage;
 mod story;
 mod tell;
+mod traffic;
 mod watch;
 
 use std::process::ExitCode;
@@ -17,8 +20,8 @@ struct Arguments {
     /// Leave everything running at the end, and say how to look around
     #[arg(long)]
     keep: bool,
-    /// How many times as fast as the world's the local AWS's clock runs: at 30 a minute is two seconds
-    #[arg(long, default_value_t = 30.0)]
+    /// How many times as fast as the world's the local AWS's clock runs: at 80 a minute is 0.75 seconds
+    #[arg(long, default_value_t = 80.0)]
     time_scale: f64,
 }
 

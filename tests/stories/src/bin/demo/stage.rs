@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, Result, ensure};
 use git_server::{Repository, WorkTree};
-use serde_json::json;
+use serde_json::{Value, json};
 use stories::account::{
     ACCOUNT, Account, BUCKET, Build, CONTROLLER, INSTALLATION, REGION, config_at, environment_configuration, program,
 };
@@ -80,9 +80,25 @@ impl Stage {
 
     /// Pushes a build of a service: the program that was just built, with its version fixed in the image.
     pub(crate) async fn push(&self, service: &str, tag: &str) -> Result<String> {
+        self.push_failing(service, tag, 0.0).await
+    }
+
+    /// Pushes a build that fails in this share of its invocations.
+    pub(crate) async fn push_failing(&self, service: &str, tag: &str, rate: f64) -> Result<String> {
         let program = program(&self.programs.join(service))?;
-        let build = Build { program: &program, environment: &[("BUILD_VERSION", tag)] };
+        let rate = rate.to_string();
+        let environment = [("BUILD_VERSION", tag), ("BUILD_FAILURE_RATE", &rate)];
+        let build = Build { program: &program, environment: &environment };
         self.account.push_image(&format!("company/{service}"), tag, build).await
+    }
+
+    /// Asks an alias of a function: this build has to answer.
+    pub(crate) async fn answers(&self, function: &str, alias: &str, payload: &Value, version: &str) -> Result<()> {
+        let answer = self.account.invoke(function, Some(alias), payload).await?;
+        let found = answer.get("version").and_then(Value::as_str);
+        ensure!(found == Some(version), "{function}:{alias} answers with {found:?}, not {version}: {answer}");
+        tell::holds(&format!("{function}:{alias} answers with version {version}"));
+        Ok(())
     }
 
     async fn prepare_controller(&self) -> Result<()> {
@@ -117,12 +133,13 @@ impl Stage {
 
     /// Runs `tidegate` as a person would, shows what it prints, and checks how it ends.
     pub(crate) async fn tidegate(&self, arguments: &[&str], expected: i32) -> Result<String> {
-        tell::command(&format!("tidegate {}", arguments.join(" ")));
+        tell::command(&format!("tidegate {}", arguments.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")));
         let output = Command::new(self.programs.join("tidegate"))
             .args(arguments)
             .current_dir(self.tree.dir())
             .envs(self.environment())
-            .env("COLUMNS", "74")
+            // 80, less what stands before its lines here.
+            .env("COLUMNS", "77")
             .output()
             .await
             .context("`tidegate` could not be started")?;
@@ -160,7 +177,8 @@ impl Stage {
         println!();
         println!("tidegate status staging                # how it stands");
         println!("tidegate history staging               # what happened");
-        println!("$EDITOR environments/staging/services.yaml   # tags: v1.0.0, v1.1.0, v1.2.0");
+        println!("tidegate promote --help                # and abort, pause, resume, retry");
+        println!("$EDITOR environments/staging/services.yaml   # tags: v1.0.0 to v1.6.0");
         println!("tidegate diff                          # what a merge would change");
         println!("git commit -am 'Release it' && git push    # live within two ticks");
         println!("aws lambda get-alias --function-name StagingFlightService --name live");
@@ -173,6 +191,11 @@ impl Stage {
         tokio::signal::ctrl_c().await?;
         Ok(())
     }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    if word.contains(' ') { format!("'{word}'") } else { word.to_owned() }
 }
 
 /// Starts a server that says where it listens, and reads where.
