@@ -177,10 +177,11 @@ impl Stage {
         println!();
         println!("tidegate status staging                # how it stands");
         println!("tidegate history staging               # what happened");
-        println!("tidegate promote --help                # and abort, pause, resume, retry");
         println!("$EDITOR environments/staging/services.yaml   # tags: v1.0.0 to v1.6.0");
         println!("tidegate diff                          # what a merge would change");
-        println!("git commit -am 'Release it' && git push    # live within two ticks");
+        println!("git commit -am 'Release it' && git push    # its first step within two ticks");
+        println!("tidegate status staging --watch        # nobody sends requests now: no metrics, so");
+        println!("tidegate promote staging/flight-service --full    # it waits for a person");
         println!("aws lambda get-alias --function-name StagingFlightService --name live");
         println!("echo '{{\"flight\":\"TG123\"}}' | aws lambda invoke --payload fileb:///dev/stdin \\");
         println!("  --function-name StagingFlightBff:live answer.json && cat answer.json");
