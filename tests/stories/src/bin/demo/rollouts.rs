@@ -40,7 +40,8 @@ pub(crate) async fn play(stage: &Stage) -> Result<()> {
     superseded(stage, flights).await?;
     let seats = Traffic::begin(&stage.account, RESERVATION.1, &json!({"action": "seats", "flight": "TG123"}));
     failing_smoke_test(stage, &seats).await?;
-    manual_gate(stage, &seats).await
+    manual_gate(stage, &seats).await?;
+    rollback(stage, &seats).await
 }
 
 /// How a service of a report stands.
@@ -177,6 +178,29 @@ async fn manual_gate(stage: &Stage, clients: &Traffic) -> Result<()> {
     stage.answers(RESERVATION.1, "live", &seats, "v1.3.0").await?;
     let record = ended(stage, RESERVATION.0, Kind::Promoted).await?;
     ensure!(record.said.iter().any(|said| said.reason.as_deref() == Some(reason)), "nobody said so: {record:?}");
+    tell::holds(&clients.answers()?.to_string());
+    Ok(())
+}
+
+async fn rollback(stage: &Stage, clients: &Traffic) -> Result<()> {
+    tell::chapter("At night: reservation-service goes back to what was good, and stays there");
+    let reason = "5xx after 14:02";
+    let seats = json!({"action": "seats", "flight": "TG123"});
+    stage.tidegate(&["rollback", "staging/reservation-service", "--reason", reason], 0).await?;
+    stage.answers(RESERVATION.1, "live", &seats, "v1.1.0").await?;
+    let record = ended(stage, RESERVATION.0, Kind::RolledBack).await?;
+    ensure!(record.to.label() == "v1.1.0", "it went back to {}", record.to.label());
+    // Another service is released meanwhile; the held one stays where it is.
+    stage.push(FLIGHT.0, "v1.7.0").await?;
+    release_file::retag(stage, FLIGHT.0, "v1.7.0")?;
+    let commit = release_file::merge(stage, "Release flight-service v1.7.0")?;
+    let (report, _) = watch::until(&stage.account, &commit, |report| is(report, FLIGHT.0, PhaseName::Holding)).await?;
+    ensure!(is(&report, RESERVATION.0, PhaseName::RolledBack), "the hold is gone");
+    stage.answers(RESERVATION.1, "live", &seats, "v1.1.0").await?;
+    stage.tidegate(&["status", "staging/reservation-service"], 1).await?;
+    tell::holds("what was rolled back stays out, whatever else is merged");
+    stage.tidegate(&["unhold", "staging/reservation-service", "--reason", "it was the database"], 0).await?;
+    stage.tidegate(&["history", "staging/reservation-service", "--limit", "2"], 0).await?;
     tell::holds(&clients.answers()?.to_string());
     Ok(())
 }
