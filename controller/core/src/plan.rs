@@ -9,7 +9,7 @@ use crate::ids::{RevisionId, Version};
 use crate::live::{ConfigurationChange, Weighted};
 use crate::marker::Marker;
 use crate::release::{Code, Source};
-use crate::state::ServiceState;
+use crate::state::{Phase, ServiceState};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
 /// One effect. Each is an "ensure": executing it twice does no more than once.
@@ -156,12 +156,13 @@ impl Action {
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SaveState(state) if matches!(state.phase, crate::state::Phase::Held { .. }) => {
+            Self::SaveState(state) if matches!(state.phase, Phase::Held { .. }) => {
                 write!(f, "hold {} out", state.release.label())
             }
             Self::SaveState(state) if state.phase.is_over() => {
                 write!(f, "keep {} from being tried again", state.release.label())
             }
+            Self::SaveState(state) if is_a_look(state) => f.write_str("note what the metrics say"),
             Self::SaveState(state) => {
                 let verb = if state.since == state.started { "begin" } else { "go on with" };
                 write!(f, "{verb} transition {} to {}", state.transition, state.release.label())
@@ -194,6 +195,12 @@ impl fmt::Display for Action {
             Self::ClearState => f.write_str("finish the transition"),
         }
     }
+}
+
+/// Whether nothing but a look at a step's metrics is stored.
+const fn is_a_look(state: &ServiceState) -> bool {
+    let watching = matches!(state.phase, Phase::Holding { .. } | Phase::Baking { .. });
+    watching && state.rollout.verdict.is_some()
 }
 
 /// Enough of an image's reference for people: the repository without its registry, and the beginning of the digest.
