@@ -33,7 +33,7 @@ pub(crate) fn demo(workspace: &Workspace, arguments: &[OsString]) -> anyhow::Res
 
 /// Builds the controller as it is shipped, the rest as it is, and starts the benchmark.
 pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
-    build(&["bootstrap"], &["--release"])?;
+    build(&["bootstrap", "tidegate"], &["--release"])?;
     build(&CAST, &[])?;
     become_program(&workspace.program("bench"), arguments)
 }

@@ -140,6 +140,14 @@ async fn ticks(bootstrap: &std::path::Path) -> Result<Vec<Figure>> {
         }
     }
     let calls = scene.release_calls().await?;
+    let tidegate = bootstrap.with_file_name("tidegate");
+    figures.push(figure(
+        "rollback_ms",
+        "`tidegate rollback`, exec to alias, median",
+        scene.rollback_ms(&tidegate).await?,
+        "ms",
+        Some(Goal::AtMost(100.0)),
+    ));
     figures.push(figure(
         "release_calls_mutating",
         "mutating Lambda calls of a release",

@@ -15,6 +15,9 @@ use crate::measure;
 const TICKS: usize = 5;
 const REPOSITORY: &str = "company/bench";
 
+/// Rollbacks that are timed.
+const ROLLBACKS: usize = 10;
+
 pub(crate) struct Scene {
     aws: LocalAws,
     account: Account,
@@ -164,6 +167,34 @@ impl Scene {
             }
         }
         bail!("the release did not become live in five ticks")
+    }
+}
+
+impl Scene {
+    /// From the start of a `tidegate rollback --direct` to the alias's move, in ms: the median of several, back and forth.
+    pub(crate) async fn rollback_ms(&self, tidegate: &Path) -> Result<f64> {
+        let endpoint = self.aws.endpoint().context("the local AWS is not served")?;
+        let mut times = Vec::new();
+        // The release before gave history two records; each one that follows names the other of them.
+        for record in ["1", "2"].into_iter().cycle().take(ROLLBACKS) {
+            self.aws.forget_calls();
+            // The world runs as fast as this machine's clock.
+            let began = self.aws.clock().now();
+            let output = tokio::process::Command::new(tidegate)
+                .args(["rollback", "of-2/service-0", "--to", record, "--reason", "measured", "--direct"])
+                .env("AWS_ENDPOINT_URL", &endpoint)
+                .env("AWS_REGION", stories::account::REGION)
+                .env("AWS_ACCESS_KEY_ID", ACCOUNT)
+                .env("AWS_SECRET_ACCESS_KEY", "secret")
+                .env("TIDEGATE_INSTALLATION", INSTALLATION)
+                .output()
+                .await?;
+            ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let calls = self.aws.calls();
+            let moved = calls.iter().find(|call| call.operation == "UpdateAlias").context("the alias did not move")?;
+            times.push((moved.at - began).num_microseconds().unwrap_or(i64::MAX) as f64 / 1000.0);
+        }
+        Ok(measure::median(&mut times))
     }
 }
 
