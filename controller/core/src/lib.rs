@@ -22,6 +22,7 @@ pub mod rollout;
 pub mod smoke;
 pub mod state;
 pub mod status;
+pub mod verify;
 
 /// The version of every document this build writes. A document with a newer one is refused, never rewritten.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -21,3 +21,4 @@ mod rollbacks;
 mod rollout;
 mod superseding;
 mod texts;
+mod verifying;

@@ -1,0 +1,413 @@
+//! Whoever changes, removes, swaps, copies or adds something in a history is found, and what they touched is named.
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use tidegate_core::history::{Head, Kind, Record, RecordHash, hash_bytes};
+use tidegate_core::ids::TransitionNumber;
+use tidegate_core::marker::Marker;
+use tidegate_core::verify::{Alias, Evidence, Finding, Place, Testimony, Verification, verify};
+
+use crate::build::*;
+
+/// A service's history as it lies in the bucket, and its alias.
+#[derive(Clone)]
+struct History {
+    records: BTreeMap<TransitionNumber, Vec<u8>>,
+    strays: Vec<String>,
+    head: Option<Vec<u8>>,
+    alias: Alias,
+    under_way: Option<TransitionNumber>,
+}
+
+fn n(number: u64) -> TransitionNumber {
+    TransitionNumber(number)
+}
+
+/// Each release is promoted, from `a` to `e` and round again, and the alias was written by the last.
+fn letter(number: u64) -> char {
+    ['a', 'b', 'c', 'd', 'e'][usize::try_from(number % 5).unwrap()]
+}
+
+fn promoted(number: u64) -> Record {
+    let to = deployed(number, &release(letter(number)));
+    let from = (number > 1).then(|| deployed(number - 1, &release(letter(number - 1))));
+    record(number, Kind::Promoted, from, to, commit(letter(number)), [0, 1])
+}
+
+fn marked(number: u64) -> Alias {
+    Alias::Marked(marker(number, &release(letter(number))))
+}
+
+impl History {
+    fn of(count: u64) -> Self {
+        Self::made_of((1..=count).map(promoted), marked(count))
+    }
+
+    fn made_of(all: impl IntoIterator<Item = Record>, alias: Alias) -> Self {
+        let mut records = BTreeMap::new();
+        let mut head: Option<Head> = None;
+        for record in all {
+            let number = record.number;
+            let appended = Head::append(head.as_ref(), record).unwrap();
+            records.insert(number, appended.bytes);
+            head = Some(appended.head);
+        }
+        Self { records, strays: Vec::new(), head: head.as_ref().map(stored), alias, under_way: None }
+    }
+
+    fn verified(&self) -> Verification {
+        verify(&Evidence {
+            environment: &environment(),
+            service: &service().name,
+            records: &self.records,
+            strays: &self.strays,
+            head: self.head.as_deref(),
+            alias: &self.alias,
+            under_way: self.under_way,
+        })
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        self.verified().findings
+    }
+
+    fn hash(&self, number: u64) -> RecordHash {
+        hash_bytes(&self.records[&n(number)])
+    }
+
+    fn put(&mut self, number: u64, bytes: Vec<u8>) {
+        self.records.insert(n(number), bytes);
+    }
+
+    fn take(&mut self, number: u64) -> Vec<u8> {
+        self.records.remove(&n(number)).unwrap()
+    }
+}
+
+fn stored(head: &Head) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(head).unwrap();
+    bytes.push(b'\n');
+    bytes
+}
+
+/// What a forger writes who knows the format: valid JSON, and nothing that a reader would stumble over.
+fn forged(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
+    let text = std::str::from_utf8(bytes).unwrap();
+    assert!(text.contains(from), "{text}");
+    text.replacen(from, to, 1).into_bytes()
+}
+
+#[test]
+fn a_history_as_it_was_written_is_proven_and_says_what_it_is_chained_to() {
+    for count in [1, 2, 19, 20, 21, 64] {
+        let history = History::of(count);
+        let Verification { records, last, alias, findings, .. } = history.verified();
+        assert_eq!(findings, []);
+        assert_eq!((records as u64, alias), (count, Testimony::Agrees { transition: n(count) }));
+        let last = last.unwrap();
+        assert_eq!((last.number, last.hash), (n(count), history.hash(count)));
+    }
+}
+
+#[test]
+fn a_service_without_a_history_has_nothing_to_be_found() {
+    let nothing = History::made_of([], Alias::Unmarked);
+    assert_eq!((nothing.findings(), nothing.verified().last), (vec![], None));
+}
+
+#[test]
+fn a_changed_record_is_named_with_the_hash_that_the_next_one_says() {
+    let mut history = History::of(8);
+    let expected = history.hash(5);
+    let bytes = forged(&history.records[&n(5)], "\"actor\": \"controller\"", "\"actor\": \"somebody else\"");
+    let found = hash_bytes(&bytes);
+    history.put(5, bytes);
+    assert_eq!(history.findings(), [Finding::Changed { number: n(5), expected, found }]);
+}
+
+#[test]
+fn two_changed_neighbours_are_both_named() {
+    let mut history = History::of(30);
+    for number in [4, 5] {
+        let bytes = forged(&history.records[&n(number)], "\"controller\"", "\"nobody\"");
+        history.put(number, bytes);
+    }
+    let numbers: Vec<_> = history.findings().iter().map(|finding| format!("{finding}")).collect();
+    assert_eq!(numbers, ["record 5 was changed", "record 4 is not what record 5 says, which was changed itself"]);
+}
+
+#[test]
+fn records_that_are_gone_are_named_from_first_to_last() {
+    let mut history = History::of(30);
+    let expected = Some(history.hash(9));
+    for number in 7..=9 {
+        history.take(number);
+    }
+    assert_eq!(history.findings(), [Finding::Missing { first: n(7), last: n(9), expected }]);
+    let mut history = History::of(3);
+    let expected = Some(history.hash(1));
+    history.take(1);
+    assert_eq!(history.findings(), [Finding::Missing { first: n(1), last: n(1), expected }]);
+}
+
+#[test]
+fn a_record_in_the_place_of_another_is_told_from_a_changed_one() {
+    let mut history = History::of(30);
+    let (two, three) = (history.take(2), history.take(3));
+    let (second, third) = (hash_bytes(&two), hash_bytes(&three));
+    history.put(2, three);
+    history.put(3, two);
+    assert_eq!(
+        history.findings(),
+        [
+            Finding::Reordered { number: n(3), holds: n(2), expected: Some(third.clone()), found: second.clone() },
+            Finding::Reordered { number: n(2), holds: n(3), expected: Some(second), found: third },
+        ]
+    );
+}
+
+#[test]
+fn a_copy_of_a_record_is_found_in_and_beyond_the_history() {
+    let mut history = History::of(30);
+    let (expected, found) = (Some(history.hash(7)), history.hash(4));
+    history.put(7, history.records[&n(4)].clone());
+    assert_eq!(history.findings(), [Finding::Duplicated { number: n(7), of: n(4), expected, found }]);
+    let mut history = History::of(30);
+    let found = history.hash(4);
+    history.put(31, history.records[&n(4)].clone());
+    assert_eq!(history.findings(), [Finding::Duplicated { number: n(31), of: n(4), expected: None, found }]);
+}
+
+#[test]
+fn a_tail_that_was_cut_off_with_its_head_is_known_to_the_alias_alone() {
+    for (kept, first) in [(5, 6), (7, 8)] {
+        let cut = History { alias: marked(8), ..History::of(kept) };
+        assert_eq!(cut.findings(), [Finding::CutOff { first: n(first), last: n(8) }]);
+        assert_eq!(History { alias: Alias::Unmarked, ..cut }.findings(), []);
+    }
+    let all = History { alias: marked(8), ..History::made_of([], Alias::Unmarked) };
+    assert_eq!(all.findings(), [Finding::CutOff { first: n(1), last: n(8) }]);
+}
+
+#[test]
+fn a_tail_that_was_cut_off_without_its_head_is_missing() {
+    let mut history = History::of(8);
+    let expected = Some(history.hash(8));
+    history.take(7);
+    history.take(8);
+    assert_eq!(history.findings(), [Finding::Missing { first: n(7), last: n(8), expected }]);
+}
+
+#[test]
+fn the_transition_under_way_has_no_record_yet() {
+    let begun = History { alias: marked(6), under_way: Some(n(6)), ..History::of(5) };
+    let Verification { alias, findings, .. } = begun.verified();
+    assert_eq!((alias, findings), (Testimony::UnderWay { transition: n(6) }, vec![]));
+    let later = History { alias: marked(7), under_way: Some(n(7)), ..History::of(5) };
+    assert_eq!(later.findings(), [Finding::CutOff { first: n(6), last: n(7) }]);
+}
+
+#[test]
+fn a_record_whose_head_is_about_to_be_written_is_no_finding_and_an_older_head_is() {
+    let whole = History::of(30);
+    let about_to_be = History { head: History::of(29).head, ..whole.clone() };
+    assert_eq!(about_to_be.findings(), []);
+    assert_eq!(about_to_be.verified().last.unwrap().number, n(30));
+    let put_back = History { head: History::of(12).head, ..whole };
+    assert_eq!(put_back.findings(), [Finding::HeadBehind { number: n(12), last: n(30) }]);
+}
+
+#[test]
+fn a_head_that_is_gone_or_no_head_hides_no_change_of_a_record() {
+    let mut history = History { head: None, ..History::of(8) };
+    assert_eq!(history.findings(), [Finding::HeadMissing]);
+    history.head = Some(b"{}".to_vec());
+    assert_eq!(history.findings(), [Finding::HeadUnreadable]);
+    let bytes = forged(&history.records[&n(3)], "\"controller\"", "\"nobody\"");
+    history.put(3, bytes);
+    assert!(history.findings().iter().any(|f| matches!(f, Finding::Changed { number, .. } if *number == n(3))));
+}
+
+#[test]
+fn what_was_added_at_the_end_is_unchained_or_unknown_to_the_alias() {
+    let mut history = History::of(8);
+    let expected = Some(history.hash(8));
+    let forged = Head::append(None, promoted(9)).unwrap();
+    history.put(9, forged.bytes);
+    assert_eq!(history.findings(), [Finding::Unchained { number: n(9), expected, found: None }]);
+    let with_its_head = History { alias: marked(8), ..History::of(9) };
+    assert_eq!(with_its_head.findings(), [Finding::AliasBehind { number: n(9), alias: n(8) }]);
+}
+
+#[test]
+fn what_never_touched_the_alias_may_follow_what_did() {
+    let failed = Record { kind: Kind::Failed, ..promoted(4) };
+    let history = History::made_of((1..=3).map(promoted).chain([failed]), marked(3));
+    assert_eq!(history.findings(), []);
+}
+
+#[test]
+fn the_alias_of_a_release_that_was_turned_back_names_the_one_before() {
+    let aborted = Record { kind: Kind::Aborted, ..promoted(4) };
+    let back = Alias::Marked(marker(4, &release(letter(3))));
+    assert_eq!(History::made_of((1..=3).map(promoted).chain([aborted]), back).findings(), []);
+}
+
+#[test]
+fn a_rollback_whose_number_somebody_else_took_is_told_by_the_next_record() {
+    let held = Some(release(letter(3)).id);
+    let alias = Alias::Marked(Marker { held: held.clone(), ..marker(4, &release(letter(2))) });
+    let failed = Record { kind: Kind::Failed, ..promoted(4) };
+    let to = deployed(2, &release(letter(2)));
+    let back = Record { kind: Kind::RolledBack, to, held, ..promoted(5) };
+    let all = (1..=3).map(promoted).chain([failed, back]);
+    assert_eq!(History::made_of(all, alias.clone()).findings(), []);
+    let untold = (1..=4).map(promoted);
+    assert_eq!(History::made_of(untold, alias).findings(), [Finding::AliasDisagrees { number: n(4) }]);
+}
+
+#[test]
+fn a_last_record_that_was_forged_with_its_head_is_known_to_the_alias() {
+    let other = Record { to: deployed(4, &release('f')), ..promoted(4) };
+    let history = History::made_of((1..=3).map(promoted).chain([other]), marked(4));
+    assert_eq!(history.findings(), [Finding::AliasDisagrees { number: n(4) }]);
+}
+
+#[test]
+fn a_head_that_tells_a_recent_record_otherwise_or_leaves_it_out_is_found() {
+    let history = History::of(30);
+    let head = || serde_json::from_slice::<Head>(history.head.as_ref().unwrap()).unwrap();
+    let mut hidden = head();
+    hidden.recent.remove(3);
+    let mut retold = head();
+    retold.recent[3].actor = "nobody".to_owned();
+    let mut more = head();
+    more.recent.push(promoted(10));
+    for (head, number) in [(hidden, 27), (retold, 27), (more, 10)] {
+        let changed = History { head: Some(stored(&head)), ..history.clone() };
+        assert_eq!(changed.findings(), [Finding::HeadRetold { number: n(number) }]);
+    }
+}
+
+#[test]
+fn the_history_of_another_service_is_none_of_this_one() {
+    let foreign = |number| Record { environment: "production".parse().unwrap(), ..promoted(number) };
+    let history = History::made_of((1..=3).map(foreign), marked(3));
+    assert_eq!(history.findings(), [Finding::Foreign { number: n(3), of: "production/flight-service".to_owned() }]);
+}
+
+#[test]
+fn records_of_a_newer_build_are_verified_as_well() {
+    let newer = forged(&History::of(1).records[&n(1)], "\"kind\": \"promoted\"", "\"kind\": \"teleported\"");
+    let head = serde_json::json!({
+        "schemaVersion": 2, "number": 1, "hash": hash_bytes(&newer),
+        "recent": [serde_json::from_slice::<serde_json::Value>(&newer).unwrap()],
+    });
+    let mut history = History { head: Some(head.to_string().into_bytes()), ..History::of(1) };
+    history.put(1, newer);
+    assert_eq!(history.findings(), []);
+    history.put(1, b"{}".to_vec());
+    assert!(matches!(history.findings()[..], [Finding::Changed { .. }]));
+}
+
+#[test]
+fn a_number_without_end_ends_the_search_at_once() {
+    let mut history = History::of(3);
+    let expected = history.hash(3);
+    let head = forged(history.head.as_ref().unwrap(), "\"number\": 3,", "\"number\": 18446744073709551615,");
+    history.head = Some(head);
+    let told = history.findings();
+    let last = tidegate_core::verify::Last { number: n(3), hash: expected.clone() };
+    assert_eq!(told, [Finding::HeadChanged { number: n(u64::MAX), expected: last, found: expected }]);
+    let mut history = History::of(3);
+    history.head = None;
+    history.put(u64::MAX, b"{}".to_vec());
+    let found = history.hash(u64::MAX);
+    assert_eq!(
+        history.findings(),
+        [
+            Finding::HeadMissing,
+            Finding::Unreadable { number: n(u64::MAX), found },
+            Finding::Missing { first: n(4), last: n(u64::MAX - 1), expected: None },
+        ]
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_byte_that_is_changed_anywhere_in_a_record_names_that_record(
+        count in 1_u64..30, which in any::<proptest::sample::Index>(), at in any::<proptest::sample::Index>(), flip in 1_u8..=255,
+    ) {
+        let mut history = History::of(count);
+        let number = which.index(usize::try_from(count).unwrap()) as u64 + 1;
+        let expected = history.hash(number);
+        let mut bytes = history.take(number);
+        let index = at.index(bytes.len());
+        bytes[index] ^= flip;
+        let found = hash_bytes(&bytes);
+        history.put(number, bytes);
+        let findings = history.findings();
+        prop_assert!(findings.contains(&Finding::Changed { number: n(number), expected, found }), "{findings:#?}");
+        // Where it was the hash in it that was changed, the one before cannot be told from a changed one.
+        let others = findings.iter().filter(|finding| finding.place() != Place::Record(n(number)));
+        for other in others {
+            let before = matches!(other, Finding::Unproven { number: before, .. } if before.next() == n(number));
+            prop_assert!(before, "{findings:#?}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_removed_is_named_and_nothing_else_is(count in 1_u64..30, which in any::<proptest::sample::Index>()) {
+        let mut history = History::of(count);
+        let number = which.index(usize::try_from(count).unwrap()) as u64 + 1;
+        let expected = Some(history.hash(number));
+        history.take(number);
+        prop_assert_eq!(history.findings(), [Finding::Missing { first: n(number), last: n(number), expected }]);
+    }
+
+    #[test]
+    fn two_records_that_are_swapped_are_both_named(count in 2_u64..30, one in 0_u64..30, by in 1_u64..29) {
+        let (one, other) = (one % count + 1, (one + by % (count - 1) + 1) % count + 1);
+        prop_assume!(one != other);
+        let mut history = History::of(count);
+        let (a, b) = (history.take(one), history.take(other));
+        history.put(one, b);
+        history.put(other, a);
+        let findings = history.findings();
+        let named: Vec<(u64, u64)> = findings.iter().filter_map(|finding| match finding {
+            Finding::Reordered { number, holds, .. } => Some((number.0, holds.0)),
+            _ => None,
+        }).collect();
+        let (high, low) = (one.max(other), one.min(other));
+        prop_assert_eq!(named, [(high, low), (low, high)]);
+        prop_assert_eq!(findings.len(), 2);
+    }
+
+    #[test]
+    fn a_tail_cut_off_with_its_head_is_named_from_its_first_record_to_its_last(count in 1_u64..30, kept in 0_u64..30) {
+        prop_assume!(kept < count);
+        let cut = History { alias: marked(count), ..History::of(kept) };
+        prop_assert_eq!(cut.findings(), [Finding::CutOff { first: n(kept + 1), last: n(count) }]);
+    }
+
+    #[test]
+    fn a_byte_that_is_changed_in_the_head_is_found_where_it_says_something_else(
+        count in 1_u64..30, at in any::<proptest::sample::Index>(), flip in 1_u8..=255,
+    ) {
+        let history = History::of(count);
+        let before = history.head.clone().unwrap();
+        let mut bytes = before.clone();
+        let index = at.index(bytes.len());
+        bytes[index] ^= flip;
+        let value = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).ok();
+        prop_assume!(value(&bytes) != value(&before));
+        // A newer build's head is refused by whoever reads it, in its own words.
+        let version = |bytes: &[u8]| value(bytes).and_then(|value| value.get("schemaVersion")?.as_u64());
+        prop_assume!(version(&bytes).is_none_or(|version| version <= 1));
+        let findings = History { head: Some(bytes), ..history }.findings();
+        prop_assert!(!findings.is_empty());
+        prop_assert!(findings.iter().all(|finding| finding.place() == Place::Head), "{findings:#?}");
+    }
+}
