@@ -76,7 +76,7 @@ pub(crate) enum Command {
     /// Try a release again that failed or was turned back, from its first step
     #[command(after_help = RETRY)]
     Retry(Word),
-    /// Show what was released, newest first
+    /// Show what was released, newest first; one record in full; or prove that nothing of it was changed
     #[command(after_help = HISTORY)]
     History(History),
     /// Print the JSON Schema of a file of the release repository
@@ -204,8 +204,32 @@ Reads the stored records with your own credentials; where they cannot read them,
 Examples:
   tidegate history staging
   tidegate history production/flight-service --limit 5 -o yaml
+  tidegate history show production/flight-service 42
+  tidegate history verify production
 
 Exit codes: 0 shown, 4 an unknown environment or service, 5 could not be read";
+
+const HISTORY_SHOW: &str = "\
+Reads the stored record with your own credentials; where they cannot read it, the controller is asked. With `-o json` it is
+written exactly as it is stored, so that its SHA-256 is the hash that the next record names.
+
+Examples:
+  tidegate history show production/flight-service 42
+  tidegate history show production/flight-service 42 -o json | sha256sum
+
+Exit codes: 0 shown, 4 an unknown environment, service or number, 5 could not be read";
+
+const HISTORY_VERIFY: &str = "\
+Reads every record with your own credentials, never through the controller: `s3:ListBucket` and `s3:GetObject` on the state
+bucket, and `lambda:GetAlias`. Each record is held against the hash that the next one names, the last one against the head,
+and how many there are against the number in the alias.
+
+Examples:
+  tidegate history verify production
+  tidegate history verify production/flight-service -o json
+
+Exit codes: 0 proven; 1 something is not as it was written; 4 an unknown environment or service; 5 a record or an alias could not
+be read";
 
 const SCHEMA: &str = "\
 Examples:
@@ -325,13 +349,48 @@ pub(crate) struct Promote {
 }
 
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct History {
+    #[command(subcommand)]
+    pub(crate) command: Option<HistoryCommand>,
     /// An environment, or one service of it
-    #[arg(value_name = "ENV[/SERVICE]")]
-    pub(crate) target: Target,
+    #[arg(value_name = "ENV[/SERVICE]", required = true)]
+    pub(crate) target: Option<Target>,
     /// At most this many records
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = limit)]
     pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// What else can be asked of a history.
+#[derive(Debug, Subcommand)]
+pub(crate) enum HistoryCommand {
+    /// Show one record in full
+    #[command(after_help = HISTORY_SHOW)]
+    Show(HistoryShow),
+    /// Find out whether records were changed, removed, reordered or cut off
+    #[command(after_help = HISTORY_VERIFY)]
+    Verify(HistoryVerify),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct HistoryShow {
+    /// One service of an environment
+    #[arg(value_name = "ENV/SERVICE")]
+    pub(crate) target: ServiceTarget,
+    /// The record's number, as `tidegate history` shows it
+    #[arg(value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) number: u64,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct HistoryVerify {
+    /// An environment, or one service of it
+    #[arg(value_name = "ENV[/SERVICE]")]
+    pub(crate) target: Target,
     #[command(flatten)]
     pub(crate) output: Output,
 }

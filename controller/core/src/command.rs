@@ -58,12 +58,21 @@ pub enum Command {
         /// At most this many records, newest first; the default is 20.
         limit: Option<usize>,
     },
+    /// One record of a service, in full.
+    Record {
+        /// Which environment.
+        environment: EnvironmentName,
+        /// Which service.
+        service: ServiceName,
+        /// Which record, 1 for the first.
+        number: TransitionNumber,
+    },
 }
 
 impl Command {
     /// The names of all commands, as events spell them.
-    pub const NAMES: [&'static str; 10] =
-        ["abort", "history", "pause", "promote", "resume", "retry", "rollback", "status", "sync", "unhold"];
+    pub const NAMES: [&'static str; 11] =
+        ["abort", "history", "pause", "promote", "record", "resume", "retry", "rollback", "status", "sync", "unhold"];
 
     /// The name, as events spell it.
     #[must_use]
@@ -79,6 +88,7 @@ impl Command {
             Self::Rollback { .. } => "rollback",
             Self::Unhold(_) => "unhold",
             Self::History { .. } => "history",
+            Self::Record { .. } => "record",
         }
     }
 }

@@ -126,6 +126,11 @@ pub enum Answer {
         /// At most as many as were asked for.
         records: Vec<Record>,
     },
+    /// Of `record`.
+    Record {
+        /// The text of its object, exactly as it is stored: it has the hash that the next record names.
+        stored: String,
+    },
     /// The command as a whole was refused or could not be done.
     Failed(Failure),
 }

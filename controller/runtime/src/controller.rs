@@ -1,4 +1,6 @@
 //! The controller: runs a command, whoever sent it, and answers with what happened.
+mod records;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,9 +24,11 @@ use crate::aws::{Calls, Clients, Home, parameters};
 use crate::config::{self, Configuration, EnvironmentConfig, Installation, Source};
 use crate::git::{Cache, Credential, Limits, Remote};
 use crate::store::desired::DesiredDocument;
-use crate::store::{self, Store, history, keys};
+use crate::store::{Store, keys};
 use crate::tick::{self, Tick, Unheard};
 use crate::wanted::{self, Accept, Content, Repository, Wanted};
+
+pub use records::Verified;
 
 /// How many records `history` shows where nobody says how many.
 const HISTORY: usize = 20;
@@ -118,6 +122,12 @@ impl Controller {
                 let limit = limit.unwrap_or(HISTORY);
                 match self.history(&configuration, environment, service.as_ref(), limit).await {
                     Ok(records) => Answer::History { records },
+                    Err(failure) => Answer::Failed(failure),
+                }
+            }
+            Command::Record { environment, service, number } => {
+                match self.record(&configuration, environment, service, *number).await {
+                    Ok(stored) => Answer::Record { stored },
                     Err(failure) => Answer::Failed(failure),
                 }
             }
@@ -314,35 +324,6 @@ impl Controller {
         }
     }
 
-    async fn history(
-        &self,
-        configuration: &Configuration,
-        environment: &EnvironmentName,
-        service: Option<&ServiceName>,
-        limit: usize,
-    ) -> Result<Vec<tidegate_core::history::Record>, Failure> {
-        known(configuration, environment)?;
-        let store = Store::new(self.home.s3.clone(), configuration.installation.state.clone());
-        let failed = |error: store::Error| unavailable(Some(environment), &error);
-        let services = match service {
-            Some(service) => vec![service.clone()],
-            None => with_history(&store, environment).await.map_err(failed)?,
-        };
-        let mut records = Vec::new();
-        for name in &services {
-            records.extend(history::last(&store, environment, name, limit).await.map_err(failed)?);
-        }
-        if let Some(service) = service.filter(|_| records.is_empty()) {
-            let all = with_history(&store, environment).await.map_err(failed)?;
-            let names: Vec<String> = all.iter().map(|name| format!("`{name}`")).collect();
-            let message = format!("`{environment}/{service}` has no history; these have: {}", names.join(", "));
-            return Err(Failure { environment: Some(environment.clone()), kind: FailureKind::Refused, message });
-        }
-        records.sort_by_key(|record| std::cmp::Reverse((record.finished, record.number)));
-        records.truncate(limit);
-        Ok(records)
-    }
-
     /// Whether an environment is one of this installation's.
     ///
     /// # Errors
@@ -460,14 +441,6 @@ fn show(wanted: &Wanted, releases: &tick::Releases, name: &ServiceName, preview:
     };
     let actions = plan.actions.iter().map(ToString::to_string).collect();
     ServicePreview { standing: plan.standing.clone(), diff, actions }
-}
-
-/// The services that have a history, from the names of their heads.
-async fn with_history(store: &Store, environment: &EnvironmentName) -> Result<Vec<ServiceName>, store::Error> {
-    let beginning = format!("history/{environment}/");
-    let names = store.list(&beginning).await?;
-    let heads = names.iter().filter_map(|name| name.strip_prefix(&beginning)?.strip_suffix("/head.json"));
-    Ok(heads.filter_map(|name| name.parse().ok()).collect())
 }
 
 fn known<'a>(

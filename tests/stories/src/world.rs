@@ -355,7 +355,7 @@ pub fn only(answer: Answer) -> Result<TickReport, Failure> {
             other => panic!("not one of either: {other:?}"),
         },
         Answer::Failed(failure) => Err(failure),
-        Answer::History { .. } | Answer::Services { .. } => panic!("no report"),
+        Answer::History { .. } | Answer::Record { .. } | Answer::Services { .. } => panic!("no report"),
     }
 }
 

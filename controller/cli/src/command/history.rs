@@ -1,10 +1,13 @@
-//! `tidegate history`: shows what was released, newest first.
+//! `tidegate history`: shows what was released, newest first; and what else can be asked of it.
+mod show;
+mod verify;
+
 use tidegate_core::command::Command;
 use tidegate_core::history::{Deployed, Kind, Record, Said};
 use tidegate_core::report::Answer;
 
 use super::progress;
-use crate::arguments::{Format, History, Reach};
+use crate::arguments::{Format, History, HistoryCommand, Reach};
 use crate::connection::Connection;
 use crate::exit::{Error, Exit};
 use crate::out::{Out, Paint, Tone};
@@ -12,7 +15,14 @@ use crate::table::{self, Cell, Row};
 use crate::text;
 
 pub(crate) async fn run(options: &History, reach: &Reach, out: &Out) -> Result<Exit, Error> {
-    let History { target, limit, output } = options;
+    let History { command, target, limit, output } = options;
+    let target = match (command, target) {
+        (Some(HistoryCommand::Show(options)), _) => return show::run(options, reach, out).await,
+        (Some(HistoryCommand::Verify(options)), _) => return verify::run(options, reach, out).await,
+        (None, Some(target)) => target,
+        // `clap` asks for one of them.
+        (None, None) => return Err(Error::refused("name an environment, or one service of it")),
+    };
     let command = Command::History {
         environment: target.environment.clone(),
         service: target.service.clone(),
@@ -22,7 +32,9 @@ pub(crate) async fn run(options: &History, reach: &Reach, out: &Out) -> Result<E
     let records = match connection.read(&command, out).await? {
         Answer::History { records } => records,
         Answer::Failed(failure) => return Err(Error::from(failure)),
-        Answer::Reports { .. } | Answer::Services { .. } => return Err(Error::unexpected_answer()),
+        Answer::Reports { .. } | Answer::Record { .. } | Answer::Services { .. } => {
+            return Err(Error::unexpected_answer());
+        }
     };
     if records.is_empty() && output.format == Format::Table {
         out.note(&format!("`{}` has no history yet", target.environment));
@@ -38,11 +50,6 @@ fn render(records: &[Record], width: usize, paint: Paint) -> String {
 }
 
 fn row(record: &Record) -> Row {
-    let tone = match record.kind {
-        Kind::Adopted | Kind::Promoted => Tone::Good,
-        Kind::Superseded | Kind::RolledBack => Tone::Busy,
-        Kind::Failed | Kind::Aborted => Tone::Bad,
-    };
     let commit = record.commit.as_ref().map(|commit| commit.id.chars().take(7).collect::<String>());
     let to = label(&record.to);
     let change = record.from.as_ref().map(label).filter(|from| *from != to);
@@ -51,13 +58,21 @@ fn row(record: &Record) -> Row {
         Cell::plain(record.number.to_string()),
         Cell::new(text::escaped(record.service.as_str()), Tone::Strong),
         Cell::plain(text::time(record.finished)),
-        Cell::new(record.kind.as_str(), tone),
+        Cell::new(record.kind.as_str(), tone(record.kind)),
         Cell::plain(text::escaped(&change)),
         Cell::plain(record.to.version.map(|version| version.to_string()).unwrap_or_default()),
         Cell::plain(text::escaped(&commit.unwrap_or_default())),
     ];
     let notes = record.said.iter().map(progress::spoken).chain(because(record));
     Row { cells, notes: notes.map(|note| Cell::plain(text::escaped(&note))).collect() }
+}
+
+const fn tone(kind: Kind) -> Tone {
+    match kind {
+        Kind::Adopted | Kind::Promoted => Tone::Good,
+        Kind::Superseded | Kind::RolledBack => Tone::Busy,
+        Kind::Failed | Kind::Aborted => Tone::Bad,
+    }
 }
 
 /// The tag, else the beginning of the digest, without its algorithm: a column is narrow.

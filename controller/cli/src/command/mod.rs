@@ -20,7 +20,7 @@ fn reports(answer: Answer) -> Result<(Vec<TickReport>, Vec<Failure>), Error> {
     match answer {
         Answer::Reports { reports, failures } => Ok((reports, failures)),
         Answer::Failed(failure) => Err(Error::from(failure)),
-        Answer::History { .. } | Answer::Services { .. } => Err(Error::unexpected_answer()),
+        Answer::History { .. } | Answer::Record { .. } | Answer::Services { .. } => Err(Error::unexpected_answer()),
     }
 }
 

@@ -73,7 +73,9 @@ async fn tell(command: Command, output: Output, reach: &Reach, out: &Out) -> Res
     let (environment, reports, failures) = match connection.send(&command).await? {
         Answer::Services { environment, reports, failures } => (environment, reports, failures),
         Answer::Failed(failure) => return Err(Error::from(failure)),
-        Answer::Reports { .. } | Answer::History { .. } => return Err(Error::unexpected_answer()),
+        Answer::Reports { .. } | Answer::History { .. } | Answer::Record { .. } => {
+            return Err(Error::unexpected_answer());
+        }
     };
     if !reports.is_empty() || output.format != Format::Table {
         out.value(output.format, &reports, || {

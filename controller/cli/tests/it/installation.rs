@@ -58,7 +58,11 @@ impl Installation {
     }
 
     async fn put(&self, key: &str, document: serde_json::Value) {
-        let body = document.to_string().into_bytes().into();
+        self.put_bytes(key, document.to_string().as_bytes()).await;
+    }
+
+    async fn put_bytes(&self, key: &str, bytes: &[u8]) {
+        let body = bytes.to_vec().into();
         self.s3.put_object().bucket(BUCKET).key(key).body(body).send().await.unwrap();
     }
 }
@@ -170,4 +174,112 @@ async fn an_aws_that_does_not_answer_and_a_missing_region_have_messages_of_their
     let ended = tokio::task::spawn_blocking(move || crate::ended(command)).await.unwrap();
     assert_eq!(ended.code, 5);
     assert!(ended.stderr.starts_with("error: there is no AWS region\nhint: "), "{}", ended.stderr);
+}
+
+/// Three records of `staging/flight-service` and their head, as the controller writes them.
+async fn with_history(installation: &Installation) -> Vec<Vec<u8>> {
+    use tidegate_core::history::{Deployed, Head, Kind, Record};
+    use tidegate_core::ids::{ReleaseId, TransitionNumber, Version};
+    use tidegate_core::release::Code;
+
+    let at: chrono::DateTime<chrono::Utc> = "2026-11-21T05:43:10Z".parse().unwrap();
+    let (mut head, mut stored): (Option<Head>, Vec<Vec<u8>>) = (None, Vec::new());
+    for number in 1..=3 {
+        let to = Deployed {
+            version: Version::new(number),
+            release: ReleaseId::from_sha256([7; 32]),
+            code: Code::Image(format!("sha256:{}", "ab".repeat(32)).parse().unwrap()),
+            tag: Some("v1.0.0".parse().unwrap()),
+        };
+        let record = Record {
+            schema_version: 1,
+            number: TransitionNumber(number),
+            previous: None,
+            environment: "staging".parse().unwrap(),
+            service: "flight-service".parse().unwrap(),
+            kind: Kind::Promoted,
+            from: None,
+            to,
+            held: None,
+            commit: None,
+            actor: "controller".to_owned(),
+            reason: None,
+            started: at,
+            finished: at,
+            tick: "t".to_owned(),
+            steps: Vec::new(),
+            said: Vec::new(),
+        };
+        let appended = Head::append(head.as_ref(), record).unwrap();
+        installation.put_bytes(&format!("history/staging/flight-service/{number:010}.json"), &appended.bytes).await;
+        stored.push(appended.bytes);
+        head = Some(appended.head);
+    }
+    installation.put("history/staging/flight-service/head.json", serde_json::to_value(&head).unwrap()).await;
+    stored
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_is_shown_in_full_and_for_programs_to_the_byte() {
+    let installation = Installation::new().await;
+    let stored = with_history(&installation).await;
+    let ended = installation.run(&["history", "show", "staging/flight-service", "2"]).await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    assert!(ended.stdout.starts_with("staging/flight-service 2: promoted\nto       version 2, v1.0.0\n"), "{ended:?}");
+    let hash = tidegate_core::history::hash_bytes(&stored[1]).0;
+    assert!(ended.stdout.ends_with(&format!("\nhash     {hash}\n")), "{}", ended.stdout);
+    let json = installation.run(&["history", "show", "staging/flight-service", "2", "-o", "json"]).await;
+    assert_eq!((json.code, json.stdout.as_bytes()), (0, stored[1].as_slice()));
+    let yaml = installation.run(&["history", "show", "staging/flight-service", "2", "-o", "yaml", "--direct"]).await;
+    assert!(yaml.stdout.starts_with("schemaVersion: 1\nnumber: 2\nprevious: "), "{}", yaml.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_or_service_that_is_not_there_is_refused_with_those_that_are() {
+    let installation = Installation::new().await;
+    let nothing = installation.run(&["history", "show", "staging/flight-service", "1"]).await;
+    assert_eq!((nothing.code, nothing.stderr.as_str()), (4, "error: `staging` has no history yet\n"));
+    with_history(&installation).await;
+    let ended = installation.run(&["history", "show", "staging/flight-service", "4"]).await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (4, ""));
+    assert_eq!(ended.stderr, "error: `staging/flight-service` has no record 4; it has records 1 to 3\n");
+    for command in [&["history", "show", "staging/nothing", "1"][..], &["history", "verify", "staging/nothing"]] {
+        let ended = installation.run(command).await;
+        assert_eq!(ended.code, 4);
+        assert_eq!(
+            ended.stderr, "error: `staging/nothing` has no history; these have: `flight-service`\n",
+            "{command:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_is_verified_as_far_as_it_can_be_and_what_was_changed_is_named() {
+    let installation = Installation::new().await;
+    let stored = with_history(&installation).await;
+    let ended = installation.run(&["history", "verify", "staging", "--direct"]).await;
+    assert_eq!(ended.code, 5, "{ended:?}");
+    assert!(ended.stdout.starts_with("3 records of staging/flight-service: chained to "), "{}", ended.stdout);
+    assert_eq!(
+        ended.stderr,
+        "error: the alias of `staging/flight-service` could not be read: \
+         it is not known what Git wants of `staging`: no tick of it has ended\n"
+    );
+    let forged = String::from_utf8(stored[1].clone()).unwrap().replace("controller", "somebody");
+    installation.put_bytes("history/staging/flight-service/0000000002.json", forged.as_bytes()).await;
+    let ended = installation.run(&["history", "verify", "staging/flight-service"]).await;
+    assert_eq!(ended.code, 1);
+    assert!(
+        ended.stdout.contains("\n  history/staging/flight-service/0000000002.json\n    record 2 was changed\n"),
+        "{}",
+        ended.stdout
+    );
+    assert!(ended.stderr.ends_with("error: 1 of 1 history is not as written\n"), "{}", ended.stderr);
+    let json = installation.run(&["history", "verify", "staging", "-o", "json"]).await;
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!((&json[0]["proven"], &json[0]["records"]), (&false.into(), &3.into()));
+    let finding = &json[0]["findings"][0];
+    assert_eq!(finding["object"], "history/staging/flight-service/0000000002.json");
+    assert_eq!((&finding["problem"], &finding["number"]), (&"changed".into(), &2.into()));
+    assert_eq!(finding["expected"], tidegate_core::history::hash_bytes(&stored[1]).0);
 }

@@ -12,6 +12,11 @@ fn what_makes_no_sense_ends_with_2_and_writes_no_data() {
         &["sync", "--confirm", "3f2a9c1d"],
         &["history"],
         &["history", "staging", "--limit", "0"],
+        &["history", "--limit", "5", "verify", "staging"],
+        &["history", "show", "staging", "1"],
+        &["history", "show", "staging/flight-service"],
+        &["history", "show", "staging/flight-service", "0"],
+        &["history", "verify"],
         &["status", "--watch", "-o", "json"],
         &["rollback"],
         &["rollback", "production"],
@@ -54,6 +59,10 @@ fn help_names_every_command_and_the_exit_codes() {
         let own = run(&[command, "--help"]);
         assert_eq!(own.code, 0);
         assert!(own.stdout.contains("Examples:"), "{}", own.stdout);
+    }
+    for command in ["show", "verify"] {
+        let own = run(&["history", command, "--help"]);
+        assert!(own.code == 0 && own.stdout.contains("Examples:"), "{}", own.stdout);
     }
     assert!(help.stdout.contains("4  refused"), "{}", help.stdout);
     assert_eq!(run(&["--version"]).stdout, format!("tidegate {}\n", env!("CARGO_PKG_VERSION")));

@@ -1,9 +1,26 @@
 //! History in S3: records that are only ever created, and a head that names the last.
+use std::collections::BTreeMap;
+
+use futures::{StreamExt as _, TryStreamExt as _};
 use release_schema::{EnvironmentName, ServiceName};
 use tidegate_core::history::{Head, Record, hash_bytes};
 use tidegate_core::ids::TransitionNumber;
 
 use super::{Error, If, Store, Stored, keys};
+
+/// How many records are read at a time: ten thousand of them take seconds, and S3 takes thousands of reads a second.
+const READS_AT_ONCE: usize = 32;
+
+/// All of a service's history, as it lies in the bucket.
+#[derive(Clone, Debug)]
+pub struct Archive {
+    /// The bytes of each record, by the number in its name.
+    pub records: BTreeMap<TransitionNumber, Vec<u8>>,
+    /// Names of objects that are neither records nor the head.
+    pub strays: Vec<String>,
+    /// The bytes of the head.
+    pub head: Option<Stored<Vec<u8>>>,
+}
 
 /// The newest end of a service's history; `None` where there is none yet.
 ///
@@ -65,4 +82,46 @@ pub async fn last(
         next -= 1;
     }
     Ok(records)
+}
+
+/// The text of one record, exactly as it is stored; `None` where there is none with this number.
+///
+/// # Errors
+/// Where the store does not answer, or what is there is no text.
+pub async fn stored(
+    store: &Store,
+    environment: &EnvironmentName,
+    service: &ServiceName,
+    number: TransitionNumber,
+) -> Result<Option<String>, Error> {
+    let name = keys::record(environment, service, number);
+    let Some(Stored { value, etag }) = store.get_bytes(&name).await? else { return Ok(None) };
+    let no_text = |_| Error::Broken { key: store.key(&name), message: "it is no text".to_owned(), etag };
+    String::from_utf8(value).map(Some).map_err(no_text)
+}
+
+/// Reads all of a service's history.
+///
+/// The head is read first: a record that is appended meanwhile is one more than it knows, and never one too few.
+///
+/// # Errors
+/// Where the store does not answer.
+pub async fn archive(store: &Store, environment: &EnvironmentName, service: &ServiceName) -> Result<Archive, Error> {
+    let head_name = keys::head(environment, service);
+    let head = store.get_bytes(&head_name).await?;
+    let (mut numbers, mut strays) = (Vec::new(), Vec::new());
+    for name in store.list(&keys::history(environment, service)).await? {
+        match keys::record_number(environment, service, &name) {
+            Some(number) => numbers.push((number, name)),
+            None if name == head_name => {}
+            None => strays.push(name),
+        }
+    }
+    let reads = numbers.into_iter().map(|(number, name)| async move {
+        let found = store.get_bytes(&name).await?;
+        Ok::<_, Error>(found.map(|found| (number, found.value)))
+    });
+    let read = futures::stream::iter(reads).buffer_unordered(READS_AT_ONCE);
+    let records = read.try_filter_map(|found| async move { Ok(found) }).try_collect().await?;
+    Ok(Archive { records, strays, head })
 }

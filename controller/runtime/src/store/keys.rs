@@ -26,16 +26,36 @@ pub fn state(environment: &EnvironmentName, service: &ServiceName) -> String {
     format!("{}{service}.json", states(environment))
 }
 
+/// The histories of all services of an environment lie below this, a folder each.
+#[must_use]
+pub fn histories(environment: &EnvironmentName) -> String {
+    format!("history/{environment}/")
+}
+
+/// A service's history lies below this.
+#[must_use]
+pub fn history(environment: &EnvironmentName, service: &ServiceName) -> String {
+    format!("{}{service}/", histories(environment))
+}
+
 /// One record of a service's history. Ten digits, so that names sort as numbers do.
 #[must_use]
 pub fn record(environment: &EnvironmentName, service: &ServiceName, number: TransitionNumber) -> String {
-    format!("history/{environment}/{service}/{:010}.json", number.0)
+    format!("{}{:010}.json", history(environment, service), number.0)
+}
+
+/// The number of the record with this name; `None` where it is no record's.
+#[must_use]
+pub fn record_number(environment: &EnvironmentName, service: &ServiceName, name: &str) -> Option<TransitionNumber> {
+    let digits = name.strip_prefix(&history(environment, service))?.strip_suffix(".json")?;
+    let number = TransitionNumber(digits.parse().ok()?);
+    (number >= TransitionNumber::FIRST && record(environment, service, number) == name).then_some(number)
 }
 
 /// The newest end of a service's history.
 #[must_use]
 pub fn head(environment: &EnvironmentName, service: &ServiceName) -> String {
-    format!("history/{environment}/{service}/head.json")
+    format!("{}head.json", history(environment, service))
 }
 
 /// The last tick's report.
@@ -46,3 +66,24 @@ pub fn status(environment: &EnvironmentName) -> String {
 
 /// The last good copy of the controller's own configuration.
 pub const CONFIGURATION: &str = "configuration.json";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_records_name_tells_its_number_and_no_other_name_does() {
+        let (environment, service) = ("production".parse().unwrap(), "flight-service".parse().unwrap());
+        let number_of = |name: &str| record_number(&environment, &service, name);
+        for number in [1, 42, 9_999_999_999, 10_000_000_000] {
+            let number = TransitionNumber(number);
+            assert_eq!(number_of(&record(&environment, &service, number)), Some(number));
+        }
+        for name in
+            ["42.json", "0000000000.json", "+000000042.json", "0000000042.json.bak", "head.json", "00000000042.json"]
+        {
+            assert_eq!(number_of(&format!("history/production/flight-service/{name}")), None, "{name}");
+        }
+        assert_eq!(number_of("history/staging/flight-service/0000000042.json"), None);
+    }
+}

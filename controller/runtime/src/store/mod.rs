@@ -239,6 +239,23 @@ impl Store {
         Ok(names)
     }
 
+    /// The names of the folders right below this one: each call tells a thousand of them, whatever is in them.
+    ///
+    /// # Errors
+    /// Where S3 refuses or does not answer.
+    pub async fn folders(&self, folder: &str) -> Result<Vec<String>, Error> {
+        let prefix = self.key(folder);
+        let call = self.client.list_objects_v2().bucket(&self.location.bucket).prefix(&prefix).delimiter("/");
+        let mut names = Vec::new();
+        let mut pages = call.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed("s3:ListObjectsV2", &self.describe(&prefix)))?;
+            let folders = page.common_prefixes().iter().filter_map(|folder| folder.prefix());
+            names.extend(folders.filter_map(|name| name.strip_prefix(&prefix)?.strip_suffix('/')).map(str::to_owned));
+        }
+        Ok(names)
+    }
+
     fn describe(&self, key: &str) -> String {
         format!("s3://{}/{key}", self.location.bucket)
     }
