@@ -13,7 +13,7 @@ use tidegate_core::command::{Command, To};
 use tidegate_core::history::{Head, Record, hash_bytes};
 use tidegate_core::report::{Answer, Failure, ServiceReport, TickReport};
 use tidegate_runtime::config::{Source, StateLocation};
-use tidegate_runtime::controller::{Caller, Controller, TIMEOUT};
+use tidegate_runtime::controller::{Caller, Controller, TIMEOUT, Verified};
 use tokio::time::Instant;
 
 use crate::account::{ACCOUNT, Account, BUCKET, Build, INSTALLATION, config_in, environment_configuration};
@@ -125,7 +125,8 @@ impl World {
         let number = self.ticks.fetch_add(1, Ordering::Relaxed) + 1;
         let caller =
             Caller { actor: "controller".to_owned(), id: format!("tick-{number}"), deadline: Instant::now() + TIMEOUT };
-        self.controller.run(command, &caller).await
+        // Boxed: a story that says many words would hold the whole of each on its stack.
+        Box::pin(self.controller.run(command, &caller)).await
     }
 
     /// A person's word to a service of staging, sent through the controller; gives how the service stands then.
@@ -261,6 +262,18 @@ impl World {
         answer.body.collect().await.expect("a body").to_vec()
     }
 
+    /// Writes a document as whoever may write to the bucket can.
+    pub async fn put_document(&self, name: &str, bytes: Vec<u8>) {
+        let call = self.account.s3.put_object().bucket(BUCKET).key(format!("{PREFIX}{name}"));
+        call.body(bytes.into()).send().await.expect("PutObject");
+    }
+
+    /// Deletes a document as whoever may write to the bucket can.
+    pub async fn delete_document(&self, name: &str) {
+        let call = self.account.s3.delete_object().bucket(BUCKET).key(format!("{PREFIX}{name}"));
+        call.send().await.expect("DeleteObject");
+    }
+
     /// All records of a service in staging, oldest first. Their numbers have no gap, each is chained by hash to the bytes
     /// of the one before, and the head names the last.
     pub async fn history(&self, service: &str) -> Vec<Record> {
@@ -281,6 +294,16 @@ impl World {
             assert_eq!((head.number.0, head.hash), (records.len() as u64, hash));
         }
         records
+    }
+
+    /// `tidegate history verify` of a service of staging, with the rights of whoever runs it.
+    ///
+    /// # Errors
+    /// Where it could not be read.
+    pub async fn verify(&self, service: &str) -> Verified {
+        let (environment, service) = ("staging".parse().expect("a name"), service.parse().expect("a name"));
+        let mut all = Box::pin(self.controller.verify(&environment, Some(&service))).await?;
+        all.pop().expect("one service").1
     }
 
     /// What the service registry says of a service of staging.
