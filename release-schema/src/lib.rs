@@ -2,6 +2,7 @@
 
 #![warn(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants)]
 
+pub mod edit;
 mod parsed;
 mod problem;
 mod read;

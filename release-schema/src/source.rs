@@ -6,11 +6,16 @@ use std::ops::Range;
 /// The largest file that is looked at, in bytes (2 MiB). 6,000 services take about a quarter of it.
 pub const LARGEST_FILE: usize = 2 * 1024 * 1024;
 
+/// What some editors put before a text to say that it is UTF-8.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
 /// A file of the release repository: its name, for messages, and its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceFile {
     name: String,
     text: String,
+    /// Whether a byte order mark stood before the text.
+    marked: bool,
     /// Byte offset of each line's first character.
     lines: Vec<usize>,
 }
@@ -23,7 +28,7 @@ impl SourceFile {
     pub fn new(name: impl Into<String>, bytes: &[u8]) -> Result<Self, Problems> {
         let name = name.into();
         let refused = |text: &str, at: usize, message: &str, hint: &str| {
-            let file = Self::of(name.clone(), text.to_owned());
+            let file = Self::of(name.clone(), text.to_owned(), false);
             let mut findings = Findings::new(&file);
             findings.add(at..at, message, hint);
             Err(findings.into_problems(&[]))
@@ -34,9 +39,12 @@ impl SourceFile {
             return refused("", 0, &message, "split the environment");
         }
         // An editor's byte order mark belongs to the encoding, not to the text.
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let (bytes, marked) = match bytes.strip_prefix(BYTE_ORDER_MARK.as_bytes()) {
+            Some(bytes) => (bytes, true),
+            None => (bytes, false),
+        };
         match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(Self::of(name, text.to_owned())),
+            Ok(text) => Ok(Self::of(name, text.to_owned(), marked)),
             Err(error) => {
                 let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
                 let before = String::from_utf8_lossy(valid);
@@ -45,7 +53,7 @@ impl SourceFile {
         }
     }
 
-    fn of(name: String, text: String) -> Self {
+    fn of(name: String, text: String, marked: bool) -> Self {
         let bytes = text.as_bytes();
         // A carriage return ends a line too, unless a line feed follows (YAML 1.2.2, section 5.4).
         let ends_line = |at: usize| match bytes.get(at) {
@@ -54,7 +62,7 @@ impl SourceFile {
             Some(_) | None => false,
         };
         let lines = std::iter::once(0).chain((0..bytes.len()).filter(|at| ends_line(*at)).map(|at| at + 1)).collect();
-        Self { name, text, lines }
+        Self { name, text, marked, lines }
     }
 
     /// The file's path in the repository.
@@ -67,6 +75,11 @@ impl SourceFile {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Another text in place of this file's, with a byte order mark where this file has one.
+    pub(crate) fn with_mark(&self, text: String) -> String {
+        if self.marked { format!("{BYTE_ORDER_MARK}{text}") } else { text }
     }
 
     /// Line and column of a byte offset, both from 1; the column counts characters.

@@ -10,8 +10,9 @@ pub(crate) mod secrets;
 mod shape;
 mod tree;
 
+pub(crate) use scalar::is_text;
 pub(crate) use shape::closest;
-pub(crate) use tree::{Node, Place};
+pub(crate) use tree::{Content, Entry, Node, Place};
 
 use crate::problem::Findings;
 use crate::source::SourceFile;
@@ -24,6 +25,11 @@ pub(crate) struct Document<T> {
     pub(crate) value: T,
     /// The tree they were read from, for positions.
     pub(crate) tree: Node,
+}
+
+/// What stands where in a file, whatever it means. `None` if it is no YAML; the findings say why.
+pub(crate) fn tree(file: &SourceFile, findings: &mut Findings<'_>) -> Option<Node> {
+    events::read(file, findings)
 }
 
 /// Reads a file of the given schema. `None` if nothing of it could be understood; the findings say why.

@@ -34,6 +34,11 @@ impl Plain {
     }
 }
 
+/// Whether every reader takes this scalar without quotes for a text.
+pub(crate) fn is_text(text: &str) -> bool {
+    resolve(text) == Plain::Text
+}
+
 /// Says what a scalar without quotes is, by YAML 1.2 (core schema) and, where that says text, by YAML 1.1.
 pub(super) fn resolve(text: &str) -> Plain {
     match text {

@@ -47,6 +47,14 @@ impl Node {
         Self { span: 0..0, content, size: 1, height: 1 }
     }
 
+    /// The field of a mapping, where it is written.
+    pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
+        match &self.content {
+            Content::Map { entries, index } => entries.get(*index.get(key)?),
+            Content::Scalar { .. } | Content::List(_) => None,
+        }
+    }
+
     pub(super) fn is_nothing(&self) -> bool {
         matches!(&self.content, Content::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null"))
     }
@@ -69,10 +77,7 @@ impl<'t> Place<'t> {
     }
 
     fn entry(&self, key: &str) -> Option<&'t Entry> {
-        match &self.node?.content {
-            Content::Map { entries, index } => entries.get(*index.get(key)?),
-            Content::Scalar { .. } | Content::List(_) => None,
-        }
+        self.node?.entry(key)
     }
 
     /// Whether the field is written, be it right or wrong.
