@@ -74,6 +74,19 @@ impl Repository {
         Ok(tree)
     }
 
+    /// Sets a hook, a shell script: `pre-receive` may decline a push.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn hook(&self, name: &str, script: &str) -> Result<()> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.dir.join("hooks").join(name);
+        std::fs::create_dir_all(self.dir.join("hooks"))?;
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n"))
+            .with_context(|| format!("writing `{}`", path.display()))?;
+        Ok(std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?)
+    }
+
     /// The commit at a branch.
     ///
     /// # Errors

@@ -48,6 +48,10 @@ pub enum Behaviour {
     EndlessPack,
     /// Answers with this text, as of the right media type.
     Garbage(String),
+    /// Serves who reads, and refuses whoever would push, as for a credential without that right.
+    ReadOnly,
+    /// Takes pushes, and closes the connection before it says so.
+    PushUnanswered,
 }
 
 /// One request, as it came.
@@ -196,7 +200,19 @@ impl Shared {
             Behaviour::EndlessPack if request.method() == http::Method::POST => return endless_pack(request).await,
             Behaviour::Garbage(garbage) => return answer(request.uri(), Payload::text(garbage)),
             Behaviour::Slow(delay) => tokio::time::sleep(delay).await,
-            Behaviour::Serve | Behaviour::Endless | Behaviour::EndlessPack => {}
+            Behaviour::ReadOnly if is_push(request.uri()) => {
+                return text(StatusCode::FORBIDDEN, "Permission to push denied\n");
+            }
+            Behaviour::PushUnanswered if is_push(request.uri()) && request.method() == http::Method::POST => {
+                let response = backend::serve(&self.root, None, request).await?;
+                response.into_body().collect().await?;
+                anyhow::bail!("the answer is lost");
+            }
+            Behaviour::Serve
+            | Behaviour::Endless
+            | Behaviour::EndlessPack
+            | Behaviour::ReadOnly
+            | Behaviour::PushUnanswered => {}
         }
         if !self.is_authorized(&request) {
             let response = Response::builder().status(StatusCode::UNAUTHORIZED);
@@ -227,6 +243,11 @@ impl Shared {
         let expected = format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")));
         request.headers().get(header::AUTHORIZATION).is_some_and(|value| value.as_bytes() == expected.as_bytes())
     }
+}
+
+/// Whether a request belongs to a push: its list of references, or the push itself.
+fn is_push(uri: &Uri) -> bool {
+    uri.query() == Some("service=git-receive-pack") || uri.path().ends_with("/git-receive-pack")
 }
 
 /// References without end: the framing is right, only the wanted one never comes.

@@ -7,58 +7,69 @@ use std::io::{BufReader, Read};
 use super::commit::CommitId;
 use super::error::Error;
 use super::http::{Body, Session};
+use super::packet::{Packet, line, read_packet};
 use super::remote::Remote;
 
-/// One packet of Git's framing: four hexadecimal digits of length, then the payload.
-#[derive(Debug, PartialEq, Eq)]
-enum Packet<'a> {
-    /// `0000`: the end of a section.
-    Flush,
-    /// A payload, without its line feed.
-    Line(&'a [u8]),
-}
+/// What messages call it.
+const THE_LIST: &str = "the list of references";
 
-/// What stands behind the first reference: the server's capabilities, its default branch among them.
+/// What stands behind the first reference, among the server's capabilities, for its default branch.
 const DEFAULT_BRANCH: &str = "symref=HEAD:refs/heads/";
 
 /// Finds the branch of the remote in the list that it sent.
 pub(super) fn find_branch(body: Body, remote: &Remote) -> Result<CommitId, Error> {
-    let mut reader = BufReader::with_capacity(64 << 10, body);
-    let outcome = scan(&mut reader, remote.reference().as_bytes());
-    let session: &Session = reader.get_ref().session();
-    match outcome {
-        Ok(Found { id: Some(id), .. }) => Ok(id),
-        Ok(Found { id: None, default }) => Err(Error::BranchMissing { branch: remote.branch().to_owned(), default }),
-        // A transfer that was cut short looks like a broken answer; the session knows better.
-        Err(reason) => Err(session.take_failure().unwrap_or_else(|| session.protocol(reason))),
-    }
+    let found = find(body, &remote.reference())?;
+    found.id.ok_or_else(|| Error::BranchMissing {
+        branch: remote.branch().to_owned(),
+        default: found.capability(DEFAULT_BRANCH).map(str::to_owned),
+    })
 }
 
+/// Finds a reference, by its full name, in the list that a server sent.
+pub(super) fn find(body: Body, reference: &str) -> Result<Found, Error> {
+    let mut reader = BufReader::with_capacity(64 << 10, body);
+    let outcome = scan(&mut reader, reference.as_bytes());
+    let session: &Session = reader.get_ref().session();
+    // A transfer that was cut short looks like a broken answer; the session knows better.
+    outcome.map_err(|reason| session.take_failure().unwrap_or_else(|| session.protocol(reason)))
+}
+
+/// What a list of references says.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Found {
-    id: Option<CommitId>,
-    default: Option<String>,
+pub(super) struct Found {
+    /// Where the reference is, if there is one.
+    pub(super) id: Option<CommitId>,
+    /// What the server can do, separated by spaces.
+    capabilities: String,
+}
+
+impl Found {
+    /// What follows `prefix` in the capability that begins with it.
+    pub(super) fn capability(&self, prefix: &str) -> Option<&str> {
+        self.capabilities.split(' ').find_map(|word| word.strip_prefix(prefix))
+    }
 }
 
 /// Reads up to the wanted reference, or to the end.
 fn scan(reader: &mut impl Read, wanted: &[u8]) -> Result<Found, String> {
     let mut buffer = Vec::new();
-    match next_packet(reader, &mut buffer)? {
-        Packet::Line(line) if line.starts_with(b"# service=") => {}
+    match read_packet(THE_LIST, reader, &mut buffer)? {
+        Packet::Payload(line) if line.starts_with(b"# service=") => {}
         _ => return Err("the list of references does not begin with its service".to_owned()),
     }
-    if next_packet(reader, &mut buffer)? != Packet::Flush {
+    if read_packet(THE_LIST, reader, &mut buffer)? != Packet::Flush {
         return Err("the list of references has no section for its service".to_owned());
     }
     let mut found = Found::default();
     let mut first = true;
-    while let Packet::Line(line) = next_packet(reader, &mut buffer)? {
-        if let Some(message) = line.strip_prefix(b"ERR ") {
+    while let Packet::Payload(payload) = read_packet(THE_LIST, reader, &mut buffer)? {
+        let text = line(payload);
+        if let Some(message) = text.strip_prefix(b"ERR ") {
             return Err(String::from_utf8_lossy(message).into_owned());
         }
-        let line = if first { split_capabilities(line, &mut found) } else { line };
+        let text = if first { split_capabilities(text, &mut found) } else { text };
         first = false;
-        let (id, name) = split_reference(line)?;
+        let (id, name) = split_reference(text)?;
         if name == wanted {
             found.id = Some(id);
             return Ok(found);
@@ -70,8 +81,7 @@ fn scan(reader: &mut impl Read, wanted: &[u8]) -> Result<Found, String> {
 fn split_capabilities<'a>(line: &'a [u8], found: &mut Found) -> &'a [u8] {
     let mut parts = line.splitn(2, |byte| *byte == 0);
     let reference = parts.next().unwrap_or_default();
-    let capabilities = String::from_utf8_lossy(parts.next().unwrap_or_default());
-    found.default = capabilities.split(' ').find_map(|word| word.strip_prefix(DEFAULT_BRANCH)).map(str::to_owned);
+    found.capabilities = String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();
     reference
 }
 
@@ -84,31 +94,16 @@ fn split_reference(line: &[u8]) -> Result<(CommitId, &[u8]), String> {
     }
 }
 
-fn next_packet<'a>(reader: &mut impl Read, buffer: &'a mut Vec<u8>) -> Result<Packet<'a>, String> {
-    let cut_short = |_| "the list of references ends in the middle".to_owned();
-    let mut length = [0; 4];
-    reader.read_exact(&mut length).map_err(cut_short)?;
-    let length = std::str::from_utf8(&length).ok().and_then(|digits| u16::from_str_radix(digits, 16).ok());
-    match length {
-        Some(0) => Ok(Packet::Flush),
-        Some(length @ 4..) => {
-            buffer.resize(usize::from(length) - 4, 0);
-            reader.read_exact(buffer).map_err(cut_short)?;
-            Ok(Packet::Line(buffer.strip_suffix(b"\n").unwrap_or(buffer)))
-        }
-        Some(1..4) | None => Err("the list of references is not in packets".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Found, scan};
+    use super::super::packet;
+    use super::{DEFAULT_BRANCH, Found, scan};
 
     const ID: &str = "0123456789abcdef0123456789abcdef01234567";
     const ZERO: &str = "0000000000000000000000000000000000000000";
 
     fn packet(payload: &[u8]) -> Vec<u8> {
-        [format!("{:04x}", payload.len() + 4).as_bytes(), payload].concat()
+        packet::packet(payload).expect("a packet")
     }
 
     fn advertisement(lines: &[Vec<u8>]) -> Vec<u8> {
@@ -135,19 +130,20 @@ mod tests {
     #[test]
     fn a_missing_branch_comes_with_the_default_branch() {
         let answer = advertisement(&[format!("{ID} HEAD\0symref=HEAD:refs/heads/trunk").into_bytes()]);
-        assert_eq!(find(&answer), Ok(Found { id: None, default: Some("trunk".to_owned()) }));
+        let found = find(&answer).expect("an advertisement");
+        assert_eq!((found.id, found.capability(DEFAULT_BRANCH)), (None, Some("trunk")));
     }
 
     #[test]
     fn an_empty_repository_has_no_branch() {
         let answer = advertisement(&[format!("{ZERO} capabilities^{{}}\0agent=x").into_bytes()]);
-        assert_eq!(find(&answer), Ok(Found::default()));
+        assert_eq!(find(&answer).expect("an advertisement").id, None);
     }
 
     #[test]
     fn a_name_that_only_begins_like_the_branch_is_not_the_branch() {
         let answer = advertisement(&[format!("{ID} refs/heads/main2\0").into_bytes()]);
-        assert_eq!(find(&answer), Ok(Found::default()));
+        assert_eq!(find(&answer).expect("an advertisement").id, None);
     }
 
     #[test]

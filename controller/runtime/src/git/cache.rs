@@ -33,7 +33,7 @@ const MAX_PACKS: usize = 50;
 /// Nor may the cache outgrow this many full transfers.
 const MAX_TRANSFERS: u64 = 2;
 
-/// How many commits are fetched, one step after the other, to tell the ancestry of a commit that a shallow cache cannot.
+/// How many commits are fetched, one step after the other, where a shallow cache ends too early.
 const DEEPEN: [i32; 3] = [64, 1_024, 16_384];
 
 /// All of what came before, or only so many commits.
@@ -106,24 +106,52 @@ impl Cache {
         limits: &Limits,
     ) -> Result<Ancestry, Error> {
         let shallow = Ancestry::Unknown(UnknownBecause::Shallow);
-        let mut known = snapshot.ancestry(ancestor)?;
+        let known = snapshot.ancestry(ancestor)?;
         if known != shallow {
             return Ok(known);
         }
         let _lock = self.lock()?;
+        // Opened again each time: libgit2 keeps the old boundary in memory.
+        let deeper = self.deepen(remote, limits, || match self.find(snapshot.commit().id, limits)? {
+            Some(deeper) => Ok(Some(deeper.ancestry(ancestor)?).filter(|known| *known != shallow)),
+            None => Ok(Some(Ancestry::Unknown(UnknownBecause::Shallow))),
+        })?;
+        Ok(deeper.unwrap_or(shallow))
+    }
+
+    /// The repository at a commit that the remote's branch has gone on from. Nothing is fetched where the cache holds the
+    /// commit; a cold cache fetches history until it does, at most [`Limits::max_ancestry`] commits of it.
+    ///
+    /// # Errors
+    /// [`Error::CommitMissing`] where the branch does not lead back to the commit; otherwise as for [`Self::snapshot`].
+    pub fn past_snapshot(&self, remote: &Remote, commit: CommitId, limits: &Limits) -> Result<Snapshot, Error> {
+        match self.snapshot(remote, commit, limits) {
+            Err(Error::Moved { .. }) => {}
+            outcome => return outcome,
+        }
+        let _lock = self.lock()?;
+        let found = self.deepen(remote, limits, || self.find(commit, limits))?;
+        found.ok_or_else(|| Error::CommitMissing { commit, branch: remote.branch().to_owned() })
+    }
+
+    /// Fetches more and more history, until there is what `look` looks for, or no more.
+    fn deepen<T>(
+        &self,
+        remote: &Remote,
+        limits: &Limits,
+        look: impl Fn() -> Result<Option<T>, Error>,
+    ) -> Result<Option<T>, Error> {
         let max_depth = i32::try_from(limits.max_ancestry).unwrap_or(i32::MAX);
         for step in DEEPEN {
             let depth = step.min(max_depth);
             let repository = self.repository()?;
             fetch(&repository, remote, Depth::Commits(depth), limits)?;
-            // Opened again: libgit2 keeps the old boundary in memory.
-            let Some(deeper) = self.find(snapshot.commit().id, limits)? else { break };
-            known = deeper.ancestry(ancestor)?;
-            if known != shallow || depth == max_depth {
-                break;
+            let found = look()?;
+            if found.is_some() || depth == max_depth || !self.repository()?.is_shallow() {
+                return Ok(found);
             }
         }
-        Ok(known)
+        Ok(None)
     }
 
     /// What the cache gives without being made anew: `None` where there is none of this remote, or it has grown too old.

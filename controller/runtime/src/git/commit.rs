@@ -19,6 +19,15 @@ impl CommitId {
     pub(super) fn oid(self) -> Result<git2::Oid, git2::Error> {
         git2::Oid::from_bytes(&self.0)
     }
+
+    pub(super) fn from_oid(oid: git2::Oid) -> Self {
+        let mut bytes = [0; 20];
+        // The same length: libgit2 is built for SHA-1 alone.
+        for (to, from) in bytes.iter_mut().zip(oid.as_bytes()) {
+            *to = *from;
+        }
+        Self(bytes)
+    }
 }
 
 impl FromStr for CommitId {

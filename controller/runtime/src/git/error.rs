@@ -3,6 +3,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::commit::CommitId;
+
 /// What a libgit2 call or a server said, escaped: it may come from outside.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.escape_debug())]
@@ -104,6 +106,14 @@ pub enum Error {
     /// the new head.
     #[error("branch `{branch}` moved while it was fetched")]
     Moved {
+        /// Which branch.
+        branch: String,
+    },
+    /// The branch has not been at this commit, as far back as [`super::Limits::max_ancestry`] lets us look.
+    #[error("branch `{branch}` does not lead back to commit `{commit}`")]
+    CommitMissing {
+        /// Which commit.
+        commit: CommitId,
         /// Which branch.
         branch: String,
     },

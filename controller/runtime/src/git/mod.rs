@@ -1,4 +1,5 @@
-//! Observes the release repository: lists its branch, fetches what changed, reads files at one commit.
+//! Observes the release repository: lists its branch, fetches what changed, reads files at one commit. Adds a branch to it
+//! where one is asked for.
 //!
 //! Every call blocks its thread (libgit2 does); async callers use `spawn_blocking`. What a server may send is bounded by
 //! [`Limits`] while it arrives, so a hostile or broken one costs a bounded time, disk and memory, and ends in an
@@ -7,9 +8,12 @@ mod advertisement;
 mod ancestry;
 mod cache;
 mod commit;
+mod draft;
 mod error;
 mod http;
 mod limits;
+mod packet;
+pub mod push;
 mod remote;
 mod snapshot;
 mod transport;
@@ -17,6 +21,7 @@ mod transport;
 pub use ancestry::{Ancestry, UnknownBecause};
 pub use cache::Cache;
 pub use commit::{Commit, CommitId, NotACommitId};
+pub use draft::{Draft, NewCommit, Person};
 pub use error::{EntryKind, Error, Measure, Reported};
 pub use limits::Limits;
 pub use remote::{Credential, Remote};

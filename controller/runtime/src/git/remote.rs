@@ -55,9 +55,7 @@ impl Remote {
             (Some(host), None) => host.to_owned(),
             (None, _) => return Err(invalid("it names no host")),
         };
-        if branch.starts_with('-') || !git2::Reference::is_valid_name(&format!("refs/heads/{branch}")) {
-            return Err(Error::InvalidBranch { branch: branch.to_owned() });
-        }
+        branch_reference(branch)?;
         Ok(Self { url, host, branch: branch.to_owned(), credential: None, roots: None })
     }
 
@@ -118,6 +116,15 @@ impl Remote {
     pub(super) fn roots(&self) -> Option<&Arc<Vec<Certificate<'static>>>> {
         self.roots.as_ref()
     }
+}
+
+/// A branch's full reference name, where Git allows it.
+pub(super) fn branch_reference(branch: &str) -> Result<String, Error> {
+    let reference = format!("refs/heads/{branch}");
+    if branch.starts_with('-') || !git2::Reference::is_valid_name(&reference) {
+        return Err(Error::InvalidBranch { branch: branch.to_owned() });
+    }
+    Ok(reference)
 }
 
 fn is_loopback(host: &Host<&str>) -> bool {

@@ -1,4 +1,4 @@
-//! Reads files at one commit, straight from the object database.
+//! Reads files at one commit, straight from the object database, and drafts commits on top of it.
 use std::path::PathBuf;
 
 use git2::{ErrorCode, ObjectType, Oid, Repository};
@@ -6,6 +6,7 @@ use git2::{ErrorCode, ObjectType, Oid, Repository};
 use super::ancestry::{Ancestry, ancestry};
 use super::cache;
 use super::commit::{Commit, CommitId};
+use super::draft::{self, Draft, NewCommit};
 use super::error::{EntryKind, Error, Measure};
 use super::limits::Limits;
 
@@ -97,6 +98,18 @@ impl Snapshot {
     /// [`Error::Corrupt`] where the cache is damaged.
     pub fn ancestry(&self, ancestor: &CommitId) -> Result<Ancestry, Error> {
         ancestry(&self.repository, self.commit.id, *ancestor, &self.limits).map_err(|error| self.damaged(error))
+    }
+
+    /// A commit on top of this one; it exists in memory until [`super::push::create_branch`] sends it.
+    ///
+    /// # Errors
+    /// [`Error::NotAFile`] and [`Error::NotADirectory`] where something else is in the place of one of its files or on
+    /// the way, [`Error::TooBig`] and [`Error::Corrupt`] as for [`Self::read`].
+    pub fn commit_on_top(&self, draft: &Draft) -> Result<NewCommit, Error> {
+        for path in draft.files.keys() {
+            self.read(path)?;
+        }
+        draft::commit(&self.cache, self.commit.id, draft).map_err(|error| self.damaged(error))
     }
 
     /// What is at a path, without following anything.
