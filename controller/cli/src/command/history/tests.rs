@@ -214,6 +214,18 @@ fn what_was_verified_says_what_it_is_chained_to_and_names_each_object_that_is_no
 }
 
 #[test]
+fn of_a_service_without_history_only_that_is_said() {
+    let without = |alias| match looked("flight-service", alias, Vec::new()) {
+        (service, Ok(looked)) => (service, Ok(Verification { records: 0, last: None, ..looked })),
+        unread => unread,
+    };
+    for alias in [Testimony::Missing, Testimony::Unmarked, Testimony::NotInGit] {
+        let text = verify::render(&[without(alias)], 80, Paint::OFF);
+        assert_eq!(text, "production/flight-service has no history yet\n");
+    }
+}
+
+#[test]
 fn people_are_shown_the_first_twenty_findings_and_how_many_more_there_are() {
     let findings = (1..=25).map(|number| Finding::HeadRetold { number: TransitionNumber(number) }).collect();
     let text = verify::render(&[looked("a", Testimony::Unmarked, findings)], 80, Paint::OFF);

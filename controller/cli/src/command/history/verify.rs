@@ -123,7 +123,7 @@ fn summary(looked: &Verification) -> (String, Tone) {
     };
     let of = format!("{records} of {environment}/{service}");
     match (findings.len(), last) {
-        (0, None) => (format!("{environment}/{service} has no history yet; {}", agreed(alias)), Tone::Plain),
+        (0, None) => (format!("{environment}/{service} has no history yet"), Tone::Plain),
         (0, Some(last)) => {
             let tone = if matches!(alias, Testimony::Unreadable { .. }) { Tone::Busy } else { Tone::Good };
             (format!("{of}: chained to {}, {}", digits(&last.hash.0), agreed(alias)), tone)
