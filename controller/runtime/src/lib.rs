@@ -5,6 +5,7 @@ pub mod config;
 pub mod controller;
 pub mod git;
 pub mod logs;
+mod nearest;
 pub mod secret;
 pub mod store;
 pub mod tick;

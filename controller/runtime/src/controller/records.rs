@@ -14,6 +14,7 @@ use super::{BURST, Controller, PACE, Reached, known, refused, unavailable};
 use crate::aws::error::chain;
 use crate::aws::lambda;
 use crate::config::{self, Configuration};
+use crate::nearest::nearest;
 use crate::store::desired::DesiredDocument;
 use crate::store::{self, Store, history, keys};
 use crate::wanted;
@@ -23,6 +24,9 @@ const HISTORIES_AT_ONCE: usize = 4;
 
 /// How often a history that is being written is read anew before its findings count.
 const ATTEMPTS: usize = 3;
+
+/// How many names somebody is told who asks for a service that is not there.
+const NAMED: usize = 5;
 
 /// What came of looking at a service's history, or why it could not be looked at.
 pub type Verified = Result<Verification, Failure>;
@@ -228,9 +232,44 @@ async fn without_history(store: &Store, environment: &EnvironmentName, service: 
         Err(error) => unavailable(Some(environment), &error),
         Ok(all) if all.is_empty() => refused(environment, format!("`{environment}` has no history yet")),
         Ok(all) => {
-            let names: Vec<String> = all.iter().map(|name| format!("`{name}`")).collect();
-            let message = format!("`{environment}/{service}` has no history; these have: {}", names.join(", "));
-            refused(environment, message)
+            let these = named(&nearest(service, &all));
+            refused(environment, format!("`{environment}/{service}` has no history; these have: {these}"))
         }
+    }
+}
+
+/// The first names, and how many more there are.
+fn named(all: &[&ServiceName]) -> String {
+    let mut names: Vec<String> = all.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+    let more = all.len().saturating_sub(NAMED);
+    if more > 0 {
+        names.push(format!("and {more} more"));
+    }
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn services(names: &[&str]) -> Vec<ServiceName> {
+        names.iter().map(|name| name.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn an_unknown_service_is_told_the_nearest_names_and_how_many_more_there_are() {
+        let all =
+            services(&["billing", "flight-bff", "flight-service", "payment", "reservation-service", "search", "seats"]);
+        let asked: ServiceName = "flight-servce".parse().unwrap();
+        let text = named(&nearest(&asked, &all));
+        assert!(text.starts_with("`flight-service`, `flight-bff`, "), "{text}");
+        assert!(text.ends_with(", and 2 more"), "{text}");
+        assert_eq!(text.matches('`').count(), 2 * NAMED, "{text}");
+    }
+
+    #[test]
+    fn few_names_are_told_all() {
+        let all = services(&["a", "b", "c", "d", "e"]);
+        assert_eq!(named(&nearest(&all[0], &all)), "`a`, `b`, `c`, `d`, `e`");
     }
 }

@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use crate::aws::{Calls, Clients, Home};
 use crate::config::EnvironmentConfig;
+use crate::nearest::nearest;
 use crate::store::desired::DesiredDocument;
 use crate::store::lease::{Lease, NoLease};
 use crate::store::{self, If, Store, Stored, keys};
@@ -165,11 +166,8 @@ fn check_asked_for(tick: &Tick<'_>, wanted: &Wanted) -> Result<(), Error> {
     if known.contains_key(service) {
         return Ok(());
     }
-    let nearest = known.keys().max_by(|a, b| {
-        let likeness = |name: &ServiceName| strsim::jaro_winkler(name.as_str(), service.as_str());
-        likeness(a).total_cmp(&likeness(b))
-    });
-    Err(Error::UnknownService { service: service.clone(), environment: tick.name.clone(), nearest: nearest.cloned() })
+    let nearest = nearest(service, known.keys()).first().copied().cloned();
+    Err(Error::UnknownService { service: service.clone(), environment: tick.name.clone(), nearest })
 }
 
 /// The names of the services of which something is under way: one list call.
