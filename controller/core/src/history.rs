@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::analysis::Verdict;
 use crate::ids::{Commit, ReleaseId, TransitionNumber, Version};
-use crate::release::Code;
+use crate::release::{Code, Source};
 
 /// SHA-256 of a record's bytes as they are stored, as 64 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub struct Deployed {
     pub code: Code,
     /// What it was called, where that is known.
     pub tag: Option<Tag>,
+    /// Where its archive is, of a zip function, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<Source>,
 }
 
 impl Deployed {

@@ -1,11 +1,12 @@
 //! A plan: what will be done to one service, as data. `diff` and `sync` show it, only `sync` executes it.
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use release_schema::{AliasName, SmokeTest};
 use serde::{Deserialize, Serialize};
 
-use crate::history::Record;
-use crate::ids::{RevisionId, Version};
+use crate::history::{Deployed, Record};
+use crate::ids::{Commit, RevisionId, TransitionNumber, Version};
 use crate::live::{ConfigurationChange, Weighted};
 use crate::marker::Marker;
 use crate::release::{Code, Source};
@@ -112,6 +113,14 @@ pub enum Action {
         /// What it is called.
         tag: Option<release_schema::Tag>,
     },
+    /// Push a branch that sets the service back in the release repository, and store how that went. It never fails a plan:
+    /// traffic is back already.
+    PushRevert {
+        /// The rollback that it tells of.
+        revert: Box<Rollback>,
+        /// The state that gets the result.
+        state: Box<ServiceState>,
+    },
     /// Set the function's reserved concurrency: it belongs to the function, not to a version.
     SetReservedConcurrency {
         /// How many.
@@ -119,6 +128,25 @@ pub enum Action {
     },
     /// Nothing is under way any more.
     ClearState,
+}
+
+/// A rollback, as the release repository is told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rollback {
+    /// Its number in the service's history.
+    pub number: TransitionNumber,
+    /// What is held out.
+    pub held: Deployed,
+    /// What is live since.
+    pub live: Deployed,
+    /// The commit that was in force: the branch begins there.
+    pub commit: Commit,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub actor: String,
+    /// Server time.
+    pub at: DateTime<Utc>,
 }
 
 impl Action {
@@ -147,6 +175,7 @@ impl Action {
             | Self::SavePublished(_)
             | Self::AppendRecord(_)
             | Self::WriteRegistry { .. }
+            | Self::PushRevert { .. }
             | Self::ClearState => false,
         }
     }
@@ -156,8 +185,11 @@ impl Action {
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SaveState(state) if matches!(state.phase, Phase::Held { .. }) => {
+            Self::SaveState(state) if matches!(state.phase, Phase::Held { told: false, .. }) => {
                 write!(f, "hold {} out", state.release.label())
+            }
+            Self::SaveState(state) if matches!(state.phase, Phase::Held { told: true, .. }) => {
+                f.write_str("note that the service registry is told")
             }
             Self::SaveState(state) if state.phase.is_over() => {
                 write!(f, "keep {} from being tried again", state.release.label())
@@ -175,9 +207,7 @@ impl fmt::Display for Action {
                 write!(f, "set {}", all.join(", "))
             }
             Self::UpdateCode { source: Source::Image { uri }, .. } => write!(f, "publish {}", short_image(uri)),
-            Self::UpdateCode { source: Source::Zip { bucket, key, object_version }, .. } => {
-                write!(f, "publish s3://{bucket}/{key} (version {object_version})")
-            }
+            Self::UpdateCode { source: source @ Source::Zip { .. }, .. } => write!(f, "publish {source}"),
             Self::PublishVersion { code, .. } => write!(f, "publish `$LATEST`, which has {}", code.short()),
             Self::SavePublished(_) => f.write_str("note the published version"),
             Self::CreateAlias { version, .. } => write!(f, "create the alias on version {version}"),
@@ -191,6 +221,7 @@ impl fmt::Display for Action {
             Self::Wake { version, .. } => write!(f, "wake version {version}"),
             Self::AppendRecord(record) => write!(f, "record transition {} as {}", record.number, record.kind.as_str()),
             Self::WriteRegistry { version, .. } => write!(f, "write version {version} to the service registry"),
+            Self::PushRevert { .. } => f.write_str("push the revert to the release repository"),
             Self::SetReservedConcurrency { concurrency } => write!(f, "set reservedConcurrency to {concurrency}"),
             Self::ClearState => f.write_str("finish the transition"),
         }

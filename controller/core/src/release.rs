@@ -98,6 +98,17 @@ pub enum Source {
     },
 }
 
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Image { uri } => f.write_str(uri),
+            Self::Zip { bucket, key, object_version } => {
+                write!(f, "s3://{bucket}/{key} (version {object_version})")
+            }
+        }
+    }
+}
+
 /// The configuration that a release brings with it: only what `services.yaml` gives, the rest stays as it is live.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AppliedConfiguration {

@@ -194,12 +194,46 @@ pub enum Phase {
         remind: Option<DateTime<Utc>>,
         /// Whether the service registry tells of it already.
         told: bool,
+        /// How far the release repository was told.
+        #[serde(default)]
+        revert: Revert,
     },
     /// It failed before it got traffic, and was recorded. Kept for the same reason.
     Failed {
         /// What happened, for people.
         reason: String,
     },
+}
+
+/// How far the release repository was told of a rollback: with a branch that sets the service back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "is")]
+pub enum Revert {
+    /// The branch is to be pushed.
+    Wanted {
+        /// Why that did not succeed yet, where it was tried.
+        problem: Option<String>,
+    },
+    /// The branch is there.
+    Pushed(Pushed),
+}
+
+impl Default for Revert {
+    fn default() -> Self {
+        Self::Wanted { problem: None }
+    }
+}
+
+/// A branch in the release repository that sets a service back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Pushed {
+    /// Its name.
+    pub branch: String,
+    /// Where a pull request is made of it, on a host whose addresses are known.
+    pub url: Option<String>,
+    /// Why `services.yaml` is not part of it, where it could not be edited.
+    pub without_edit: Option<String>,
 }
 
 impl Phase {
@@ -257,6 +291,24 @@ impl Phase {
 }
 
 impl ServiceState {
+    /// The hold with what came of telling the release repository; `None` where it says so already.
+    #[must_use]
+    pub fn reverted(&self, outcome: Result<Pushed, String>) -> Option<Self> {
+        let Phase::Held { reason, actor, remind, told, revert } = &self.phase else { return None };
+        let now = match outcome {
+            Ok(pushed) => Revert::Pushed(pushed),
+            Err(problem) => Revert::Wanted { problem: Some(problem) },
+        };
+        let phase = Phase::Held {
+            reason: reason.clone(),
+            actor: actor.clone(),
+            remind: *remind,
+            told: *told,
+            revert: now.clone(),
+        };
+        (now != *revert).then(|| Self { phase, ..self.clone() })
+    }
+
     /// The same transition in another phase, since `now`. What was looked at and said in the phase before does not count for
     /// the next, but for a word about all of them.
     #[must_use]

@@ -190,6 +190,7 @@ async fn with_history(installation: &Installation) -> Vec<Vec<u8>> {
             release: ReleaseId::from_sha256([7; 32]),
             code: Code::Image(format!("sha256:{}", "ab".repeat(32)).parse().unwrap()),
             tag: Some("v1.0.0".parse().unwrap()),
+            archive: None,
         };
         let record = Record {
             schema_version: 1,

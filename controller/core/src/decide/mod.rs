@@ -4,6 +4,7 @@
 //! read, and what to read next is decided here, apart from reading.
 mod alias;
 mod command;
+mod hold;
 mod prepare;
 mod promote;
 mod publish;
@@ -47,6 +48,8 @@ pub struct Subject<'a> {
     pub word: Option<(Word, &'a Said)>,
     /// Who is at work: `controller`, or the person behind a command.
     pub actor: &'a str,
+    /// Whether the release repository is told of rollbacks.
+    pub writes_back: bool,
     /// Why the environment makes no forward move, where it makes none.
     pub hold: Option<&'a HoldReason>,
     /// Server time.
@@ -238,8 +241,7 @@ fn by_phase(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Resul
         Phase::Promoting { version, before } => promote::promoting(subject, world, state, version, before),
         Phase::Baking { version, switched } => promote::baking(subject, world, state, version, switched),
         Phase::Returning { .. } => turn_back::go_on(subject, world, state),
-        Phase::Held { told: false, .. } => Ok(tell_registry(subject, state)),
-        Phase::Held { .. } => Ok(Plan::rest(held_standing(Some(state), subject.now))),
+        Phase::Held { .. } => Ok(hold::plan(subject, state)),
         Phase::Failed { .. } | Phase::Aborted { .. } if subject.forced => {
             Ok(rest::plan(subject, &World { state: None, ..world.clone() }, vec![Action::ClearState])?)
         }
@@ -251,40 +253,6 @@ fn by_phase(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Resul
             waiting_on: Some(WaitingOn::NewRelease { reason: reason.clone() }),
         })),
     }
-}
-
-/// A rollback that did not reach the service registry.
-fn tell_registry(subject: &Subject<'_>, state: &ServiceState) -> Plan {
-    let standing = held_standing(Some(state), subject.now);
-    let live = state.from.as_ref().and_then(|from| Some((from.version?, from.tag.clone())));
-    let Phase::Held { reason, actor, remind, .. } = state.phase.clone() else { return Plan::rest(standing) };
-    let told = ServiceState { phase: Phase::Held { reason, actor, remind, told: true }, ..state.clone() };
-    let write = live.map(|(version, tag)| Action::WriteRegistry { version, tag });
-    let actions = write.into_iter().chain([Action::SaveState(Box::new(told))]).collect();
-    Plan { actions, standing }
-}
-
-/// A release that a rollback holds out.
-fn held_standing(state: Option<&ServiceState>, now: DateTime<Utc>) -> Standing {
-    let on = state.and_then(|state| match &state.phase {
-        Phase::Held { reason, actor, remind, .. } => Some(WaitingOn::Held {
-            release: state.release.label(),
-            actor: actor.clone(),
-            reason: reason.clone(),
-            due: remind.filter(|remind| *remind <= now),
-        }),
-        Phase::Publishing { .. }
-        | Phase::Preparing { .. }
-        | Phase::Shifting { .. }
-        | Phase::Holding { .. }
-        | Phase::Promoting { .. }
-        | Phase::Baking { .. }
-        | Phase::Returning { .. }
-        | Phase::Aborted { .. }
-        | Phase::Failed { .. } => None,
-    });
-    let (sync, health) = (SyncStatus::OutOfSync, Health::Suspended);
-    Standing { sync, health, phase: PhaseName::RolledBack, waiting_on: on }
 }
 
 /// The version that the alias may name for good already, where nothing comes after that but the record.

@@ -6,7 +6,7 @@ use crate::history::{Deployed, Kind, Record};
 use crate::ids::{TransitionNumber, Version};
 use crate::live::{LiveVersion, applied_part};
 use crate::plan::Action;
-use crate::release::{Release, release_id};
+use crate::release::{Release, Source, release_id};
 use crate::state::ServiceState;
 
 /// The number of the next transition, after those that `first` records.
@@ -103,7 +103,12 @@ pub(super) fn adopted(
 }
 
 pub(super) fn deployed(release: &Release, version: Option<Version>) -> Deployed {
-    Deployed { version, release: release.id.clone(), code: release.code.clone(), tag: release.tag.clone() }
+    let Release { id, code, source, tag, .. } = release;
+    let archive = match source {
+        Source::Image { .. } => None,
+        Source::Zip { .. } => Some(source.clone()),
+    };
+    Deployed { version, release: id.clone(), code: code.clone(), tag: tag.clone(), archive }
 }
 
 /// What is live, as history would have it. Its tag is what history called that version. `None` where AWS did not say
@@ -112,5 +117,10 @@ pub(super) fn deployed_live(subject: &Subject<'_>, world: &World, live: &LiveVer
     let code = live.code.clone()?;
     let release = release_id(&code, &applied_part(&live.configuration, &subject.service.configuration));
     let tag = live.version.and_then(|version| world.head.found()?.tag_of(version).cloned());
-    Some(Deployed { version: live.version, release, code, tag })
+    // What history has of the same release says more than AWS does.
+    let archive = world.head.found().and_then(|head| {
+        let known = head.recent.iter().map(|record| &record.to).find(|to| to.release == release)?;
+        known.archive.clone()
+    });
+    Some(Deployed { version: live.version, release, code, tag, archive })
 }

@@ -8,7 +8,7 @@ use crate::ids::Version;
 use crate::live::{ConfigurationChange, LiveAlias, LiveVersion, VersionState};
 use crate::plan::{Action, Plan, Standing};
 use crate::release::Release;
-use crate::state::{Direct, Phase, Rollout, ServiceState};
+use crate::state::{Direct, Phase, Revert, Rollout, ServiceState};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
 /// Decides a service at rest. `first` is what has to be done before, by a transition that just ended.
@@ -71,7 +71,7 @@ fn kept_out(subject: &Subject<'_>, head: &Head, wanted: &Release) -> Option<Plan
     let is_it = last.to.release == wanted.id;
     let phase = match last.kind {
         Kind::RolledBack if last.held.as_ref() == Some(&wanted.id) => {
-            Phase::Held { reason, actor: last.actor.clone(), remind: None, told: false }
+            Phase::Held { reason, actor: last.actor.clone(), remind: None, told: false, revert: Revert::default() }
         }
         Kind::Aborted if is_it => Phase::Aborted { reason },
         Kind::Failed if is_it => Phase::Failed { reason },

@@ -3,14 +3,14 @@
 //! The alias is the intent here: whatever dies after that write, the next tick finds its marker and completes the rest.
 use chrono::{DateTime, Duration, Utc};
 
-use super::{Look, Stop, Subject, World, record, seen};
+use super::{Look, Stop, Subject, World, hold, record, seen};
 use crate::SCHEMA_VERSION;
 use crate::history::{Deployed, Head, Kind, Record, Said};
 use crate::ids::{ReleaseId, TransitionNumber, Version};
 use crate::live::{LiveAlias, VersionState};
 use crate::marker::Marker;
 use crate::plan::{Action, Plan, Standing};
-use crate::state::{Phase, Rollout, ServiceState};
+use crate::state::{Phase, Revert, Rollout, ServiceState};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
 /// What a person asks for.
@@ -99,7 +99,7 @@ fn said_before(subject: &Subject<'_>, world: &World, head: &Head, alias: Option<
     let held = marker.held.clone()?;
     match &world.state {
         Some(ServiceState { phase: Phase::Held { .. }, .. }) => {
-            Some(Plan::rest(super::held_standing(world.state.as_ref(), subject.now)))
+            Some(Plan::rest(super::hold::standing(world.state.as_ref(), subject.now)))
         }
         Some(_) => None,
         // Recorded, and not yet stored.
@@ -234,24 +234,24 @@ fn after(subject: &Subject<'_>, world: &World, done: RolledBack, version: Versio
         // Nothing in Git asks for it now. History keeps it out, should it ever come back.
         return vec![append, registry, Action::ClearState];
     };
-    let hold = |told| {
-        let phase = Phase::Held { reason: reason.clone(), actor: actor.clone(), remind, told };
-        Action::SaveState(Box::new(ServiceState {
-            schema_version: SCHEMA_VERSION,
-            transition: number,
-            release: release.clone(),
-            from: Some(to.clone()),
-            commit: subject.commit.clone(),
-            started: subject.now,
-            since: subject.now,
-            phase,
-            rollout: Rollout::default(),
-            paused: None,
-            edited: None,
-            said: Vec::new(),
-        }))
+    let hold = |told| ServiceState {
+        schema_version: SCHEMA_VERSION,
+        transition: number,
+        release: release.clone(),
+        from: Some(to.clone()),
+        commit: subject.commit.clone(),
+        started: subject.now,
+        since: subject.now,
+        phase: Phase::Held { reason: reason.clone(), actor: actor.clone(), remind, told, revert: Revert::default() },
+        rollout: Rollout::default(),
+        paused: None,
+        edited: None,
+        said: Vec::new(),
     };
-    vec![append, hold(false), registry, hold(true)]
+    let (untold, told) = (hold(false), hold(true));
+    let revert = hold::revert(subject, &told);
+    let save = |state| Action::SaveState(Box::new(state));
+    [append, save(untold), registry, save(told)].into_iter().chain(revert).collect()
 }
 
 fn standing(subject: &Subject<'_>, done: &RolledBack) -> Standing {

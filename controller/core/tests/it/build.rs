@@ -118,7 +118,8 @@ pub(crate) fn live(version: Option<Version>, code: Code, revision: &str) -> Live
 
 pub(crate) fn deployed(version: u64, release: &Release) -> Deployed {
     let (id, code, tag) = (release.id.clone(), release.code.clone(), release.tag.clone());
-    Deployed { version: Version::new(version), release: id, code, tag }
+    let archive = Some(release.source.clone()).filter(|source| matches!(source, Source::Zip { .. }));
+    Deployed { version: Version::new(version), release: id, code, tag, archive }
 }
 
 /// What was live before Tidegate knew its tag.

@@ -17,6 +17,7 @@ mod holds;
 mod promoting;
 mod publishing;
 mod resting;
+mod reverts;
 mod rollbacks;
 mod rollout;
 mod superseding;

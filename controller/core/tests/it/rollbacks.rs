@@ -63,7 +63,7 @@ fn a_rollback_is_two_reads_and_one_write_that_carries_traffic_and_hold() {
             "record transition 3 as rolled back",
             "hold v-b out",
             "write version 1 to the service registry",
-            "hold v-b out",
+            "note that the service registry is told",
         ]
     );
     told_to(&mut sim, BACK, "5xx");

@@ -13,7 +13,7 @@ use tidegate_core::marker::Marker;
 use tidegate_core::plan::{Action, Plan};
 use tidegate_core::release::{Code, Release};
 use tidegate_core::smoke::{self, Invoked};
-use tidegate_core::state::{Phase, ServiceState};
+use tidegate_core::state::{Phase, Pushed, ServiceState};
 use tidegate_core::status::HoldReason;
 
 use crate::build::{at, commit, deployed, environment, live, record, release, service, v};
@@ -63,6 +63,8 @@ pub(crate) struct Sim {
     pub(crate) invoked: Invoked,
     /// What a person says in the next decision.
     pub(crate) word: Option<(Word, Said)>,
+    /// The branches that were pushed, where the release repository is told of rollbacks; or why none can be.
+    pub(crate) pushed: Option<Result<Vec<String>, String>>,
     /// How often we wrote the alias.
     pub(crate) alias_writes: usize,
     revisions: u64,
@@ -93,6 +95,7 @@ impl Sim {
             measured: Measured::default(),
             invoked: Invoked::Answered { error: None, payload: b"{}".to_vec() },
             word: None,
+            pushed: None,
             alias_writes: 0,
             revisions: 0,
         }
@@ -200,6 +203,7 @@ impl Sim {
             forced: self.forced,
             word: self.word.as_ref().map(|(word, said)| (*word, said)),
             actor: self.word.as_ref().map_or("controller", |(_, said)| &said.actor),
+            writes_back: self.pushed.is_some(),
             hold: self.hold.as_ref(),
             now: self.now,
             tick: &self.tick,
@@ -401,6 +405,17 @@ impl Sim {
             Action::Wake { version, .. } => {
                 let woken = self.function().versions.get_mut(version).ok_or("404")?;
                 woken.state = VersionState::Pending;
+            }
+            Action::PushRevert { revert, state } => {
+                let outcome = match self.pushed.as_mut().ok_or("nobody is told of rollbacks")? {
+                    Err(problem) => Err(problem.clone()),
+                    Ok(branches) => {
+                        let branch = format!("{} back to {}", revert.number, revert.live.label());
+                        branches.push(branch.clone());
+                        Ok(Pushed { branch, url: None, without_edit: None })
+                    }
+                };
+                self.state = state.reverted(outcome).or_else(|| self.state.clone());
             }
             Action::SmokeTest { test, state, .. } => {
                 let Phase::Preparing { version, reused, .. } = state.phase else { return Err("not being prepared") };

@@ -100,10 +100,11 @@ pub(super) fn render(record: &Record, stored: &str, width: usize, paint: Paint) 
 }
 
 fn deployed(deployed: &Deployed) -> Vec<String> {
-    let Deployed { version, release, code, tag } = deployed;
+    let Deployed { version, release, code, tag, archive } = deployed;
     let version = version.map_or_else(|| "no version".to_owned(), |version| format!("version {version}"));
     let tag = tag.as_ref().map(|tag| format!(", {tag}")).unwrap_or_default();
-    vec![format!("{version}{tag}"), code.to_string(), format!("release {release}")]
+    let archive = archive.iter().map(ToString::to_string);
+    [format!("{version}{tag}"), code.to_string(), format!("release {release}")].into_iter().chain(archive).collect()
 }
 
 fn commit(commit: &Commit) -> Vec<String> {

@@ -17,6 +17,7 @@ fn deployed(version: Option<u64>, tag: Option<&str>) -> Deployed {
         release: ReleaseId::from_sha256([7; 32]),
         code: Code::Image(format!("sha256:{}", "ab".repeat(32)).parse().unwrap()),
         tag: tag.map(|tag| tag.parse().unwrap()),
+        archive: None,
     }
 }
 

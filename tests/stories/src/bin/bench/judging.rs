@@ -89,7 +89,7 @@ impl Scene {
             schema_version: SCHEMA_VERSION,
             transition: TransitionNumber(2),
             release: self.release.clone(),
-            from: Some(Deployed { version: Some(version(1)?), release: id, code, tag }),
+            from: Some(Deployed { version: Some(version(1)?), release: id, code, tag, archive: None }),
             commit: self.commit.clone(),
             started: since,
             since,

@@ -1,0 +1,77 @@
+//! A release that a rollback holds out: who has to be told of it still, and how it stands.
+use chrono::{DateTime, Duration, Utc};
+
+use super::{Subject, record};
+use crate::plan::{Action, Plan, Rollback, Standing};
+use crate::state::{Phase, Revert, ServiceState};
+use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
+
+/// How long each tick tries to push a revert.
+const EAGER: Duration = Duration::minutes(10);
+
+/// How often it is tried after that: a credential without the right to push stays so until somebody grants it.
+const RARELY: i64 = 15;
+
+/// What is left to do for a hold: the service registry is told first, then the release repository.
+pub(super) fn plan(subject: &Subject<'_>, state: &ServiceState) -> Plan {
+    let standing = standing(Some(state), subject.now);
+    let mut actions = Vec::new();
+    let mut state = state.clone();
+    if let Phase::Held { told, .. } = &mut state.phase
+        && !*told
+    {
+        *told = true;
+        let live = state.from.as_ref().and_then(|from| Some((from.version?, from.tag.clone())));
+        actions.extend(live.map(|(version, tag)| Action::WriteRegistry { version, tag }));
+        actions.push(Action::SaveState(Box::new(state.clone())));
+    }
+    actions.extend(revert(subject, &state));
+    Plan { actions, standing }
+}
+
+/// The branch that sets the service back, where it is not pushed yet and its turn is now.
+pub(super) fn revert(subject: &Subject<'_>, state: &ServiceState) -> Option<Action> {
+    let Phase::Held { reason, actor, revert: Revert::Wanted { .. }, .. } = &state.phase else { return None };
+    if !subject.writes_back || !(subject.forced || is_due(state.since, subject.now)) {
+        return None;
+    }
+    let revert = Rollback {
+        number: state.transition,
+        held: record::deployed(&state.release, None),
+        live: state.from.clone()?,
+        commit: state.commit.clone(),
+        reason: reason.clone(),
+        actor: actor.clone(),
+        at: state.since,
+    };
+    Some(Action::PushRevert { revert: Box::new(revert), state: Box::new(state.clone()) })
+}
+
+/// A function of time: nothing is stored of how often it was tried.
+fn is_due(since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    let waited = now - since;
+    waited < EAGER || waited.num_minutes() % RARELY == 0
+}
+
+/// How a service stands whose release is held out.
+pub(super) fn standing(state: Option<&ServiceState>, now: DateTime<Utc>) -> Standing {
+    let on = state.and_then(|state| match &state.phase {
+        Phase::Held { reason, actor, remind, .. } => Some(WaitingOn::Held {
+            release: state.release.label(),
+            actor: actor.clone(),
+            reason: reason.clone(),
+            due: remind.filter(|remind| *remind <= now),
+        }),
+        Phase::Publishing { .. }
+        | Phase::Preparing { .. }
+        | Phase::Shifting { .. }
+        | Phase::Holding { .. }
+        | Phase::Promoting { .. }
+        | Phase::Baking { .. }
+        | Phase::Returning { .. }
+        | Phase::Aborted { .. }
+        | Phase::Failed { .. } => None,
+    });
+    let (sync, health) = (SyncStatus::OutOfSync, Health::Suspended);
+    Standing { sync, health, phase: PhaseName::RolledBack, waiting_on: on }
+}
