@@ -15,13 +15,13 @@ mod value;
 pub use problem::{FileDiagnostic, Problem, Problems};
 pub use release::{
     Analysis, AnalysisFields, Artifact, BlueGreen, Canary, Configuration, Defaults, Environment, Image, Linear,
-    OnMissingData, ReleaseConfig, Service, SmokeTest, Step, Strategy, Zip,
+    OnMissingData, ReleaseConfig, Service, SmokeTest, Step, Strategy, SyncPolicy, SyncPolicyFields, Zip,
 };
 pub use schema::{release_config_schema, services_schema};
 pub use source::{LARGEST_FILE, SourceFile};
 pub use value::{
-    AlarmName, AliasName, CodeSha256, Digest, EcrRepository, EnvironmentName, Error, FunctionName, JsonPointer,
-    Percentage, ServiceName, Tag, Weight, format_duration, parse_duration,
+    AlarmName, AliasName, CodeSha256, Digest, EcrRepository, EnvironmentName, Error, FunctionName, IgnoredField,
+    JsonPointer, Percentage, ServiceName, Tag, Weight, format_duration, parse_duration,
 };
 
 use problem::Findings;

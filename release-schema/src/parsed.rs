@@ -65,6 +65,10 @@ pub(crate) struct Defaults {
     pub(crate) progress_deadline: Option<String>,
     /// Whether it is turned back then. Default: it is not.
     pub(crate) progress_deadline_abort: Option<bool>,
+    pub(crate) sync_policy: Option<SyncPolicy>,
+    /// What others own, and what is therefore no drift: `memorySize`, `timeout`, `environment`, `environment.NAME`,
+    /// `reservedConcurrency`, `$LATEST`, `tag`, `registry`.
+    pub(crate) ignore_differences: Option<Vec<Option<String>>>,
     /// Memory in MB.
     #[schemars(range(min = 128, max = 10240))]
     pub(crate) memory_size: Option<u32>,
@@ -113,6 +117,10 @@ pub(crate) struct Service {
     pub(crate) progress_deadline: Option<String>,
     /// Whether it is turned back then. Default: it is not.
     pub(crate) progress_deadline_abort: Option<bool>,
+    pub(crate) sync_policy: Option<SyncPolicy>,
+    /// What others own, and what is therefore no drift: `memorySize`, `timeout`, `environment`, `environment.NAME`,
+    /// `reservedConcurrency`, `$LATEST`, `tag`, `registry`.
+    pub(crate) ignore_differences: Option<Vec<Option<String>>>,
     /// Services of this environment that go first.
     pub(crate) depends_on: Option<Vec<Option<String>>>,
     /// Memory in MB. Compared and applied only where given.
@@ -126,6 +134,18 @@ pub(crate) struct Service {
     pub(crate) environment: Option<BTreeMap<String, Option<String>>>,
     /// Reserved concurrency; 0 stops the function. Compared and applied only where given.
     pub(crate) reserved_concurrency: Option<u32>,
+}
+
+/// What happens without a person. Fields that are not given are those of `release-config.yaml`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct SyncPolicy {
+    /// Whether new content in Git is released by itself. Otherwise it is reported, and `tidegate sync` releases it.
+    /// Default: `true`.
+    pub(crate) automated: Option<bool>,
+    /// Whether what somebody changes by hand is set back by itself. Otherwise it is reported, and `tidegate sync` sets it
+    /// back. Default: `false`.
+    pub(crate) self_heal: Option<bool>,
 }
 
 /// How a release gets its traffic: exactly one of these. Default: `release-config.yaml`, else `allAtOnce`.

@@ -1,8 +1,8 @@
 //! What an environment shall be, validated: the types that the rest of Tidegate works with. Their existence is the proof.
 
 use crate::value::{
-    AlarmName, AliasName, CodeSha256, Digest, EcrRepository, EnvironmentName, FunctionName, JsonPointer, Percentage,
-    ServiceName, Tag, Weight, format_duration,
+    AlarmName, AliasName, CodeSha256, Digest, EcrRepository, EnvironmentName, FunctionName, IgnoredField, JsonPointer,
+    Percentage, ServiceName, Tag, Weight, format_duration,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -31,6 +31,10 @@ pub struct Defaults {
     pub progress_deadline: Option<Duration>,
     /// Whether it is turned back then.
     pub progress_deadline_abort: Option<bool>,
+    /// What happens without a person, merged with the service's field by field.
+    pub sync_policy: SyncPolicyFields,
+    /// What others own, beside what the service says.
+    pub ignored: BTreeSet<IgnoredField>,
     /// Configuration of the function, merged with the service's field by field, variables one by one.
     pub configuration: Configuration,
 }
@@ -69,6 +73,10 @@ pub struct Service {
     pub progress_deadline: Duration,
     /// Whether it is turned back then.
     pub progress_deadline_abort: bool,
+    /// What happens without a person.
+    pub sync_policy: SyncPolicy,
+    /// What others own, and what is therefore no drift. A part of the configuration that is ignored is not declared either.
+    pub ignored: BTreeSet<IgnoredField>,
     /// Services of the same environment that go first. Never itself, and never in a circle.
     pub depends_on: BTreeSet<ServiceName>,
 }
@@ -127,6 +135,44 @@ impl fmt::Debug for Configuration {
             .field("timeout", timeout)
             .field("environment", &masked)
             .finish()
+    }
+}
+
+/// What happens to a service without a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SyncPolicy {
+    /// Whether new content in Git is released by itself.
+    pub automated: bool,
+    /// Whether what somebody changes by hand is set back by itself.
+    pub self_heal: bool,
+}
+
+impl Default for SyncPolicy {
+    fn default() -> Self {
+        SyncPolicyFields::default().into_policy()
+    }
+}
+
+/// A [`SyncPolicy`] of which each field may be left to a place farther away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SyncPolicyFields {
+    /// Whether new content in Git is released by itself.
+    pub automated: Option<bool>,
+    /// Whether what somebody changes by hand is set back by itself.
+    pub self_heal: Option<bool>,
+}
+
+impl SyncPolicyFields {
+    /// These, and `defaults` where they say nothing.
+    #[must_use]
+    pub fn or(self, defaults: Self) -> Self {
+        Self { automated: self.automated.or(defaults.automated), self_heal: self.self_heal.or(defaults.self_heal) }
+    }
+
+    /// The policy, with the built-in defaults: Git is followed, and what people do by hand is theirs to take back.
+    #[must_use]
+    pub fn into_policy(self) -> SyncPolicy {
+        SyncPolicy { automated: self.automated.unwrap_or(true), self_heal: self.self_heal.unwrap_or(false) }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use release_schema::{
     Analysis, Artifact, BlueGreen, Canary, Configuration, Environment, Image, Linear, OnMissingData, Percentage,
-    Service, SmokeTest, SourceFile, Step, Strategy, Weight, Zip, read_environment, read_release_config,
+    Service, SmokeTest, SourceFile, Step, Strategy, SyncPolicy, Weight, Zip, read_environment, read_release_config,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -48,6 +48,8 @@ services:
     smokeTest: {{ payload: {{ path: /health, tries: [1, 2.5, -3, true, null] }}, expectStatus: 200, expectBody: ok, expectJson: {{ /body/version: v1.2.3 }} }}
     progressDeadline: 30m
     progressDeadlineAbort: true
+    syncPolicy: {{ automated: false, selfHeal: true }}
+    ignoreDifferences: [$LATEST, environment.SAMPLING]
     analysis:
       maxErrorRate: 1%
       maxErrorRateIncrease: 0.5%
@@ -108,6 +110,8 @@ services:
         }),
         progress_deadline: 30 * MINUTE,
         progress_deadline_abort: true,
+        sync_policy: SyncPolicy { automated: false, self_heal: true },
+        ignored: BTreeSet::from(["$LATEST".parse().unwrap(), "environment.SAMPLING".parse().unwrap()]),
         depends_on: BTreeSet::from(["reservation-service".parse().unwrap()]),
     };
     assert_eq!(service(&read(ONE, &services), "flight-service"), expected);
@@ -213,6 +217,41 @@ services:
     assert_eq!((a.max_error_rate, a.min_invocations, a.alarms.len()), (Some(Percentage::of(2)), 9, 1));
     assert_eq!((b.max_error_rate, b.min_invocations, b.alarms.len()), (Some(Percentage::of(2)), 9, 0));
     assert_eq!(b.max_duration_p99, Some(Duration::from_secs(1)));
+}
+
+#[test]
+fn what_others_own_is_neither_compared_nor_applied() {
+    let config = "\
+defaults:
+  memorySize: 256
+  timeout: 10s
+  environment: { LOG_LEVEL: info, SAMPLING: \"0.1\" }
+  ignoreDifferences: [environment.SAMPLING]
+environments:
+  production:
+    defaults: { syncPolicy: { selfHeal: true }, ignoreDifferences: [memorySize] }
+";
+    let services = "\
+services:
+  a: { functionName: A, ecrRepository: company/a, imageTag: v1, ignoreDifferences: [tag] }
+  b:
+    functionName: B
+    ecrRepository: company/b
+    imageTag: v1
+    memorySize: 512
+    environment: { SAMPLING: \"1\" }
+    syncPolicy: { automated: false }
+";
+    let environment = read(config, services);
+    let (a, b) = (service(&environment, "a"), service(&environment, "b"));
+    let names = |service: &Service| service.ignored.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(names(&a), ["environment.SAMPLING", "memorySize", "tag"]);
+    assert_eq!((a.configuration.memory_size, a.configuration.timeout), (None, Some(10)));
+    assert_eq!(a.configuration.environment, BTreeMap::from([("LOG_LEVEL".to_owned(), "info".to_owned())]));
+    assert_eq!(a.sync_policy, SyncPolicy { automated: true, self_heal: true });
+    assert_eq!(names(&b), Vec::<String>::new(), "what a service gives itself is its own");
+    assert_eq!((b.configuration.memory_size, b.configuration.environment.len()), (Some(512), 2));
+    assert_eq!(b.sync_policy, SyncPolicy { automated: false, self_heal: true });
 }
 
 #[test]

@@ -238,6 +238,18 @@ services:
 }
 
 #[test]
+fn what_is_ignored_is_somebody_elses() {
+    assert_snapshot!(problems(
+        "\
+services:
+  a: { functionName: A, ecrRepository: company/a, imageTag: v1, memorySize: 512, ignoreDifferences: [memorySize, memory, tag, tag] }
+  b: { functionName: B, ecrRepository: company/a, imageTag: v1, environment: { STAGE: x }, ignoreDifferences: [environment.STAGE, environment., alias] }
+  c: { functionName: C, ecrRepository: company/a, imageTag: v1, ignoreDifferences: all, syncPolicy: { automatic: true, selfHeal: yes } }
+"
+    ));
+}
+
+#[test]
 fn an_analysis_that_could_never_look_is_refused_where_a_service_writes_it() {
     assert_snapshot!(problems(
         "\

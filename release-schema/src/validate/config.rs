@@ -1,6 +1,6 @@
 //! Decides what `release-config.yaml` means: its environments, each with the defaults of its services.
 
-use super::{analysis, checked, require, service, strategy, value};
+use super::{analysis, checked, policy, require, service, strategy, value};
 use crate::parsed;
 use crate::problem::Findings;
 use crate::read::{Document, Place};
@@ -44,6 +44,8 @@ fn defaults(parsed: parsed::Defaults, place: &Place<'_>, findings: &mut Findings
         analysis,
         progress_deadline,
         progress_deadline_abort,
+        sync_policy,
+        ignore_differences,
         memory_size,
         timeout,
         environment,
@@ -55,14 +57,25 @@ fn defaults(parsed: parsed::Defaults, place: &Place<'_>, findings: &mut Findings
         analysis: analysis::fields(analysis.unwrap_or_default(), &place.field("analysis"), findings),
         progress_deadline: service::progress_deadline(progress_deadline.as_deref(), place, findings),
         progress_deadline_abort,
+        sync_policy: policy::fields(sync_policy),
+        ignored: policy::ignored(ignore_differences, place, findings),
         configuration: service::configuration(memory_size, timeout.as_deref(), environment, place, findings),
     }
 }
 
 /// `own`, and `common` where it says nothing: analysis field by field, environment variables one by one.
 fn merge(own: Defaults, common: &Defaults) -> Defaults {
-    let Defaults { alias, strategy, smoke_test, analysis, progress_deadline, progress_deadline_abort, configuration } =
-        own;
+    let Defaults {
+        alias,
+        strategy,
+        smoke_test,
+        analysis,
+        progress_deadline,
+        progress_deadline_abort,
+        sync_policy,
+        ignored,
+        configuration,
+    } = own;
     Defaults {
         alias: alias.or_else(|| common.alias.clone()),
         strategy: strategy.or_else(|| common.strategy.clone()),
@@ -70,6 +83,8 @@ fn merge(own: Defaults, common: &Defaults) -> Defaults {
         analysis: analysis.or(&common.analysis),
         progress_deadline: progress_deadline.or(common.progress_deadline),
         progress_deadline_abort: progress_deadline_abort.or(common.progress_deadline_abort),
+        sync_policy: sync_policy.or(common.sync_policy),
+        ignored: ignored.union(&common.ignored).cloned().collect(),
         configuration: merge_configuration(configuration, &common.configuration),
     }
 }

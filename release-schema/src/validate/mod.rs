@@ -5,6 +5,7 @@ mod artifact;
 mod config;
 mod dependencies;
 mod environment;
+mod policy;
 mod service;
 mod strategy;
 

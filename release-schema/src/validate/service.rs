@@ -1,7 +1,7 @@
 //! Decides what one service's entry means, with the defaults of its environment.
 
 use super::config::merge_configuration;
-use super::{analysis, artifact, duration, require, set, strategy, value};
+use super::{analysis, artifact, duration, policy, require, set, strategy, value};
 use crate::parsed;
 use crate::problem::Findings;
 use crate::read::Place;
@@ -38,7 +38,9 @@ pub(super) fn service(
     let own_strategy = if place.has("strategy") { place.field("strategy") } else { place.field("alias") };
     strategy::check_aliases(alias.as_ref(), Some(&strategy), &own_strategy, findings);
     let own = configuration(parsed.memory_size, parsed.timeout.as_deref(), parsed.environment, place, findings);
-    let configuration = merge_configuration(own, &defaults.configuration);
+    let own_ignored = policy::ignored(parsed.ignore_differences, place, findings);
+    let ignored = policy::merge(own_ignored, &defaults.ignored, place, findings);
+    let configuration = policy::without(merge_configuration(own, &defaults.configuration), &ignored);
     check_variables(&configuration, &place.field("environment"), findings);
     let smoke_test = match parsed.smoke_test {
         None => defaults.smoke_test.clone(),
@@ -62,6 +64,8 @@ pub(super) fn service(
             .progress_deadline_abort
             .or(defaults.progress_deadline_abort)
             .unwrap_or_default(),
+        sync_policy: policy::fields(parsed.sync_policy).or(defaults.sync_policy).into_policy(),
+        ignored,
         depends_on,
     })
 }

@@ -6,7 +6,7 @@ mod quantity;
 
 pub use artifact::{CodeSha256, Digest, EcrRepository, Tag};
 pub(crate) use artifact::{check_bucket, check_key, check_object_version, parse_tag_and_digest};
-pub use names::{AlarmName, AliasName, EnvironmentName, FunctionName, JsonPointer, ServiceName};
+pub use names::{AlarmName, AliasName, EnvironmentName, FunctionName, IgnoredField, JsonPointer, ServiceName};
 pub(crate) use quantity::LONGEST_DURATION;
 pub use quantity::{Percentage, Weight, format_duration, parse_duration};
 

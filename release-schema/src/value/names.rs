@@ -34,6 +34,49 @@ text_value! {
     JsonPointer, check_pointer
 }
 
+text_value! {
+    /// What somebody else owns of a service: a part of its function's configuration, `$LATEST`, what its tag names, or its
+    /// entry in the service registry. Never the alias: that is what Tidegate is for.
+    IgnoredField, check_ignored
+}
+
+impl IgnoredField {
+    /// What `$LATEST` has.
+    pub const LATEST: &str = "$LATEST";
+    /// Which digest the tag names.
+    pub const TAG: &str = "tag";
+    /// The entry in the service registry.
+    pub const REGISTRY: &str = "registry";
+    /// Reserved concurrency.
+    pub const RESERVED_CONCURRENCY: &str = "reservedConcurrency";
+
+    /// The environment variable that it is, where it is one.
+    #[must_use]
+    pub fn variable(&self) -> Option<&str> {
+        self.as_str().strip_prefix("environment.")
+    }
+}
+
+fn check_ignored(text: &str) -> Result<(), Error> {
+    const RULE: &str = "one of `memorySize`, `timeout`, `environment`, `environment.NAME`, `reservedConcurrency`, `$LATEST`, `tag`, \
+                        `registry`";
+    let is_variable = text.strip_prefix("environment.").is_some_and(|name| !name.is_empty());
+    let is_known = matches!(
+        text,
+        "memorySize"
+            | "timeout"
+            | "environment"
+            | IgnoredField::RESERVED_CONCURRENCY
+            | IgnoredField::LATEST
+            | IgnoredField::TAG
+            | IgnoredField::REGISTRY
+    );
+    if matches!(text, "alias" | "weights" | "imageTag") {
+        return Err(Error::misplaced(text, "is what Tidegate manages", RULE));
+    }
+    if is_known || is_variable { Ok(()) } else { Err(Error::malformed("a difference that can be ignored", text, RULE)) }
+}
+
 fn check_pointer(text: &str) -> Result<(), Error> {
     const RULE: &str = "`/` and a name for each level, such as `/body/version`; `~0` for `~`, `~1` for `/` in a name";
     let starts = text.is_empty() || text.starts_with('/');

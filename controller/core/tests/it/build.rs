@@ -1,6 +1,8 @@
 //! Builds what the tests speak of: releases named by one letter, versions by number, times by minute.
 use chrono::{DateTime, Duration, Utc};
-use release_schema::{Artifact, Configuration, EcrRepository, EnvironmentName, Image, Service, Strategy, Tag};
+use release_schema::{
+    Artifact, Configuration, EcrRepository, EnvironmentName, Image, Service, Strategy, SyncPolicy, Tag,
+};
 use tidegate_core::SCHEMA_VERSION;
 use tidegate_core::history::{Deployed, Kind, Record};
 use tidegate_core::ids::{Commit, RevisionId, TransitionNumber, Version};
@@ -91,6 +93,8 @@ pub(crate) fn service() -> Service {
         analysis: None,
         progress_deadline: std::time::Duration::from_secs(900),
         progress_deadline_abort: false,
+        sync_policy: SyncPolicy::default(),
+        ignored: std::collections::BTreeSet::new(),
         depends_on: std::collections::BTreeSet::new(),
     }
 }
