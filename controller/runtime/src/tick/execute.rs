@@ -190,6 +190,8 @@ impl One<'_> {
                 }
                 done.state = None;
             }
+            // Never decided as long as nobody says that the release repository is told.
+            Action::PushRevert { .. } => {}
         }
         Ok(())
     }

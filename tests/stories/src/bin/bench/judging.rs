@@ -114,6 +114,7 @@ impl Scene {
             forced,
             word,
             actor: "controller",
+            writes_back: false,
             hold,
             now,
             tick: "tick",
