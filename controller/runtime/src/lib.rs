@@ -10,3 +10,4 @@ pub mod secret;
 pub mod store;
 pub mod tick;
 pub mod wanted;
+pub mod write_back;
