@@ -102,6 +102,7 @@ fn deployed(version: u64, tag: &str, digit: char) -> Deployed {
         release: ReleaseId::from_sha256([u8::try_from(version).expect("small"); 32]),
         code: Code::Image(format!("sha256:{}", digit.to_string().repeat(64)).parse().expect("a digest")),
         tag: Some(tag.parse().expect("a tag")),
+        archive: None,
     }
 }
 

@@ -186,7 +186,7 @@ struct Side {
 }
 
 impl From<Deployed> for Side {
-    fn from(Deployed { version, release, code, tag }: Deployed) -> Self {
+    fn from(Deployed { version, release, code, tag, archive: _ }: Deployed) -> Self {
         let (digest, code_sha256) = match code {
             Code::Image(digest) => (Some(digest), None),
             Code::Zip(hash) => (None, Some(hash)),
@@ -203,7 +203,7 @@ impl Side {
             (None, Some(hash)) => Code::Zip(hash),
             (None, None) | (Some(_), Some(_)) => return None,
         };
-        Some(Deployed { version, release, code, tag })
+        Some(Deployed { version, release, code, tag, archive: None })
     }
 }
 
