@@ -1,4 +1,6 @@
 //! History: one record for each finished transition, without gaps, each chained by hash to the one before.
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use release_schema::{EnvironmentName, ServiceName, Tag};
 use serde::{Deserialize, Serialize};
@@ -178,6 +180,20 @@ pub struct Appended {
     pub head: Head,
 }
 
+/// Why the records that there are do not make the head that was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unproven {
+    /// One of the last records is not there.
+    #[error("record {0} is missing")]
+    Missing(TransitionNumber),
+    /// Something else lies where a record should.
+    #[error("what lies in the place of record {0} is another one")]
+    Misplaced(TransitionNumber),
+    /// It is not chained to the one before it.
+    #[error("record {0} does not follow the one before it")]
+    Unchained(TransitionNumber),
+}
+
 /// Hash of a record's stored bytes.
 #[must_use]
 pub fn hash_bytes(bytes: &[u8]) -> RecordHash {
@@ -220,6 +236,36 @@ impl Head {
         let older = before.into_iter().flat_map(|head| head.recent.iter().cloned());
         let recent = std::iter::once(record).chain(older).take(Self::RECENT).collect();
         Self { schema_version: crate::SCHEMA_VERSION, number, hash, recent }
+    }
+
+    /// The head that was lost, from the newest records: each under the number in its name, with the hash of its stored bytes.
+    ///
+    /// # Errors
+    /// Where one of the last [`Head::RECENT`] is missing, or is not chained to the one before it. Nothing proves the last one
+    /// itself; that is what the alias's marker is for.
+    pub fn rebuilt(
+        last: TransitionNumber,
+        records: &BTreeMap<TransitionNumber, (RecordHash, Record)>,
+    ) -> Result<Self, Unproven> {
+        let first = last.0.saturating_sub(Self::RECENT as u64 - 1).max(TransitionNumber::FIRST.0);
+        let mut recent = Vec::new();
+        let mut before: Option<&RecordHash> = None;
+        for number in (first..=last.0).map(TransitionNumber) {
+            let (hash, record) = records.get(&number).ok_or(Unproven::Missing(number))?;
+            if record.number != number {
+                return Err(Unproven::Misplaced(number));
+            }
+            // What the oldest of them follows was not read, unless it is the very first.
+            let is_chained = record.previous.as_ref() == before;
+            if !is_chained && (before.is_some() || number == TransitionNumber::FIRST) {
+                return Err(Unproven::Unchained(number));
+            }
+            before = Some(hash);
+            recent.push(record.clone());
+        }
+        recent.reverse();
+        let hash = before.cloned().ok_or(Unproven::Missing(last))?;
+        Ok(Self { schema_version: crate::SCHEMA_VERSION, number: last, hash, recent })
     }
 
     /// The last record that moved traffic or took it over: what should be live.

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use release_schema::{AliasName, SmokeTest};
 use serde::{Deserialize, Serialize};
 
-use crate::history::{Deployed, Record};
+use crate::history::{Deployed, Head, Record};
 use crate::ids::{Commit, RevisionId, TransitionNumber, Version};
 use crate::live::{ConfigurationChange, Weighted};
 use crate::marker::Marker;
@@ -106,6 +106,8 @@ pub enum Action {
     },
     /// Append to the history, and move its head.
     AppendRecord(Box<Record>),
+    /// Store the history's head, which was lost and made again from the records.
+    RestoreHead(Box<Head>),
     /// Tell the other services.
     WriteRegistry {
         /// The version that is live.
@@ -174,6 +176,7 @@ impl Action {
             | Self::SaveState(_)
             | Self::SavePublished(_)
             | Self::AppendRecord(_)
+            | Self::RestoreHead(_)
             | Self::WriteRegistry { .. }
             | Self::PushRevert { .. }
             | Self::ClearState => false,
@@ -220,6 +223,7 @@ impl fmt::Display for Action {
             Self::SmokeTest { qualifier, .. } => write!(f, "smoke-test {qualifier}"),
             Self::Wake { version, .. } => write!(f, "wake version {version}"),
             Self::AppendRecord(record) => write!(f, "record transition {} as {}", record.number, record.kind.as_str()),
+            Self::RestoreHead(head) => write!(f, "restore the history's head at record {}", head.number),
             Self::WriteRegistry { version, .. } => write!(f, "write version {version} to the service registry"),
             Self::PushRevert { .. } => f.write_str("push the revert to the release repository"),
             Self::SetReservedConcurrency { concurrency } => write!(f, "set reservedConcurrency to {concurrency}"),

@@ -84,6 +84,8 @@ pub struct World {
     pub measured: Seen<Measured>,
     /// The newest end of the history.
     pub head: Seen<Head>,
+    /// Whether that was gone or broken, and was made again from the records: it is not stored yet.
+    pub head_lost: bool,
 }
 
 impl World {
@@ -146,11 +148,22 @@ pub fn decide(subject: &Subject<'_>, world: &World) -> Decision {
     match step(subject, world) {
         Err(Stop::Look(look)) => Decision::Look(look),
         Err(Stop::Refuse(message)) => Decision::Refuse(message),
-        Ok(plan) => Decision::Act(match subject.hold {
-            Some(reason) if plan.moves_forward() => plan.held_by(WaitingOn::Hold(reason.clone())),
-            Some(_) | None => plan,
-        }),
+        Ok(plan) => {
+            let plan = match subject.hold {
+                Some(reason) if plan.moves_forward() => plan.held_by(WaitingOn::Hold(reason.clone())),
+                Some(_) | None => plan,
+            };
+            Decision::Act(with_head(world, plan))
+        }
     }
+}
+
+/// The plan, and the head that was lost: stored last, so that it is in nobody's way. A record writes it anyway.
+fn with_head(world: &World, mut plan: Plan) -> Plan {
+    let appends = plan.actions.iter().any(|action| matches!(action, Action::AppendRecord(_)));
+    let lost = world.head.found().filter(|_| world.head_lost && !appends);
+    plan.actions.extend(lost.map(|head| Action::RestoreHead(Box::new(head.clone()))));
+    plan
 }
 
 /// Why there is no plan.

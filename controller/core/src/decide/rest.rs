@@ -134,6 +134,10 @@ fn as_wanted(
     if let (Some(_), Some(version)) = (edit, serving.version) {
         return begin_with(subject, world, wanted, version, Some(to), actions);
     }
+    if subject.forced {
+        // A person who asks has the history looked at as well: one that lost its head gets it again.
+        seen(&world.head, Look::Head)?;
+    }
     let concurrency =
         subject.service.reserved_concurrency.filter(|wanted| serving.reserved_concurrency != Some(*wanted));
     actions.extend(concurrency.map(|concurrency| Action::SetReservedConcurrency { concurrency }));

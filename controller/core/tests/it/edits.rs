@@ -129,10 +129,10 @@ fn a_person_takes_weights_back_that_were_set_at_rest() {
 }
 
 #[test]
-fn a_persons_sync_of_a_converged_service_looks_at_its_weights_and_does_nothing() {
+fn a_persons_sync_of_a_converged_service_looks_at_its_weights_and_its_history_and_does_nothing() {
     let mut sim = Sim::at_rest();
     sim.forced = true;
-    assert_eq!(sim.decide(), (vec![Look::Serving, Look::Alias], nothing(synced())));
+    assert_eq!(sim.decide(), (vec![Look::Serving, Look::Alias, Look::Head], nothing(synced())));
 }
 
 /// Git wants `b`, version 2 can serve, and there is a version 7 that nobody here published.

@@ -14,6 +14,7 @@ mod environments;
 mod gates;
 mod histories;
 mod holds;
+mod losses;
 mod promoting;
 mod publishing;
 mod resting;

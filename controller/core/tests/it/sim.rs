@@ -51,6 +51,8 @@ pub(crate) struct Sim {
     pub(crate) registry: Option<(Version, Option<Tag>)>,
     pub(crate) state: Option<ServiceState>,
     pub(crate) head: Option<Head>,
+    /// Whether the head's own document is gone: it is made again from the records in each look.
+    pub(crate) head_lost: bool,
     /// Every record, oldest first, as it is stored.
     pub(crate) records: Vec<Record>,
     pub(crate) recorded: Option<ReleaseId>,
@@ -88,6 +90,7 @@ impl Sim {
             registry: None,
             state: None,
             head: None,
+            head_lost: false,
             records: Vec::new(),
             recorded: None,
             preview: None,
@@ -191,7 +194,7 @@ impl Sim {
     pub(crate) fn append(&mut self, record: Record) {
         let appended = Head::append(self.head.as_ref(), record).unwrap();
         self.records.push(appended.head.recent[0].clone());
-        self.head = Some(appended.head);
+        (self.head, self.head_lost) = (Some(appended.head), false);
     }
 
     pub(crate) fn subject(&self) -> Subject<'_> {
@@ -253,7 +256,7 @@ impl Sim {
             Look::Preview => world.preview = seen(self.preview.clone()),
             Look::Provisioning => world.provisioning = Seen::Found(self.provisioning),
             Look::Measure(_) => world.measured = Seen::Found(self.measured.clone()),
-            Look::Head => world.head = seen(self.head.clone()),
+            Look::Head => (world.head, world.head_lost) = (seen(self.head.clone()), self.head_lost),
         }
     }
 
@@ -347,6 +350,10 @@ impl Sim {
                 let last = self.head.as_ref().map_or(0, |head| head.number.0);
                 assert_eq!(record.number.0, last + 1, "numbers are without gaps: {record:?}");
                 self.append((**record).clone());
+            }
+            Action::RestoreHead(head) => {
+                assert_eq!(self.head.as_ref(), Some(&**head), "it is what was lost");
+                self.head_lost = false;
             }
             Action::WriteRegistry { version, tag } => self.registry = Some((*version, tag.clone())),
             Action::SetReservedConcurrency { concurrency } => {

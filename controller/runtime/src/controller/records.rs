@@ -81,8 +81,8 @@ impl Controller {
         if let Some(stored) = history::stored(&store, environment, service, number).await.map_err(failed)? {
             return Ok(stored);
         }
-        let head: Option<Head> =
-            history::head(&store, environment, service).await.map_err(failed)?.map(|head| head.value);
+        let newest = history::head(&store, environment, service).await.map_err(failed)?;
+        let head: Option<Head> = newest.map(|newest| newest.head);
         Err(match head {
             None => without_history(&store, environment, service).await,
             Some(head) if (TransitionNumber::FIRST..=head.number).contains(&number) => {

@@ -1,5 +1,5 @@
 //! History in S3: records that are only ever created, and a head that names the last.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use release_schema::{EnvironmentName, ServiceName};
@@ -22,44 +22,108 @@ pub struct Archive {
     pub head: Option<Stored<Vec<u8>>>,
 }
 
-/// The newest end of a service's history; `None` where there is none yet.
+/// The newest end of a service's history.
+#[derive(Clone, Debug)]
+pub struct Newest {
+    /// As it is stored, or made again from the records.
+    pub head: Head,
+    /// Whether it was gone or broken, and is not stored yet.
+    pub lost: bool,
+    /// What the next write of it replaces.
+    replaces: If,
+}
+
+/// The newest end of a service's history; `None` where there is none yet. One that is gone or broken is made again from the
+/// last records, and not written.
 ///
 /// # Errors
-/// Where the store does not answer, or the head is broken or from a newer build.
+/// Where the store does not answer, the head is from a newer build, or it is lost and the records do not prove one another.
 pub async fn head(
     store: &Store,
     environment: &EnvironmentName,
     service: &ServiceName,
-) -> Result<Option<Stored<Head>>, Error> {
-    store.get(&keys::head(environment, service)).await
+) -> Result<Option<Newest>, Error> {
+    let name = keys::head(environment, service);
+    let (replaces, broken) = match store.get(&name).await {
+        Ok(Some(Stored { value, etag })) => {
+            return Ok(Some(Newest { head: value, lost: false, replaces: If::Unchanged(etag) }));
+        }
+        Ok(None) => (If::Absent, None),
+        Err(Error::Broken { key, message, etag }) => {
+            let replaces = If::Unchanged(etag.clone());
+            (replaces, Some(Error::Broken { key, message, etag }))
+        }
+        Err(error) => return Err(error),
+    };
+    match (rebuilt(store, environment, service).await?, broken) {
+        (Some(head), _) => {
+            tracing::warn!(%environment, %service, last = %head.number, "the history's head was lost: made again");
+            Ok(Some(Newest { head, lost: true, replaces }))
+        }
+        (None, Some(broken)) => Err(broken),
+        (None, None) => Ok(None),
+    }
+}
+
+/// The head as the last records have it; `None` where there is no record.
+async fn rebuilt(store: &Store, environment: &EnvironmentName, service: &ServiceName) -> Result<Option<Head>, Error> {
+    let names = store.list(&keys::history(environment, service)).await?;
+    let numbers: BTreeSet<TransitionNumber> =
+        names.iter().filter_map(|name| keys::record_number(environment, service, name)).collect();
+    let Some(last) = numbers.last().copied() else { return Ok(None) };
+    let reads = numbers.into_iter().rev().take(Head::RECENT).map(|number| async move {
+        let name = keys::record(environment, service, number);
+        let Some(stored) = store.get_bytes(&name).await? else { return Ok::<_, Error>(None) };
+        let record: Record = store.document(&name, &stored)?;
+        Ok(Some((number, (hash_bytes(&stored.value), record))))
+    });
+    let read = futures::stream::iter(reads).buffer_unordered(READS_AT_ONCE);
+    let records: BTreeMap<_, _> = read.try_filter_map(|found| async move { Ok(found) }).try_collect().await?;
+    let unproven = |why| Error::Unproven { key: store.key(&keys::head(environment, service)), why };
+    Head::rebuilt(last, &records).map(Some).map_err(unproven)
+}
+
+/// Stores a head that was lost.
+///
+/// # Errors
+/// [`Error::Raced`] where somebody else stored one meanwhile.
+pub async fn restore(
+    store: &Store,
+    environment: &EnvironmentName,
+    service: &ServiceName,
+    newest: Newest,
+) -> Result<Newest, Error> {
+    let Newest { head, replaces, .. } = newest;
+    let etag = store.put(&keys::head(environment, service), &head, replaces).await?;
+    Ok(Newest { head, lost: false, replaces: If::Unchanged(etag) })
 }
 
 /// Appends a record after `before`, and moves the head to it.
 ///
 /// # Errors
 /// [`Error::Raced`] where somebody else appended meanwhile.
-pub async fn append(store: &Store, before: Option<&Stored<Head>>, record: Record) -> Result<Stored<Head>, Error> {
+pub async fn append(store: &Store, before: Option<&Newest>, record: Record) -> Result<Newest, Error> {
     let (environment, service) = (record.environment.clone(), record.service.clone());
     let record_key = keys::record(&environment, &service, record.number);
-    let appended = Head::append(before.map(|head| &head.value), record.clone())
+    let appended = Head::append(before.map(|newest| &newest.head), record.clone())
         .map_err(|source| Error::Encode { key: record_key.clone(), source })?;
     let head = match store.put_bytes(&record_key, appended.bytes, If::Absent).await {
         Ok(_) => appended.head,
         // A tick of ours died between record and head: the record stands as it was written then.
         Err(Error::Raced { key }) => {
             let Some(found) = store.get::<Record>(&record_key).await? else { return Err(Error::Raced { key }) };
-            let previous = before.map(|head| head.value.hash.clone());
+            let previous = before.map(|newest| newest.head.hash.clone());
             if !found.value.same_transition(&Record { previous, ..record }) {
                 return Err(Error::Raced { key });
             }
             let bytes = store.get_bytes(&record_key).await?.map(|found| found.value).unwrap_or_default();
-            Head::after(before.map(|head| &head.value), found.value, hash_bytes(&bytes))
+            Head::after(before.map(|newest| &newest.head), found.value, hash_bytes(&bytes))
         }
         Err(error) => return Err(error),
     };
-    let condition = before.map_or(If::Absent, |head| If::Unchanged(head.etag.clone()));
+    let condition = before.map_or(If::Absent, |newest| newest.replaces.clone());
     let etag = store.put(&keys::head(&environment, &service), &head, condition).await?;
-    Ok(Stored { value: head, etag })
+    Ok(Newest { head, lost: false, replaces: If::Unchanged(etag) })
 }
 
 /// The last `limit` records of a service, newest first: one call for as many as the head carries, one for each beyond.
@@ -72,8 +136,8 @@ pub async fn last(
     service: &ServiceName,
     limit: usize,
 ) -> Result<Vec<Record>, Error> {
-    let Some(head) = head(store, environment, service).await? else { return Ok(Vec::new()) };
-    let mut records: Vec<Record> = head.value.recent.into_iter().take(limit).collect();
+    let Some(newest) = head(store, environment, service).await? else { return Ok(Vec::new()) };
+    let mut records: Vec<Record> = newest.head.recent.into_iter().take(limit).collect();
     let mut next = records.last().map_or(0, |oldest| oldest.number.0.saturating_sub(1));
     while records.len() < limit && next > 0 {
         let key = keys::record(environment, service, TransitionNumber(next));

@@ -8,6 +8,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tidegate_core::SCHEMA_VERSION;
+use tidegate_core::history::Unproven;
 
 use crate::aws::error::{CallError, Kind, failed};
 use crate::config::StateLocation;
@@ -73,6 +74,14 @@ pub enum Error {
         /// The token for replacing it.
         etag: ETag,
     },
+    /// A history's head is lost, and its records do not make it again.
+    #[error("`{key}` is lost, and cannot be made again from the records: {why}; `tidegate history verify` says more")]
+    Unproven {
+        /// The object.
+        key: String,
+        /// What is wrong with the records.
+        why: Unproven,
+    },
     /// It could not be written as JSON.
     #[error("`{key}` cannot be written as JSON")]
     Encode {
@@ -99,7 +108,16 @@ impl Store {
     /// # Errors
     /// Where S3 does not answer with it, or it is not such a document of this build's version or older.
     pub async fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<Stored<T>>, Error> {
-        let Some(Stored { value: bytes, etag }) = self.get_bytes(name).await? else { return Ok(None) };
+        let Some(stored) = self.get_bytes(name).await? else { return Ok(None) };
+        let value = self.document(name, &stored)?;
+        Ok(Some(Stored { value, etag: stored.etag }))
+    }
+
+    /// The document that was read as these bytes.
+    ///
+    /// # Errors
+    /// Where it is not such a document of this build's version or older.
+    fn document<T: DeserializeOwned>(&self, name: &str, stored: &Stored<Vec<u8>>) -> Result<T, Error> {
         #[derive(serde::Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Versioned {
@@ -108,14 +126,13 @@ impl Store {
         let broken = |cause: serde_json::Error| {
             // Only where it goes wrong: serde's own text may repeat a value.
             let message = format!("not such a document at line {}, column {}", cause.line(), cause.column());
-            Error::Broken { key: self.key(name), message, etag: etag.clone() }
+            Error::Broken { key: self.key(name), message, etag: stored.etag.clone() }
         };
-        let Versioned { schema_version } = serde_json::from_slice(&bytes).map_err(broken)?;
+        let Versioned { schema_version } = serde_json::from_slice(&stored.value).map_err(broken)?;
         if schema_version > u64::from(SCHEMA_VERSION) {
             return Err(Error::Newer { key: self.key(name), found: schema_version });
         }
-        let value = serde_json::from_slice(&bytes).map_err(broken)?;
-        Ok(Some(Stored { value, etag }))
+        serde_json::from_slice(&stored.value).map_err(broken)
     }
 
     /// Reads an object's bytes; `None` where there is none.

@@ -171,6 +171,12 @@ impl One<'_> {
                 let head = history::append(self.tick.store, done.seen.head.as_ref(), (**record).clone()).await?;
                 done.seen.head = Some(head);
             }
+            Action::RestoreHead(_) => {
+                if let Some(newest) = done.seen.head.take() {
+                    let (environment, service) = (self.tick.name, &self.service.name);
+                    done.seen.head = Some(history::restore(self.tick.store, environment, service, newest).await?);
+                }
+            }
             Action::WriteRegistry { version, tag } => {
                 let arn = done.seen.function_arn.as_ref().ok_or(Error::NoArn)?;
                 let entry = Entry {

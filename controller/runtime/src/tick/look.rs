@@ -73,7 +73,8 @@ pub(super) async fn at(tick: &Tick<'_>, service: &Service, look: Look, seen: &mu
         Look::Measure(_) => {}
         Look::Head => {
             seen.head = history::head(tick.store, tick.name, &service.name).await?;
-            seen.world.head = seen.head.as_ref().map_or(Found::Missing, |head| Found::Found(head.value.clone()));
+            seen.world.head_lost = seen.head.as_ref().is_some_and(|newest| newest.lost);
+            seen.world.head = seen.head.as_ref().map_or(Found::Missing, |newest| Found::Found(newest.head.clone()));
         }
     }
     Ok(())

@@ -93,7 +93,7 @@ fn served(one: &One<'_>, seen: &Seen, moved_to: Option<Version>) -> Option<Serve
     if let Some(live) = seen.world.serving.found() {
         let wanted_tag =
             release.filter(|release| live.code.as_ref() == Some(&release.code)).and_then(|r| r.tag.clone());
-        let known = || live.version.and_then(|version| seen.head.as_ref()?.value.tag_of(version).cloned());
+        let known = || live.version.and_then(|version| seen.head.as_ref()?.head.tag_of(version).cloned());
         return Some(Served { version: live.version, code: live.code.clone(), tag: wanted_tag.or_else(known) });
     }
     let from = seen.world.state.as_ref()?.from.as_ref()?;
@@ -106,7 +106,7 @@ fn moved(seen: &Seen, wanted: Option<&Release>, version: Version) -> Option<Serv
     let state = seen.world.state.as_ref();
     let release = state.map(|state| &state.release).or(wanted);
     let from = state.and_then(|state| state.from.as_ref());
-    let recent = seen.head.iter().flat_map(|head| head.value.recent.iter().map(|record| &record.to));
+    let recent = seen.head.iter().flat_map(|newest| newest.head.recent.iter().map(|record| &record.to));
     let known = from.into_iter().chain(recent).find(|known| known.version == Some(version));
     let (code, tag) = match (known, release) {
         // The same content may have another tag by now.

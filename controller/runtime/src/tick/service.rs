@@ -7,13 +7,14 @@ use release_schema::Service;
 use tidegate_core::analysis::Measure;
 use tidegate_core::command::Word;
 use tidegate_core::decide::{Decision, Look, Subject, World, decide};
-use tidegate_core::history::{Head, Said};
+use tidegate_core::history::Said;
 use tidegate_core::plan::{Plan, Standing};
 use tidegate_core::release::Release;
 use tidegate_core::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
 use super::{RESERVE, Tick, look, unseen};
-use crate::store::{ETag, Stored};
+use crate::store::ETag;
+use crate::store::history::Newest;
 use crate::wanted::Wanted;
 
 /// More looks than any decision can ask for.
@@ -25,7 +26,7 @@ pub struct Seen {
     /// What decisions are made from.
     pub world: World,
     pub(super) state_etag: Option<ETag>,
-    pub(super) head: Option<Stored<Head>>,
+    pub(super) head: Option<Newest>,
     pub(super) function_arn: Option<String>,
 }
 

@@ -1,0 +1,212 @@
+//! Stories of stored documents that somebody deleted, broke, or wrote with a later build: what can be known is made again,
+//! and until it is, nothing moves.
+#![expect(clippy::panic, reason = "a story that takes another turn should fail")]
+use std::sync::Arc;
+
+use stories::releases::Releases;
+use stories::world::{World, only, service, sync};
+use tidegate_core::command::Command;
+use tidegate_core::history::{Head, Kind};
+use tidegate_core::ids::TransitionNumber;
+use tidegate_core::report::Answer;
+use tidegate_core::status::{Health, SyncStatus};
+use tidegate_core::verify::Finding;
+
+const FUNCTION: &str = "StagingFlightService";
+const SERVICE: &str = "flight-service";
+const HEAD: &str = "history/staging/flight-service/head.json";
+const STATE: &str = "state/staging/flight-service.json";
+
+fn key(number: u64) -> String {
+    format!("history/staging/flight-service/{number:010}.json")
+}
+
+/// `v1.0.0` is live, with one record.
+async fn deployed() -> World {
+    let world = World::with_one_service(Arc::new(Releases::one_service())).await;
+    world.settle().await;
+    world
+}
+
+async fn head(world: &World) -> Head {
+    serde_json::from_slice(&world.document(HEAD).await).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Releases that failed, until there are so many records.
+async fn with_records(world: &World, records: u64) {
+    let mut head = head(world).await;
+    let mut record = head.recent.first().cloned().unwrap_or_else(|| panic!("no history"));
+    record.kind = Kind::Failed;
+    for number in 2..=records {
+        record.number = TransitionNumber(number);
+        let appended = Head::append(Some(&head), record.clone()).unwrap_or_else(|error| panic!("{error}"));
+        world.put_document(&key(number), appended.bytes).await;
+        head = appended.head;
+    }
+    world.put_document(HEAD, serde_json::to_vec(&head).unwrap_or_default()).await;
+}
+
+/// The ways in which a document is lost.
+#[derive(Clone, Copy, Debug)]
+enum Loss {
+    Deleted,
+    Broken,
+    Emptied,
+}
+
+async fn lose(world: &World, name: &str, loss: Loss) {
+    match loss {
+        Loss::Deleted => world.delete_document(name).await,
+        Loss::Broken => world.put_document(name, b"{ \"schemaVersion\": 1, \"numb".to_vec()).await,
+        Loss::Emptied => world.put_document(name, Vec::new()).await,
+    }
+}
+
+/// The head has the last twenty records, newest first, and all of it is proven.
+async fn assert_whole(world: &World, last: u64, when: &str) {
+    let recent: Vec<u64> = head(world).await.recent.iter().map(|record| record.number.0).collect();
+    assert_eq!(recent, (last.saturating_sub(19).max(1)..=last).rev().collect::<Vec<_>>(), "{when}");
+    let found = world.verify(SERVICE).await.unwrap_or_else(|failure| panic!("{failure:?}"));
+    assert_eq!(found.findings, [], "{when}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_head_comes_back_whole_with_the_next_release() {
+    for loss in [Loss::Deleted, Loss::Broken, Loss::Emptied] {
+        let world = deployed().await;
+        with_records(&world, 25).await;
+        lose(&world, HEAD, loss).await;
+        world.releases.merge(SERVICE, "v1.1.0");
+        world.tick().await;
+        assert_whole(&world, 25, &format!("{loss:?}, and the release begins")).await;
+        lose(&world, HEAD, loss).await;
+        world.settle().await;
+        assert_eq!(world.live(FUNCTION).await, "2");
+        assert_whole(&world, 26, &format!("{loss:?}, and the release ends")).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_head_comes_back_when_a_person_asks_and_is_told_from_the_records_until_then() {
+    let world = deployed().await;
+    with_records(&world, 25).await;
+    world.delete_document(HEAD).await;
+    let history = Command::History {
+        environment: "staging".parse().unwrap_or_else(|error| panic!("{error}")),
+        service: Some(SERVICE.parse().unwrap_or_else(|error| panic!("{error}"))),
+        limit: Some(22),
+    };
+    match world.run(&history).await {
+        Answer::History { records } => {
+            let numbers: Vec<u64> = records.iter().map(|record| record.number.0).collect();
+            assert_eq!(numbers, (4..=25).rev().collect::<Vec<_>>());
+        }
+        other => panic!("{other:?}"),
+    }
+    let found = world.verify(SERVICE).await.unwrap_or_else(|failure| panic!("{failure:?}"));
+    assert_eq!(found.findings, [Finding::HeadMissing], "reading writes nothing");
+
+    world.calls();
+    let report =
+        only(world.run(&sync("staging", Some(SERVICE), None)).await).unwrap_or_else(|error| panic!("{error:?}"));
+    assert_eq!(service(&report, SERVICE).done, ["restore the history's head at record 25"]);
+    assert_eq!(world.calls().lambda_mutations(), Vec::<String>::new());
+    assert_whole(&world, 25, "a person asked").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_finds_its_way_without_the_head() {
+    for loss in [Loss::Deleted, Loss::Broken] {
+        let world = deployed().await;
+        world.releases.merge(SERVICE, "v1.1.0");
+        world.settle().await;
+        lose(&world, HEAD, loss).await;
+        world.calls();
+        match world.roll_back(&[SERVICE], "5xx").await {
+            Answer::Services { failures, .. } => assert!(failures.is_empty(), "{failures:?}"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(world.calls().lambda_mutations(), [format!("UpdateAlias {FUNCTION}:live")]);
+        assert_eq!(world.live(FUNCTION).await, "1");
+        assert_whole(&world, 3, &format!("{loss:?}")).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_records_do_not_make_the_head_again_nothing_is_known_and_nothing_moves() {
+    let world = deployed().await;
+    with_records(&world, 5).await;
+    let third = world.document(&key(3)).await;
+    let text = String::from_utf8_lossy(&third).replace("\"actor\": \"controller\"", "\"actor\": \"nobody\"");
+    world.delete_document(HEAD).await;
+    world.releases.merge(SERVICE, "v1.1.0");
+    world.calls();
+    for (lost, message) in [
+        (Some(text.into_bytes()), "record 4 does not follow the one before it"),
+        (None, "record 3 is missing"),
+        (Some(b"{}".to_vec()), "cannot be read"),
+    ] {
+        match lost {
+            Some(bytes) => world.put_document(&key(3), bytes).await,
+            None => world.delete_document(&key(3)).await,
+        }
+        let report = world.tick().await;
+        let now = service(&report, SERVICE);
+        assert_eq!((now.standing.sync, now.standing.health), (SyncStatus::Unknown, Health::Unknown), "{message}");
+        let error = now.error.clone().unwrap_or_default();
+        assert!(error.contains(message), "{error}");
+    }
+    assert_eq!(world.calls().lambda_mutations(), Vec::<String>::new());
+    assert!(world.documents(HEAD).await.is_empty(), "no head is made of what is not proven");
+
+    world.put_document(&key(3), third).await;
+    world.settle().await;
+    assert_eq!(world.live(FUNCTION).await, "2");
+    assert_whole(&world, 6, "the record is back").await;
+}
+
+/// A document as a later build writes it.
+fn newer(bytes: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(bytes);
+    let newer = text.replacen("\"schemaVersion\": 1", "\"schemaVersion\": 2, \"unheardOf\": true", 1);
+    assert_ne!(text, newer, "it has a schema version");
+    newer.into_bytes()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_or_head_or_record_of_a_later_build_is_refused_by_name_and_left_alone() {
+    for name in [STATE, HEAD, &key(1)] {
+        let world = deployed().await;
+        world.releases.merge(SERVICE, "v1.1.0");
+        world.tick().await;
+        let before = world.document(name).await;
+        let later = newer(&before);
+        world.put_document(name, later.clone()).await;
+        if name == key(1) {
+            // A record is read where the head is gone.
+            world.delete_document(HEAD).await;
+        }
+        world.calls();
+        for _ in 0..3 {
+            let report = world.tick().await;
+            let now = service(&report, SERVICE);
+            assert_eq!((now.standing.sync, now.standing.health), (SyncStatus::Unknown, Health::Unknown), "{name}");
+            assert_eq!(
+                now.error.as_deref(),
+                Some(
+                    format!(
+                        "`tidegate/{name}` has schema version 2, and this build knows 1; it was written by a newer Tidegate"
+                    )
+                    .as_str()
+                )
+            );
+        }
+        assert_eq!(world.calls().lambda_mutations(), Vec::<String>::new(), "{name}");
+        assert_eq!(world.document(name).await, later, "{name} is left as it is");
+
+        world.put_document(name, before).await;
+        world.settle().await;
+        assert_eq!(world.live(FUNCTION).await, "2", "{name}");
+        assert_whole(&world, 2, name).await;
+    }
+}
