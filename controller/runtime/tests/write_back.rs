@@ -2,16 +2,18 @@
 #![expect(clippy::expect_used, reason = "a step of a test that fails should end the test there")]
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use git_server::{Behaviour, GitServer, Options, WorkTree};
-use tidegate_core::SCHEMA_VERSION;
-use tidegate_core::history::{Deployed, Kind, Record};
+use tidegate_core::history::Deployed;
 use tidegate_core::ids::{Commit, ReleaseId, TransitionNumber, Version};
-use tidegate_core::release::Code;
+use tidegate_core::plan::Rollback;
+use tidegate_core::release::{Code, Source};
+use tidegate_core::state::Pushed;
 use tidegate_runtime::git::{Cache, Limits, Remote};
 use tidegate_runtime::wanted::{Content, Repository, validate};
-use tidegate_runtime::write_back::{Error, Request, Revert, RollbackConfig, Written, run};
+use tidegate_runtime::write_back::{Edit, Error, Request, RollbackConfig, Written, run};
 
 const CONFIG: &str = "environments:\n  production: {}\n";
 const SERVICES: &str = "environments/production/services.yaml";
@@ -68,7 +70,7 @@ impl World {
 
     /// The rollback of `flight-service` from what `main` says now.
     fn request(&self) -> Request {
-        Request::of(&record(&self.head()), &[]).expect("a request")
+        request(&self.head())
     }
 
     fn run(&self, request: &Request) -> Result<Written, Error> {
@@ -106,32 +108,25 @@ fn deployed(version: u64, tag: &str, digit: char) -> Deployed {
     }
 }
 
-/// Record 42: back from `v1.2.0` to `v1.1.0`, while this commit was in force.
-fn record(commit: &str) -> Record {
-    let (from, to) = (deployed(7, "v1.2.0", 'a'), deployed(6, "v1.1.0", 'b'));
-    Record {
-        schema_version: SCHEMA_VERSION,
-        number: TransitionNumber(42),
-        previous: None,
+/// Rollback 42: back from `v1.2.0` to `v1.1.0`, while this commit was in force.
+fn request(commit: &str) -> Request {
+    Request {
         environment: "production".parse().expect("a name"),
         service: "flight-service".parse().expect("a name"),
-        kind: Kind::RolledBack,
-        held: Some(from.release.clone()),
-        from: Some(from),
-        to,
-        commit: Some(Commit {
-            id: commit.to_owned(),
-            author: "Rita Release <rita@example.com>".to_owned(),
-            time: time("2026-11-21T13:55:02Z"),
-            summary: "Release v1.2.0".to_owned(),
-        }),
-        actor: "arn:aws:sts::111111111111:assumed-role/engineer/ben".to_owned(),
-        reason: Some("5xx after 14:02".to_owned()),
-        started: time("2026-11-21T14:06:30.5Z"),
-        finished: time("2026-11-21T14:06:31.25Z"),
-        tick: "t".to_owned(),
-        steps: Vec::new(),
-        said: Vec::new(),
+        rollback: Rollback {
+            number: TransitionNumber(42),
+            held: Deployed { version: None, ..deployed(7, "v1.2.0", 'a') },
+            live: deployed(6, "v1.1.0", 'b'),
+            commit: Commit {
+                id: commit.to_owned(),
+                author: "Rita Release <rita@example.com>".to_owned(),
+                time: time("2026-11-21T13:55:02Z"),
+                summary: "Release v1.2.0".to_owned(),
+            },
+            reason: "5xx after 14:02".to_owned(),
+            actor: "arn:aws:sts::111111111111:assumed-role/engineer/ben".to_owned(),
+            at: time("2026-11-21T14:06:31.25Z"),
+        },
     }
 }
 
@@ -142,16 +137,21 @@ fn the_branch_changes_one_line_and_adds_one_file() {
     let written = world.run(&request).expect("written");
     let file = "history/rollback-configs/production/flight-service/42-20261121T140631Z.yaml";
     assert_eq!((written.branch.as_str(), written.file.as_str()), (BRANCH, file));
-    assert_eq!((written.revert.clone(), written.compare_url.clone()), (Revert::Made, None));
+    assert_eq!((written.edit.clone(), written.compare_url.clone()), (Edit::Made, None));
     assert_eq!(world.served.head(BRANCH).expect("a branch"), written.commit.to_string());
-    assert_eq!(written.to_string(), format!("branch `{BRANCH}` has the revert"));
+    let pushed = Pushed { branch: BRANCH.to_owned(), url: None, without_edit: None };
+    assert_eq!(Pushed::from(written), pushed);
 
     let before = "-        imageTag:   \"v1.2.0\"   # was v1.1.0";
     assert_eq!(world.changed("main"), [before, &before.replacen('-', "+", 1).replace("v1.2.0", "v1.1.0")]);
     let names = world.git(&["diff", "--name-status", "main", BRANCH]);
     assert_eq!(names, format!("M\t{SERVICES}\nA\t{file}"));
     let text = world.git(&["show", &format!("{BRANCH}:{file}")]);
-    assert_eq!(RollbackConfig::parse(file, text.as_bytes()).expect("readable"), request.rollback);
+    let read = RollbackConfig::parse(file, text.as_bytes()).expect("readable");
+    let Rollback { number, held, live, commit, reason, actor, at: _ } = request.rollback;
+    assert_eq!((read.environment, read.service, read.record), (request.environment, request.service, number));
+    assert_eq!((read.held_out, read.live, read.commit.to_string()), (held, live, commit.id));
+    assert_eq!((read.reason, read.actor, read.at), (reason, actor, time("2026-11-21T14:06:31Z")));
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn the_commit_says_what_happened_and_who_asked_for_it() {
         format!(
             "arn:aws:sts::111111111111:assumed-role/engineer/ben\nTidegate\n2026-11-21T14:06:31+00:00\n\
              Roll back production/flight-service to v1.1.0\n\n\
-             All traffic went from v1.2.0 (version 7) to v1.1.0 (version 6) at 2026-11-21 14:06:31 UTC.\n\n\
+             All traffic went to v1.1.0 (version 6) at 2026-11-21 14:06:31 UTC; v1.2.0 is held out.\n\n\
              Reason: 5xx after 14:02\n\
              By: arn:aws:sts::111111111111:assumed-role/engineer/ben\n\
              Record: 42 of `tidegate history production/flight-service`\n\n\
@@ -191,7 +191,8 @@ fn a_warm_cache_costs_two_requests() {
     let world = World::new(WRITTEN);
     let request = world.request();
     let Repository { remote, cache, limits } = &world.repository;
-    cache.snapshot(remote, request.rollback.commit, limits).expect("a snapshot");
+    let in_force = request.rollback.commit.id.parse().expect("an id");
+    cache.snapshot(remote, in_force, limits).expect("a snapshot");
     world.server.forget_requests();
     world.run(&request).expect("written");
     assert_eq!(world.server.requests().len(), 2);
@@ -205,7 +206,7 @@ fn a_cold_cache_begins_where_the_rollback_was_whatever_was_merged_since() {
     world.merge("services: [");
     world.merge("");
     let written = run(&world.cold(), &request).expect("written");
-    assert_eq!(written.revert, Revert::Made);
+    assert_eq!(written.edit, Edit::Made);
     assert_eq!(world.git(&["rev-parse", &format!("{BRANCH}^")]), in_force);
     assert_eq!(world.changed(&in_force).len(), 2);
 }
@@ -219,15 +220,14 @@ fn every_service_of_the_sample_is_set_back_by_one_line_and_stays_valid() {
     let services = read(SERVICES);
     world.merge(&services);
     for service in ["flight-service", "reservation-service", "flight-bff"] {
-        let record = Record { service: service.parse().expect("a name"), ..record(&world.head()) };
-        let request = Request::of(&record, &[]).expect("a request");
+        let request = Request { service: service.parse().expect("a name"), ..world.request() };
         let branch = world.run(&request).expect("written").branch;
         assert_eq!(branch, format!("tidegate/rollback/production/{service}/42"));
         let stat = world.git(&["diff", "--numstat", "main", &branch, "--", "environments"]);
         assert_eq!(stat, format!("1\t1\t{SERVICES}"));
         let show = |path: &str| world.git(&["show", &format!("{branch}:{path}")]).into_bytes();
         let content = Content { release_config: show("release-config.yaml"), services: show(SERVICES) };
-        let environment = validate(&record.environment, &content).expect("valid");
+        let environment = validate(&request.environment, &content).expect("valid");
         let changed = environment.services.iter().filter(|(_, service)| {
             let release_schema::Artifact::Image(image) = &service.artifact else { return false };
             image.tag.to_string() == "v1.1.0"
@@ -248,10 +248,10 @@ fn what_no_edit_can_say_is_left_to_a_person_with_the_reason() {
     for (services, reason) in cases {
         let world = World::new(services);
         let written = world.run(&world.request()).expect("written");
-        let Revert::Missing { why } = &written.revert else { panic!("{written:?}") };
+        let Edit::Missing { why } = &written.edit else { panic!("{written:?}") };
         assert!(why.contains(reason), "{why}");
         assert!(!why.contains('\n'), "{why}");
-        assert!(written.to_string().contains("and not the revert, because"), "{written}");
+        assert_eq!(Pushed::from(written.clone()).without_edit.as_ref(), Some(why));
         assert_eq!(world.git(&["diff", "--name-status", "main", BRANCH]), format!("A\t{}", written.file));
         let message = world.git(&["log", "-1", "--format=%B", BRANCH]);
         assert!(message.contains("has to be set back by hand"), "{message}");
@@ -262,9 +262,9 @@ fn what_no_edit_can_say_is_left_to_a_person_with_the_reason() {
 fn an_image_whose_tag_nobody_knows_and_a_file_that_is_gone_are_left_to_a_person() {
     let world = World::new(WRITTEN);
     let mut request = world.request();
-    request.rollback.to.tag = None;
+    request.rollback.live.tag = None;
     let written = world.run(&request).expect("written");
-    let Revert::Missing { why } = written.revert else { panic!("{written:?}") };
+    let Edit::Missing { why } = written.edit else { panic!("{written:?}") };
     assert_eq!(why, format!("the tag of `sha256:{}` is not known", "b".repeat(64)));
 
     let world = World::new(WRITTEN);
@@ -272,19 +272,19 @@ fn an_image_whose_tag_nobody_knows_and_a_file_that_is_gone_are_left_to_a_person(
     world.author.commit("Remove production").expect("committed");
     world.author.push().expect("pushed");
     let written = world.run(&world.request()).expect("written");
-    assert_eq!(written.revert, Revert::Missing { why: format!("`{SERVICES}` does not exist") });
+    assert_eq!(written.edit, Edit::Missing { why: format!("`{SERVICES}` does not exist") });
 }
 
 #[test]
 fn where_git_names_it_already_only_the_file_is_added() {
     let world = World::new(&WRITTEN.replace("\"v1.2.0\"", "\"v1.1.0\""));
     let written = world.run(&world.request()).expect("written");
-    assert_eq!(written.revert, Revert::NotNeeded);
+    assert_eq!(written.edit, Edit::NotNeeded);
     assert_eq!(world.git(&["diff", "--name-status", "main", BRANCH]), format!("A\t{}", written.file));
 }
 
 #[test]
-fn an_archive_is_found_in_the_commit_that_it_was_promoted_from() {
+fn an_archive_is_set_back_with_all_that_names_it_where_that_is_known() {
     const HASH: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
     let services = |key: &str, version: &str| {
         format!(
@@ -292,23 +292,20 @@ fn an_archive_is_found_in_the_commit_that_it_was_promoted_from() {
              s3ObjectVersion: {version}\n"
         )
     };
-    let world = World::new(&services("f-1.zip", "one"));
-    let promoted = world.head();
-    world.merge(&services("f-2.zip", "two"));
-    let zip = Deployed { code: Code::Zip(HASH.parse().expect("a hash")), tag: None, ..deployed(6, "x", 'b') };
-    let rollback = Record { to: zip.clone(), ..record(&world.head()) };
-    let commit = Some(Commit { id: promoted, ..rollback.commit.clone().expect("a commit") });
-    let promotion = Record { number: TransitionNumber(40), kind: Kind::Promoted, commit, ..rollback.clone() };
-
-    // Without that record nobody knows where it lies.
-    let unknown = Request::of(&Record { number: TransitionNumber(41), ..rollback.clone() }, &[]).expect("a request");
-    let written = world.run(&unknown).expect("written");
-    assert_eq!(written.revert, Revert::Missing { why: format!("where the archive `{HASH}` lies is not known") });
-
-    let request = Request::of(&rollback, &[rollback.clone(), promotion]).expect("a request");
-    let written = run(&world.cold(), &request).expect("written");
-    assert_eq!(written.revert, Revert::Made);
+    let world = World::new(&services("f-2.zip", "two"));
+    let mut request = world.request();
+    let (bucket, key, object_version) = ("artifacts".to_owned(), "f-1.zip".to_owned(), "one".to_owned());
+    let archive = Some(Source::Zip { bucket, key, object_version });
+    let zip = Code::Zip(HASH.parse().expect("a hash"));
+    request.rollback.live = Deployed { code: zip, tag: None, archive, ..deployed(6, "x", 'b') };
+    let written = world.run(&request).expect("written");
+    assert_eq!(written.edit, Edit::Made);
     assert_eq!(world.git(&["show", &format!("{BRANCH}:{SERVICES}")]), services("f-1.zip", "one").trim_end());
+
+    request.rollback.number = TransitionNumber(43);
+    request.rollback.live.archive = None;
+    let written = world.run(&request).expect("written");
+    assert_eq!(written.edit, Edit::Missing { why: format!("where the archive `{HASH}` lies is not known") });
 }
 
 #[test]
@@ -316,7 +313,7 @@ fn what_people_wrote_cannot_look_like_anything_else() {
     let world = World::new(WRITTEN);
     let mut request = world.request();
     let forged = "5xx\n\nMerging this is approved.\nheldOut: null\u{1b}[31m <x> ".to_owned() + &"é".repeat(2_000);
-    request.rollback.reason = Some(forged.clone());
+    request.rollback.reason.clone_from(&forged);
     request.rollback.actor = "Eve <eve@example.com>\ncommitter Mallory <m@example.com> 1 +0000".to_owned();
     let written = world.run(&request).expect("written");
 
@@ -328,7 +325,7 @@ fn what_people_wrote_cannot_look_like_anything_else() {
     assert_eq!(world.git(&["log", "-1", "--format=%cn <%ce>", BRANCH]), "Tidegate <tidegate@tidegate.invalid>");
     let text = world.git(&["show", &format!("{BRANCH}:{}", written.file)]);
     let read = RollbackConfig::parse("f", text.as_bytes()).expect("readable");
-    assert_eq!(read, request.rollback);
+    assert_eq!((read.reason, read.actor), (forged, request.rollback.actor));
     world.git(&["fsck", "--strict"]);
 }
 
@@ -342,7 +339,7 @@ fn what_fails_can_be_run_again_and_says_when_that_is_of_no_use() {
         assert!(!error.is_final(), "{error:?}");
         error.to_string()
     };
-    let in_force = request.rollback.commit;
+    let in_force = &request.rollback.commit.id;
     assert_eq!(failed(Behaviour::Down), format!("commit `{in_force}` could not be fetched"));
     for behaviour in [Behaviour::ReadOnly, Behaviour::PushUnanswered] {
         assert_eq!(failed(behaviour), format!("branch `{BRANCH}` could not be pushed"));
@@ -352,24 +349,28 @@ fn what_fails_can_be_run_again_and_says_when_that_is_of_no_use() {
     assert_eq!(world.served.head(BRANCH).expect("a branch"), written.commit.to_string());
 
     let mut other = request.clone();
-    other.rollback.reason = Some("something else".to_owned());
+    other.rollback.reason = "something else".to_owned();
     let error = world.run(&other).expect_err("taken");
     assert!(error.is_final(), "{error:?}");
 
     let mut gone = request;
-    gone.rollback.commit = "0123456789abcdef0123456789abcdef01234567".parse().expect("an id");
-    let error = world.run(&gone).expect_err("gone");
-    assert!(error.is_final(), "{error:?}");
+    for id in ["0123456789abcdef0123456789abcdef01234567", "no id"] {
+        gone.rollback.commit.id = id.to_owned();
+        let error = world.run(&gone).expect_err("gone");
+        assert!(error.is_final(), "{error:?}");
+    }
 }
 
 #[test]
-fn only_a_rollback_from_a_known_commit_is_written_back() {
-    let rollback = record("0123456789abcdef0123456789abcdef01234567");
-    for kind in [Kind::Adopted, Kind::Promoted, Kind::Failed, Kind::Superseded, Kind::Aborted] {
-        assert_eq!(Request::of(&Record { kind, ..rollback.clone() }, &[]), None);
-    }
-    assert_eq!(Request::of(&Record { commit: None, ..rollback.clone() }, &[]), None);
-    let request = Request::of(&rollback, &[]).expect("a request");
-    assert_eq!((request.branch().as_str(), request.promoted_from), (BRANCH, None));
-    assert_eq!(request.rollback.at, time("2026-11-21T14:06:31Z"));
+fn all_of_it_has_one_time_limit() {
+    let world = World::new(WRITTEN);
+    let request = world.request();
+    world.merge("services: {}\n");
+    // Slower than the limit only when the requests are taken together.
+    world.server.behave(Behaviour::Slow(Duration::from_millis(400)));
+    let limits = Limits { timeout: Duration::from_secs(1), ..Limits::default() };
+    let started = Instant::now();
+    let error = run(&Repository { limits, ..world.cold() }, &request).expect_err("slow");
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    assert!(!error.is_final(), "{error:?}");
 }

@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use git2::{
     AutotagOption, ErrorClass, FetchOptions, RemoteCallbacks, RemoteRedirect, Repository, RepositoryInitOptions,
@@ -125,12 +126,13 @@ impl Cache {
     /// # Errors
     /// [`Error::CommitMissing`] where the branch does not lead back to the commit; otherwise as for [`Self::snapshot`].
     pub fn past_snapshot(&self, remote: &Remote, commit: CommitId, limits: &Limits) -> Result<Snapshot, Error> {
+        let began = Instant::now();
         match self.snapshot(remote, commit, limits) {
             Err(Error::Moved { .. }) => {}
             outcome => return outcome,
         }
         let _lock = self.lock()?;
-        let found = self.deepen(remote, limits, || self.find(commit, limits))?;
+        let found = self.deepen(remote, &limits.left_since(began), || self.find(commit, limits))?;
         found.ok_or_else(|| Error::CommitMissing { commit, branch: remote.branch().to_owned() })
     }
 
@@ -141,11 +143,12 @@ impl Cache {
         limits: &Limits,
         look: impl Fn() -> Result<Option<T>, Error>,
     ) -> Result<Option<T>, Error> {
+        let began = Instant::now();
         let max_depth = i32::try_from(limits.max_ancestry).unwrap_or(i32::MAX);
         for step in DEEPEN {
             let depth = step.min(max_depth);
             let repository = self.repository()?;
-            fetch(&repository, remote, Depth::Commits(depth), limits)?;
+            fetch(&repository, remote, Depth::Commits(depth), &limits.left_since(began))?;
             let found = look()?;
             if found.is_some() || depth == max_depth || !self.repository()?.is_shallow() {
                 return Ok(found);

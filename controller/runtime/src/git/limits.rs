@@ -1,5 +1,5 @@
 //! What one operation on the release repository may cost at most.
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Bounds of one operation. They are checked while data arrives, not once it is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,5 +31,13 @@ impl Default for Limits {
             timeout: Duration::from_secs(20),
             max_ancestry: 10_000,
         }
+    }
+}
+
+impl Limits {
+    /// The same, for what follows in an operation of several steps: with the time that is left of it.
+    #[must_use]
+    pub(crate) fn left_since(&self, began: Instant) -> Self {
+        Self { timeout: self.timeout.saturating_sub(began.elapsed()), ..self.clone() }
     }
 }

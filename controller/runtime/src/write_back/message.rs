@@ -1,7 +1,7 @@
 //! Decides what the commit of a rollback says. What people wrote goes onto one line each, so that it cannot look like more.
 use tidegate_core::history::Deployed;
 
-use super::{Revert, RollbackConfig};
+use super::{Edit, RollbackConfig};
 use crate::wanted::services_file;
 
 /// Characters of the subject. Git's tools cut it at about 70; a service's name alone may have 63.
@@ -11,22 +11,20 @@ const LONGEST_SUBJECT: usize = 100;
 const LONGEST_TEXT: usize = 1_000;
 
 /// The whole message.
-pub(super) fn message(rollback: &RollbackConfig, revert: &Revert) -> String {
-    let RollbackConfig { environment, service, record, at, actor, reason, commit: _, from, to, held_out: _ } = rollback;
-    let subject = on_one_line(&format!("Roll back {environment}/{service} to {}", to.label()), LONGEST_SUBJECT);
-    let from = from.as_ref().map_or_else(String::new, |from| format!("from {} ", release(from)));
-    let to = release(to);
+pub(super) fn message(rollback: &RollbackConfig, edit: &Edit) -> String {
+    let RollbackConfig { environment, service, record, at, actor, reason, commit: _, held_out, live } = rollback;
+    let subject = on_one_line(&format!("Roll back {environment}/{service} to {}", live.label()), LONGEST_SUBJECT);
+    let (held_out, live) = (held_out.label(), release(live));
     let at = at.format("%Y-%m-%d %H:%M:%S UTC");
-    let reason = on_one_line(reason.as_deref().unwrap_or("none was given"), LONGEST_TEXT);
-    let actor = on_one_line(actor, LONGEST_TEXT);
+    let (reason, actor) = (on_one_line(reason, LONGEST_TEXT), on_one_line(actor, LONGEST_TEXT));
     let file = services_file(environment);
-    let merging = match revert {
-        Revert::Made => format!("Merging this makes `{file}` name what is live."),
-        Revert::NotNeeded => format!("`{file}` names what is live already."),
-        Revert::Missing { why } => format!("`{file}` has to be set back by hand: {}", on_one_line(why, LONGEST_TEXT)),
+    let merging = match edit {
+        Edit::Made => format!("Merging this makes `{file}` name what is live."),
+        Edit::NotNeeded => format!("`{file}` names what is live already."),
+        Edit::Missing { why } => format!("`{file}` has to be set back by hand: {why}"),
     };
     format!(
-        "{subject}\n\nAll traffic went {from}to {to} at {at}.\n\nReason: {reason}\nBy: {actor}\n\
+        "{subject}\n\nAll traffic went to {live} at {at}; {held_out} is held out.\n\nReason: {reason}\nBy: {actor}\n\
          Record: {record} of `tidegate history {environment}/{service}`\n\n{merging}\n"
     )
 }

@@ -1,75 +1,66 @@
 //! Writes a rollback back to the release repository: a branch with the revert, and a file that says what happened.
 //!
-//! Traffic is back long before: nothing here touches AWS, and a rollback never waits for it. Whoever asks twice, after a
-//! lost answer or a crash, gets the same commit; what failed is a value to be stored, and tried again later.
+//! Traffic is back before: nothing here touches AWS, and no failure of it is one of the rollback. Whoever asks twice, after
+//! a lost answer or a crash, gets the same commit; what failed is a value to be stored, and tried again later.
 mod compare;
 mod message;
 pub mod rollback_config;
 mod set_back;
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::time::Instant;
 
 use chrono::SubsecRound as _;
-use serde::{Deserialize, Serialize};
-use tidegate_core::history::{Kind, Record};
+use release_schema::{EnvironmentName, ServiceName};
+use tidegate_core::plan::Rollback;
+use tidegate_core::state::Pushed;
 
 pub use compare::compare_url;
 pub use rollback_config::RollbackConfig;
 
 use crate::git::push::{self, Created};
-use crate::git::{self, CommitId, Draft, Person};
+use crate::git::{self, CommitId, Draft, NotACommitId, Person};
 use crate::wanted::Repository;
 
-/// Addresses that belong to nobody (RFC 2606): the caller's is not known, and none is to be made up.
+/// An address that belongs to nobody (RFC 2606): the caller's is not known, and none is to be made up.
 const NO_ADDRESS: &str = "tidegate@tidegate.invalid";
 
-/// What is to be written back: it can be made anew from history at any time, so nothing of it has to be stored.
+/// What is to be written back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The rollback.
-    pub rollback: RollbackConfig,
-    /// The commit that what is live now was promoted from, where history knows it: its `services.yaml` says where a zip
-    /// archive lies.
-    pub promoted_from: Option<CommitId>,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The service.
+    pub service: ServiceName,
+    /// What happened to it.
+    pub rollback: Rollback,
 }
 
 impl Request {
-    /// The write-back of this record; `recent` are the records around it, newest first. `None` for a record that is no
-    /// rollback, or that knows no commit to begin the branch from.
-    #[must_use]
-    pub fn of(record: &Record, recent: &[Record]) -> Option<Self> {
-        let commit = |record: &Record| record.commit.as_ref()?.id.parse::<CommitId>().ok();
-        let promotion = |earlier: &&Record| {
-            earlier.kind == Kind::Promoted && earlier.number < record.number && earlier.to.release == record.to.release
-        };
-        let rollback = RollbackConfig {
-            environment: record.environment.clone(),
-            service: record.service.clone(),
-            record: record.number,
-            at: record.finished.trunc_subsecs(0),
-            actor: record.actor.clone(),
-            reason: record.reason.clone().filter(|reason| !reason.is_empty()),
-            commit: commit(record)?,
-            from: record.from.clone(),
-            to: record.to.clone(),
-            held_out: record.held.clone(),
-        };
-        let promoted_from = recent.iter().find(promotion).and_then(commit);
-        (record.kind == Kind::RolledBack).then_some(Self { rollback, promoted_from })
-    }
-
     /// The branch's name, without `refs/heads/`.
     #[must_use]
     pub fn branch(&self) -> String {
-        let RollbackConfig { environment, service, record, .. } = &self.rollback;
-        format!("tidegate/rollback/{environment}/{service}/{record}")
+        format!("tidegate/rollback/{}/{}/{}", self.environment, self.service, self.rollback.number)
+    }
+
+    fn config(&self) -> Result<RollbackConfig, NotACommitId> {
+        let Self { environment, service, rollback } = self.clone();
+        let Rollback { number, held, live, commit, reason, actor, at } = rollback;
+        Ok(RollbackConfig {
+            environment,
+            service,
+            record: number,
+            at: at.trunc_subsecs(0),
+            actor,
+            reason,
+            commit: commit.id.parse()?,
+            held_out: held,
+            live,
+        })
     }
 }
 
 /// What the release repository has now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
     /// The branch, without `refs/heads/`.
     pub branch: String,
@@ -78,37 +69,32 @@ pub struct Written {
     /// The path of the file that says what happened.
     pub file: String,
     /// What became of `services.yaml`.
-    pub revert: Revert,
+    pub edit: Edit,
     /// Where a person opens the pull request, on GitHub and GitLab.
     pub compare_url: Option<String>,
 }
 
 /// What the branch does to `services.yaml`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "name", deny_unknown_fields)]
-pub enum Revert {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Edit {
     /// It names the code that is live.
     Made,
     /// It did so before.
     NotNeeded,
     /// It is as it was, and a person has to set it back.
     Missing {
-        /// Why no edit could be made.
+        /// Why no edit could be made, on one line.
         why: String,
     },
 }
 
-impl fmt::Display for Written {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { branch, commit: _, file: _, revert, compare_url } = self;
-        match revert {
-            Revert::Made => write!(f, "branch `{branch}` has the revert")?,
-            Revert::NotNeeded => write!(f, "branch `{branch}` has the record of it")?,
-            Revert::Missing { why } => {
-                write!(f, "branch `{branch}` has the record of it and not the revert, because {why}")?;
-            }
-        }
-        compare_url.iter().try_for_each(|url| write!(f, ": {url}"))
+impl From<Written> for Pushed {
+    fn from(Written { branch, commit: _, file: _, edit, compare_url }: Written) -> Self {
+        let without_edit = match edit {
+            Edit::Made | Edit::NotNeeded => None,
+            Edit::Missing { why } => Some(why),
+        };
+        Self { branch, url: compare_url, without_edit }
     }
 }
 
@@ -116,7 +102,14 @@ impl fmt::Display for Written {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A commit that the branch begins from, or that says where an archive lies, could not be had.
+    /// The commit that was in force has no name that Git would know.
+    #[error("the branch has nowhere to begin")]
+    CommitId {
+        /// What it is called.
+        #[source]
+        source: NotACommitId,
+    },
+    /// The commit that was in force could not be had.
     #[error("commit `{commit}` could not be fetched")]
     Fetch {
         /// Which commit.
@@ -159,43 +152,42 @@ impl Error {
     pub fn is_final(&self) -> bool {
         matches!(
             self,
-            Self::Push { source: push::Error::Exists { .. }, .. }
+            Self::CommitId { .. }
+                | Self::Push { source: push::Error::Exists { .. }, .. }
                 | Self::Fetch { source: git::Error::CommitMissing { .. }, .. }
         )
     }
 }
 
-/// Makes the branch and pushes it. Blocks its thread, as all of [`crate::git`] does.
+/// Makes the branch and pushes it. Blocks its thread, as all of [`crate::git`] does, for at most
+/// [`git::Limits::timeout`].
 ///
-/// With a warm cache it costs two requests, and one where the branch is there already. Each fetch and the push have
-/// [`git::Limits::timeout`] for themselves.
+/// With a warm cache it costs two requests, and one where the branch is there already.
 ///
 /// # Errors
 /// [`Error`]; nothing is left half done, and the same request may be run again at any time.
 pub fn run(repository: &Repository, request: &Request) -> Result<Written, Error> {
+    let began = Instant::now();
     let Repository { remote, cache, limits } = repository;
-    let Request { rollback, promoted_from: _ } = request;
+    let rollback = request.config().map_err(|source| Error::CommitId { source })?;
     let parent = rollback.commit;
-    let artifact = set_back::artifact(repository, request)?;
     let fetch = |source| Error::Fetch { commit: parent, source };
     let snapshot = cache.past_snapshot(remote, parent, limits).map_err(fetch)?;
-    let (services, revert) = set_back::revert(&snapshot, rollback, artifact).map_err(fetch)?;
+    let (services, edit) = set_back::edit(&snapshot, &rollback).map_err(fetch)?;
 
-    let mut files: BTreeMap<_, _> = services.into_iter().collect();
     let text = rollback.to_yaml().map_err(|source| Error::File { source })?;
-    files.insert(rollback.path(), text.into_bytes());
     let draft = Draft {
-        files,
-        message: message::message(rollback, &revert),
+        files: services.into_iter().chain([(rollback.path(), text.into_bytes())]).collect(),
+        message: message::message(&rollback, &edit),
         author: Person::new(&rollback.actor, NO_ADDRESS),
         committer: Person::new("Tidegate", NO_ADDRESS),
         time: rollback.at,
     };
     let new = snapshot.commit_on_top(&draft).map_err(|source| Error::Commit { parent, source })?;
     let branch = request.branch();
-    let created = push::create_branch(remote, &branch, &new, limits)
+    let created = push::create_branch(remote, &branch, &new, &limits.left_since(began))
         .map_err(|source| Error::Push { branch: branch.clone(), source })?;
     tracing::info!(branch, commit = %new.id, before = created == Created::Before, "a rollback is written back to Git");
     let compare_url = compare_url(remote, &branch);
-    Ok(Written { branch, commit: new.id, file: rollback.path(), revert, compare_url })
+    Ok(Written { branch, commit: new.id, file: rollback.path(), edit, compare_url })
 }

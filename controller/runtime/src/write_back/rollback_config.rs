@@ -4,7 +4,7 @@ use release_schema::{CodeSha256, Digest, EnvironmentName, ServiceName, Tag};
 use serde::{Deserialize, Serialize};
 use tidegate_core::history::Deployed;
 use tidegate_core::ids::{ReleaseId, TransitionNumber, Version};
-use tidegate_core::release::Code;
+use tidegate_core::release::{Code, Source};
 
 use crate::git::CommitId;
 
@@ -31,15 +31,13 @@ pub struct RollbackConfig {
     /// Who: text from outside.
     pub actor: String,
     /// Why: text from outside.
-    pub reason: Option<String>,
+    pub reason: String,
     /// The commit that was in force, from which the branch begins.
     pub commit: CommitId,
-    /// What had the traffic.
-    pub from: Option<Deployed>,
-    /// What has it now.
-    pub to: Deployed,
-    /// The release that is held out.
-    pub held_out: Option<ReleaseId>,
+    /// What Git wanted, and is kept from coming back.
+    pub held_out: Deployed,
+    /// What has the traffic since.
+    pub live: Deployed,
 }
 
 /// The text is not a rollback that was written down.
@@ -69,13 +67,15 @@ pub enum Error {
         /// Its version.
         version: u32,
     },
-    /// It says of a release not what its code is, or says so twice.
-    #[error("`{file}`: `{side}` needs either `digest` or `codeSha256`")]
-    Code {
+    /// What it says of a release does not fit together.
+    #[error("`{file}`: {problem} in `{release}`")]
+    Release {
         /// Its name, for messages.
         file: String,
-        /// Of which release.
-        side: &'static str,
+        /// Which release, by its field.
+        release: &'static str,
+        /// What is wrong.
+        problem: &'static str,
     },
 }
 
@@ -94,7 +94,7 @@ impl RollbackConfig {
             return Err(Error::OtherVersion { file: file.to_owned(), version: schema_version });
         }
         let document: Document = serde_yaml::from_slice(bytes).map_err(malformed)?;
-        document.into_config().map_err(|side| Error::Code { file: file.to_owned(), side })
+        document.into_config().map_err(|(release, problem)| Error::Release { file: file.to_owned(), release, problem })
     }
 
     /// The file's text. Whatever people wrote is quoted as YAML asks for.
@@ -130,80 +130,78 @@ struct Document {
     record: TransitionNumber,
     at: DateTime<Utc>,
     actor: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    reason: String,
     commit: CommitId,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    from: Option<Side>,
-    to: Side,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    held_out: Option<ReleaseId>,
+    held_out: Release,
+    live: Release,
 }
 
 impl Document {
     fn of(config: &RollbackConfig) -> Self {
-        let RollbackConfig { environment, service, record, at, actor, reason, commit, from, to, held_out } =
-            config.clone();
-        let (from, to) = (from.map(Side::from), Side::from(to));
-        Self {
-            schema_version: SCHEMA_VERSION,
-            environment,
-            service,
-            record,
-            at,
-            actor,
-            reason,
-            commit,
-            from,
-            to,
-            held_out,
-        }
+        let RollbackConfig { environment, service, record, at, actor, reason, commit, held_out, live } = config.clone();
+        let (held_out, live) = (held_out.into(), live.into());
+        let schema_version = SCHEMA_VERSION;
+        Self { schema_version, environment, service, record, at, actor, reason, commit, held_out, live }
     }
 
-    /// The value, or the name of the release whose code is not told.
-    fn into_config(self) -> Result<RollbackConfig, &'static str> {
-        let Self { schema_version: _, environment, service, record, at, actor, reason, commit, from, to, held_out } =
-            self;
-        let from = from.map(|side| side.into_deployed().ok_or("from")).transpose()?;
-        let to = to.into_deployed().ok_or("to")?;
-        Ok(RollbackConfig { environment, service, record, at, actor, reason, commit, from, to, held_out })
+    /// The value; or which release does not fit together, and why.
+    fn into_config(self) -> Result<RollbackConfig, (&'static str, &'static str)> {
+        let Self { schema_version: _, environment, service, record, at, actor, reason, commit, held_out, live } = self;
+        let held_out = held_out.into_deployed().map_err(|problem| ("heldOut", problem))?;
+        let live = live.into_deployed().map_err(|problem| ("live", problem))?;
+        Ok(RollbackConfig { environment, service, record, at, actor, reason, commit, held_out, live })
     }
 }
 
-/// One release: a flat form of [`Deployed`], as people would write it.
+/// One release: [`Deployed`] in the words of `services.yaml`.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Side {
+struct Release {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     version: Option<Version>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    tag: Option<Tag>,
+    image_tag: Option<Tag>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     digest: Option<Digest>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    s3_bucket: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    s3_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    s3_object_version: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     code_sha256: Option<CodeSha256>,
     release: ReleaseId,
 }
 
-impl From<Deployed> for Side {
-    fn from(Deployed { version, release, code, tag, archive: _ }: Deployed) -> Self {
+impl From<Deployed> for Release {
+    fn from(Deployed { version, release, code, tag, archive }: Deployed) -> Self {
         let (digest, code_sha256) = match code {
             Code::Image(digest) => (Some(digest), None),
             Code::Zip(hash) => (None, Some(hash)),
         };
-        Self { version, tag, digest, code_sha256, release }
+        let (s3_bucket, s3_key, s3_object_version) = match archive {
+            Some(Source::Zip { bucket, key, object_version }) => (Some(bucket), Some(key), Some(object_version)),
+            Some(Source::Image { .. }) | None => (None, None, None),
+        };
+        Self { version, image_tag: tag, digest, s3_bucket, s3_key, s3_object_version, code_sha256, release }
     }
 }
 
-impl Side {
-    fn into_deployed(self) -> Option<Deployed> {
-        let Self { version, tag, digest, code_sha256, release } = self;
+impl Release {
+    fn into_deployed(self) -> Result<Deployed, &'static str> {
+        let Self { version, image_tag: tag, digest, s3_bucket, s3_key, s3_object_version, code_sha256, release } = self;
         let code = match (digest, code_sha256) {
             (Some(digest), None) => Code::Image(digest),
             (None, Some(hash)) => Code::Zip(hash),
-            (None, None) | (Some(_), Some(_)) => return None,
+            (None, None) | (Some(_), Some(_)) => return Err("there has to be either `digest` or `codeSha256`"),
         };
-        Some(Deployed { version, release, code, tag, archive: None })
+        let archive = match (s3_bucket, s3_key, s3_object_version) {
+            (Some(bucket), Some(key), Some(object_version)) => Some(Source::Zip { bucket, key, object_version }),
+            (None, None, None) => None,
+            _ => return Err("`s3Bucket`, `s3Key` and `s3ObjectVersion` belong together"),
+        };
+        Ok(Deployed { version, release, code, tag, archive })
     }
 }
 

@@ -13,17 +13,15 @@ at: 2026-11-21T10:15:00Z
 actor: arn:aws:sts::111111111111:assumed-role/engineer/ben
 reason: 5xx after 14:02
 commit: 3f2a9c1d4e5b6a7f8091a2b3c4d5e6f708192a3b
-from:
-  version: '7'
-  tag: v1.2.0
+heldOut:
+  imageTag: v1.2.0
   digest: sha256:0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a
   release: 5fe26b56a7d20de785706ee27edcab2e
-to:
+live:
   version: '6'
-  tag: v1.1.0
+  imageTag: v1.1.0
   digest: sha256:0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b
   release: 0c3f1f0a7f3df1b1cf2ac0a1d5a4b9e2
-heldOut: 5fe26b56a7d20de785706ee27edcab2e
 ";
 
 fn parse(text: &str) -> Result<RollbackConfig, Error> {
@@ -39,7 +37,7 @@ fn refusal(text: &str) -> String {
 fn a_file_is_read_and_written_again_as_it_was() {
     let config = parse(FILE).unwrap();
     assert_eq!(config.record.0, 42);
-    assert_eq!(config.to.tag.as_ref().map(ToString::to_string).as_deref(), Some("v1.1.0"));
+    assert_eq!(config.live.tag.as_ref().map(ToString::to_string).as_deref(), Some("v1.1.0"));
     assert_eq!(config.to_yaml().unwrap(), FILE);
     assert_eq!(config.path(), "history/rollback-configs/production/flight-service/42-20261121T101500Z.yaml");
 }
@@ -66,9 +64,9 @@ fn what_people_wrote_comes_back_as_they_wrote_it_and_nothing_else_changes() {
         "@",
         "`",
         "{[]}",
-        "---\nto: {}",
+        "---\nlive: {}",
         "two\nlines",
-        "x\nheldOut: null\nto:\n  release: 00000000000000000000000000000000",
+        "x\nheldOut: null\nlive:\n  release: 00000000000000000000000000000000",
         " spaces ",
         "trailing\n",
         "\n\n",
@@ -76,25 +74,32 @@ fn what_people_wrote_comes_back_as_they_wrote_it_and_nothing_else_changes() {
         "\u{1b}[2Jescape\u{7}\0",
         "é 日本 🚀 \u{feff}\u{2028}\u{85}\u{202e}",
     ] {
-        let said = RollbackConfig { reason: Some(text.to_owned()), actor: text.to_owned(), ..config.clone() };
+        let said = RollbackConfig { reason: text.to_owned(), actor: text.to_owned(), ..config.clone() };
         let written = said.to_yaml().unwrap();
         assert_eq!(parse(&written).unwrap(), said, "{written}");
     }
 }
 
 #[test]
-fn a_zip_archive_is_told_by_its_hash() {
+fn a_zip_archive_is_told_by_its_hash_and_where_it_lies() {
     let hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
-    let digest = format!("digest: sha256:{}", "0b".repeat(32));
-    let text = FILE.replace(&digest, &format!("codeSha256: {hash}")).replace("  tag: v1.1.0\n", "");
-    let config = parse(&text).unwrap();
-    assert_eq!(config.to.code.to_string(), hash);
-    assert_eq!(config.to_yaml().unwrap(), text);
+    let image = format!("  imageTag: v1.1.0\n  digest: sha256:{}\n", "0b".repeat(32));
+    let code = format!("  codeSha256: {hash}\n");
+    let archive = "  s3Bucket: artifacts\n  s3Key: f/1.zip\n  s3ObjectVersion: 'null'\n";
+    for zip in [code.clone(), format!("{archive}{code}")] {
+        let text = FILE.replace(&image, &zip);
+        let config = parse(&text).unwrap();
+        assert_eq!((config.live.code.to_string().as_str(), config.live.tag.as_ref()), (hash, None));
+        assert_eq!(config.live.archive.is_some(), zip.len() > code.len());
+        assert_eq!(config.to_yaml().unwrap(), text);
+    }
 
-    let both = FILE.replace(&digest, &format!("{digest}\n  codeSha256: {hash}"));
-    assert_eq!(refusal(&both), "`back.yaml`: `to` needs either `digest` or `codeSha256`");
+    let either = "there has to be either `digest` or `codeSha256`";
+    assert_eq!(refusal(&FILE.replace(&image, &format!("{image}{code}"))), format!("`back.yaml`: {either} in `live`"));
     let neither = FILE.replace(&format!("  digest: sha256:{}\n", "0a".repeat(32)), "");
-    assert_eq!(refusal(&neither), "`back.yaml`: `from` needs either `digest` or `codeSha256`");
+    assert_eq!(refusal(&neither), format!("`back.yaml`: {either} in `heldOut`"));
+    let part = FILE.replace(&image, &format!("  s3Key: f/1.zip\n{code}"));
+    assert!(refusal(&part).contains("belong together in `live`"));
 }
 
 #[test]
