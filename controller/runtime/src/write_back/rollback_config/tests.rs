@@ -9,7 +9,7 @@ schemaVersion: 1
 environment: production
 service: flight-service
 record: 42
-at: 2026-11-21T10:15:00Z
+at: 2026-11-21T14:06:31Z
 actor: arn:aws:sts::111111111111:assumed-role/engineer/ben
 reason: 5xx after 14:02
 commit: 3f2a9c1d4e5b6a7f8091a2b3c4d5e6f708192a3b
@@ -39,7 +39,14 @@ fn a_file_is_read_and_written_again_as_it_was() {
     assert_eq!(config.record.0, 42);
     assert_eq!(config.live.tag.as_ref().map(ToString::to_string).as_deref(), Some("v1.1.0"));
     assert_eq!(config.to_yaml().unwrap(), FILE);
-    assert_eq!(config.path(), "history/rollback-configs/production/flight-service/42-20261121T101500Z.yaml");
+    assert_eq!(config.path(), "history/rollback-configs/production/flight-service/42-20261121T140631Z.yaml");
+}
+
+#[test]
+fn the_file_that_the_documentation_shows_is_this_one() {
+    let page = include_str!("../../../../../docs/write-back.md");
+    assert!(page.contains(&format!("```yaml\n{FILE}```")));
+    assert!(page.contains(&parse(FILE).unwrap().path()));
 }
 
 #[test]
