@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
 pub(crate) struct Reach {
     /// Read the configuration from this file, and not from Parameter Store
     #[arg(long, global = true, env = "TIDEGATE_CONFIG", value_name = "FILE", help_heading = "Installation")]
-    pub(crate) config: Option<PathBuf>,
+    pub(crate) configuration: Option<PathBuf>,
     /// The installation: its parameters lie below `/tidegate/<NAME>/`
     #[arg(
         long,
@@ -141,6 +141,7 @@ Examples:
   tidegate rollback production/flight-service --reason \"5xx after 14:02\"
   tidegate rollback production/flight-service production/flight-bff --reason \"5xx after 14:02\"
   tidegate rollback production/flight-service --to 41 --reason \"42 was no better\"
+  tidegate rollback --config history/rollback-configs/production/flight-service/42-20261121T140512Z.yaml
   tidegate rollback production/flight-service --direct --reason \"5xx\"      # when the controller itself is broken
 
 Exit codes: 0 done, or nothing was to be done; 4 refused; 5 could not be done";
@@ -321,11 +322,14 @@ pub(crate) struct Word {
 #[derive(Args, Debug)]
 pub(crate) struct Rollback {
     /// Services of one environment
-    #[arg(value_name = "ENV/SERVICE", required = true)]
+    #[arg(value_name = "ENV/SERVICE", required_unless_present = "config")]
     pub(crate) targets: Vec<ServiceTarget>,
     /// To what this record of the history led, and not to the last good release
     #[arg(long, value_name = "RECORD")]
     pub(crate) to: Option<u64>,
+    /// Once more, as a file below `history/rollback-configs/` of the release repository says it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["targets", "to"])]
+    pub(crate) config: Option<PathBuf>,
     /// Why: it goes into the history; asked for on a terminal
     #[arg(short, long, value_name = "TEXT", value_parser = reason)]
     pub(crate) reason: Option<String>,

@@ -33,13 +33,13 @@ pub(crate) struct Connection {
 impl Connection {
     /// Nothing is called yet, but for what the region and the credentials come from.
     pub(crate) async fn open(reach: &Reach) -> Result<Self, Error> {
-        let Reach { config, installation, function, direct } = reach;
+        let Reach { configuration, installation, function, direct } = reach;
         let home = Home::from_environment().await;
         if home.config().region().is_none() {
             return Err(Error::unavailable("there is no AWS region")
                 .hint("set `AWS_REGION`, or `region` in the profile that `AWS_PROFILE` names"));
         }
-        let source = match config {
+        let source = match configuration {
             Some(path) => Source::File(path.clone()),
             None => Source::Parameters { installation: installation.clone(), copy: None },
         };
@@ -171,7 +171,7 @@ fn cache() -> PathBuf {
 }
 
 /// An error and its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| {
         let cause = cause.to_string();

@@ -10,6 +10,7 @@ use crate::ids::{Commit, ReleaseId, Version};
 use crate::plan::Standing;
 use crate::release::Code;
 use crate::rollout::Progress;
+use crate::state::Revert;
 use crate::status::{Health, HoldReason, SyncStatus};
 
 /// The last tick of one environment.
@@ -56,6 +57,9 @@ pub struct ServiceReport {
     pub live: Option<Served>,
     /// How far a release is, where one is under way or was turned back.
     pub rollout: Option<Progress>,
+    /// How far the release repository was told of a rollback, where a release is held out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revert: Option<Revert>,
     /// What the tick did, in order, in words.
     pub done: Vec<String>,
     /// What it could not do, where something failed.

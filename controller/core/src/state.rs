@@ -216,6 +216,20 @@ pub enum Revert {
     },
     /// The branch is there.
     Pushed(Pushed),
+    /// It cannot be pushed, however often it is tried.
+    GivenUp {
+        /// Why.
+        problem: String,
+    },
+}
+
+/// Why a branch is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotPushed {
+    /// In one line, for people.
+    pub problem: String,
+    /// Whether trying again is of no use.
+    pub is_final: bool,
 }
 
 impl Default for Revert {
@@ -293,11 +307,12 @@ impl Phase {
 impl ServiceState {
     /// The hold with what came of telling the release repository; `None` where it says so already.
     #[must_use]
-    pub fn reverted(&self, outcome: Result<Pushed, String>) -> Option<Self> {
+    pub fn reverted(&self, outcome: Result<Pushed, NotPushed>) -> Option<Self> {
         let Phase::Held { reason, actor, remind, told, revert } = &self.phase else { return None };
         let now = match outcome {
             Ok(pushed) => Revert::Pushed(pushed),
-            Err(problem) => Revert::Wanted { problem: Some(problem) },
+            Err(NotPushed { problem, is_final: true }) => Revert::GivenUp { problem },
+            Err(NotPushed { problem, is_final: false }) => Revert::Wanted { problem: Some(problem) },
         };
         let phase = Phase::Held {
             reason: reason.clone(),

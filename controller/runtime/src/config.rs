@@ -53,6 +53,20 @@ pub struct Repository {
     /// The user that goes with it. GitHub and GitLab take any name with a token.
     #[serde(default = "default_username")]
     pub username: String,
+    /// Whether a rollback is told with a branch; where this is left out, a repository with a credential is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_back: Option<bool>,
+}
+
+impl Repository {
+    /// Whether a rollback is told with a branch.
+    #[must_use]
+    pub const fn takes_reverts(&self) -> bool {
+        match self.write_back {
+            Some(wanted) => wanted,
+            None => self.credential.is_some(),
+        }
+    }
 }
 
 fn default_branch() -> String {

@@ -20,13 +20,14 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::aws::error::chain;
-use crate::aws::{Calls, Clients, Home, parameters};
+use crate::aws::{Calls, Clients, Home};
 use crate::config::{self, Configuration, EnvironmentConfig, Installation, Source};
-use crate::git::{Cache, Credential, Limits, Remote};
+use crate::git::Cache;
+use crate::origin::Origin;
 use crate::store::desired::DesiredDocument;
 use crate::store::{Store, keys};
 use crate::tick::{self, Tick, Unheard};
-use crate::wanted::{self, Accept, Content, Repository, Wanted};
+use crate::wanted::{self, Accept, Content, Wanted};
 
 pub use records::Verified;
 
@@ -201,9 +202,10 @@ impl Controller {
             drop(reached.calls.take());
             let store = Store::new(reached.home.s3.clone(), installation.state.clone());
             let accept = Accept { confirmed: wish.confirm.map(str::to_owned), rewrites: config.allow_history_rewrite };
-            let tick = Tick { accept, only: wish.service, ..tick(name, installation, &reached, &store, caller) };
-            let repository = self.repository(installation, &reached.home).await;
-            Box::pin(tick::run(&tick, repository)).await.map_err(|error| {
+            let origin = self.origin(installation, &reached);
+            let ordinary = tick(name, installation, &reached, &store, &origin, caller);
+            let tick = Tick { accept, only: wish.service, ..ordinary };
+            Box::pin(tick::run(&tick)).await.map_err(|error| {
                 tracing::warn!(error = chain(&error), "there was no tick");
                 failure_of(name, &error)
             })
@@ -284,7 +286,8 @@ impl Controller {
             let (name, config) = known(configuration, environment)?;
             let reached = self.reach(name, config).await;
             let store = Store::new(reached.home.s3.clone(), configuration.installation.state.clone());
-            let ordinary = tick(name, &configuration.installation, &reached, &store, caller);
+            let origin = self.origin(&configuration.installation, &reached);
+            let ordinary = tick(name, &configuration.installation, &reached, &store, &origin, caller);
             let only = Tick { only: Some(service), ..ordinary };
             // Boxed: it is the whole of a tick once more, beside the tick.
             Box::pin(tick::word(&only, spoken)).await.map_err(|error| match error {
@@ -299,16 +302,8 @@ impl Controller {
         .await
     }
 
-    /// The release repository with its credential. That the credential cannot be had counts as Git being unreachable.
-    async fn repository(&self, installation: &Installation, home: &Home) -> Result<Repository, String> {
-        let config::Repository { url, branch, credential, username } = &installation.repository;
-        let mut remote = Remote::new(url, branch).map_err(|error| chain(&error))?;
-        if let Some(name) = credential {
-            let secret = parameters::secret(&home.ssm, name).await.map_err(|error| chain(&error))?;
-            let password = secret.ok_or_else(|| format!("the parameter `{name}` has no value"))?;
-            remote = remote.with_credential(Credential { username: username.clone(), password });
-        }
-        Ok(Repository { remote, cache: Arc::clone(&self.cache), limits: Limits::default() })
+    fn origin<'a>(&'a self, installation: &'a Installation, reached: &'a Reached) -> Origin<'a> {
+        Origin::new(&installation.repository, &reached.home, &self.cache)
     }
 
     async fn status(&self, installation: &Installation, name: &EnvironmentName) -> Result<TickReport, Failure> {
@@ -355,7 +350,8 @@ impl Controller {
         })?;
         let reached = self.reach(name, config).await;
         let store = Store::new(reached.home.s3.clone(), configuration.installation.state.clone());
-        let tick = tick(name, &configuration.installation, &reached, &store, caller);
+        let origin = self.origin(&configuration.installation, &reached);
+        let tick = tick(name, &configuration.installation, &reached, &store, &origin, caller);
         let stored: Option<DesiredDocument> = match store.get(&keys::desired(name)).await {
             Ok(stored) => stored.map(|stored| stored.value),
             Err(error) => return Err(unavailable(Some(name), &error)),
@@ -399,6 +395,7 @@ fn tick<'a>(
     installation: &'a Installation,
     reached: &'a Reached,
     store: &'a Store,
+    origin: &'a Origin<'a>,
     caller: &'a Caller,
 ) -> Tick<'a> {
     Tick {
@@ -408,6 +405,7 @@ fn tick<'a>(
         metric_namespace: &installation.metric_namespace,
         clients: &reached.clients,
         store,
+        origin,
         calls: &reached.calls,
         id: &caller.id,
         actor: &caller.actor,

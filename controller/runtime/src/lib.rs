@@ -6,6 +6,7 @@ pub mod controller;
 pub mod git;
 pub mod logs;
 mod nearest;
+pub mod origin;
 pub mod secret;
 pub mod store;
 pub mod tick;

@@ -270,15 +270,24 @@ impl Account {
         Ok(serde_json::from_str(&body)?)
     }
 
+    /// What the controller is told of the installation: where its release repository is, and whether it tells it of rollbacks.
+    ///
+    /// # Errors
+    /// Where AWS refuses.
+    pub async fn install(&self, repository_url: &str, write_back: bool) -> Result<()> {
+        let installation = format!(
+            "schemaVersion: 1\nrepository:\n  url: {repository_url}\n  branch: main\n  writeBack: {write_back}\n\
+             state:\n  bucket: {BUCKET}\n  prefix: tidegate\n"
+        );
+        self.put_parameter(&format!("/tidegate/{INSTALLATION}/installation"), &installation, false).await
+    }
+
     /// The controller's configuration in Parameter Store, for the environments given as name and YAML.
     ///
     /// # Errors
     /// Where AWS refuses.
     pub async fn configure(&self, repository_url: &str, environments: &[(&str, String)]) -> Result<()> {
-        let installation = format!(
-            "schemaVersion: 1\nrepository:\n  url: {repository_url}\n  branch: main\nstate:\n  bucket: {BUCKET}\n  prefix: tidegate\n"
-        );
-        self.put_parameter(&format!("/tidegate/{INSTALLATION}/installation"), &installation, false).await?;
+        self.install(repository_url, false).await?;
         for (name, text) in environments {
             self.put_parameter(&format!("/tidegate/{INSTALLATION}/environments/{name}"), text, false).await?;
         }

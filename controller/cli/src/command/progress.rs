@@ -4,6 +4,7 @@ use tidegate_core::analysis::{Outcome, Verdict};
 use tidegate_core::history::{Said, StepResult};
 use tidegate_core::report::ServiceReport;
 use tidegate_core::rollout::Progress;
+use tidegate_core::state::{Pushed, Revert};
 
 use crate::out::Tone;
 use crate::table::Cell;
@@ -21,9 +22,31 @@ pub(super) fn notes(name: &str, service: &ServiceReport, now: DateTime<Utc>) -> 
     let error = service.error.iter().map(|error| (format!("error: {error}"), Tone::Bad));
     let progress = service.rollout.iter().filter(|_| service.standing.phase.is_under_way());
     let progress = progress.flat_map(|progress| lines(progress, now));
+    let told = service.revert.iter().filter_map(told);
     let waiting = service.standing.waiting_on.iter().map(|on| (format!("waiting on: {on}"), Tone::Busy));
-    let all = error.chain(progress).chain(waiting);
+    let all = error.chain(progress).chain(waiting).chain(told);
     all.map(|(note, tone)| Cell::new(text::escaped(&note.replace("ENV/SERVICE", name)), tone)).collect()
+}
+
+/// What the release repository has of a rollback.
+fn told(revert: &Revert) -> Option<(String, Tone)> {
+    match revert {
+        Revert::Wanted { problem: None } => None,
+        Revert::Wanted { problem: Some(problem) } => {
+            Some((format!("the revert is not pushed yet: {problem}; later ticks try again"), Tone::Busy))
+        }
+        Revert::GivenUp { problem } => {
+            Some((format!("the revert cannot be pushed: {problem}; set it back in Git by hand"), Tone::Bad))
+        }
+        Revert::Pushed(Pushed { branch, url, without_edit }) => {
+            let what = match without_edit {
+                None => format!("the revert is on the branch `{branch}`"),
+                Some(why) => format!("the branch `{branch}` tells of it, without the edit: {why}"),
+            };
+            let url = url.as_ref().map(|url| format!("; open a pull request: {url}")).unwrap_or_default();
+            Some((format!("{what}{url}"), Tone::Plain))
+        }
+    }
 }
 
 fn lines(progress: &Progress, now: DateTime<Utc>) -> Vec<(String, Tone)> {

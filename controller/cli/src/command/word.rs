@@ -1,16 +1,18 @@
 //! `tidegate rollback`, `unhold`, `promote`, `abort`, `pause`, `resume`, `retry`: a person's word to releases, and how they
 //! stand then.
 use std::io::{BufRead as _, IsTerminal as _};
+use std::path::Path;
 
 use release_schema::EnvironmentName;
 use tidegate_core::command::{Command, To};
 use tidegate_core::ids::TransitionNumber;
 use tidegate_core::report::{Answer, Failure, ServiceReport};
+use tidegate_runtime::write_back::RollbackConfig;
 
 use super::progress;
 use super::status::{health_tone, sync_tone};
 use crate::arguments::{Format, Output, Promote, Reach, Rollback, ServiceTarget, Word};
-use crate::connection::Connection;
+use crate::connection::{Connection, chain};
 use crate::exit::{Error, Exit};
 use crate::out::{Out, Tone};
 use crate::table::{self, Cell, Row};
@@ -33,16 +35,29 @@ pub(crate) async fn plain(command: fn(To) -> Command, options: Word, reach: &Rea
 
 /// `tidegate rollback`.
 pub(crate) async fn rollback(options: Rollback, reach: &Reach, out: &Out) -> Result<Exit, Error> {
-    let Rollback { targets, to, reason, remind_after, output } = options;
-    let reason = match reason {
+    let Rollback { targets, to, config, reason, remind_after, output } = options;
+    let again = config.as_deref().map(written_down).transpose()?;
+    let reason = match reason.or_else(|| again.as_ref().map(|again| again.reason.clone())) {
         Some(reason) => reason,
         None => ask_for_reason(out)?,
     };
-    let environment = one_environment(&targets)?;
-    let services = targets.into_iter().map(|target| target.service).collect();
     let remind_after = remind_after.map(|time| u32::try_from(time.as_secs()).unwrap_or(u32::MAX));
-    let to = to.map(TransitionNumber);
+    let (environment, services, to) = match again {
+        Some(RollbackConfig { environment, service, record, .. }) => (environment, vec![service], Some(record)),
+        None => {
+            let environment = one_environment(&targets)?;
+            (environment, targets.into_iter().map(|target| target.service).collect(), to.map(TransitionNumber))
+        }
+    };
     tell(Command::Rollback { environment, services, to, reason, remind_after }, output, reach, out).await
+}
+
+/// A rollback as it was written to the release repository: going back to what its record led to does it again.
+fn written_down(file: &Path) -> Result<RollbackConfig, Error> {
+    let name = file.display().to_string();
+    let cannot = |message: String| Error::refused(message).hint("name a file below `history/rollback-configs/`");
+    let bytes = std::fs::read(file).map_err(|error| cannot(format!("`{name}` cannot be read: {error}")))?;
+    RollbackConfig::parse(&name, &bytes).map_err(|error| cannot(chain(&error)))
 }
 
 /// One call reaches one environment: another one may be another account.

@@ -84,7 +84,7 @@ fn kept_out(subject: &Subject<'_>, head: &Head, wanted: &Release) -> Option<Plan
         transition: last.number,
         release: wanted.clone(),
         from: head.last_live().map(|record| record.to.clone()),
-        commit: subject.commit.clone(),
+        commit: last.commit.clone().unwrap_or_else(|| subject.commit.clone()),
         started: last.started,
         since: last.finished,
         phase,

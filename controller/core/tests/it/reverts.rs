@@ -79,6 +79,26 @@ fn a_push_that_fails_is_tried_by_each_tick_for_ten_minutes_and_each_quarter_of_a
 }
 
 #[test]
+fn what_can_never_be_pushed_is_said_and_not_tried_again() {
+    let mut sim = b_is_live(Err("never: the branch is somebody else's".to_owned()));
+    told(&mut sim, BACK, Some("5xx"));
+    assert_eq!(revert(&sim), Revert::GivenUp { problem: "never: the branch is somebody else's".to_owned() });
+    assert!(!tries(&sim));
+}
+
+#[test]
+fn a_hold_that_was_lost_pushes_the_same_branch_from_the_same_commit_again() {
+    let mut sim = b_is_live(Ok(Vec::new()));
+    told(&mut sim, BACK, Some("5xx"));
+    let stored = sim.state.take().unwrap();
+    sim.commit = commit('c');
+    sim.tick();
+    let again = sim.state.as_ref().unwrap();
+    assert_eq!((&again.commit, again.since, again.transition), (&stored.commit, stored.since, stored.transition));
+    assert!(tries(&sim));
+}
+
+#[test]
 fn the_registry_comes_first_where_neither_was_told() {
     let mut sim = b_is_live(Ok(Vec::new()));
     told(&mut sim, BACK, Some("5xx"));

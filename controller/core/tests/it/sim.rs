@@ -13,7 +13,7 @@ use tidegate_core::marker::Marker;
 use tidegate_core::plan::{Action, Plan};
 use tidegate_core::release::{Code, Release};
 use tidegate_core::smoke::{self, Invoked};
-use tidegate_core::state::{Phase, Pushed, ServiceState};
+use tidegate_core::state::{NotPushed, Phase, Pushed, ServiceState};
 use tidegate_core::status::HoldReason;
 
 use crate::build::{at, commit, deployed, environment, live, record, release, service, v};
@@ -415,7 +415,7 @@ impl Sim {
             }
             Action::PushRevert { revert, state } => {
                 let outcome = match self.pushed.as_mut().ok_or("nobody is told of rollbacks")? {
-                    Err(problem) => Err(problem.clone()),
+                    Err(problem) => Err(NotPushed { problem: problem.clone(), is_final: problem.starts_with("never") }),
                     Ok(branches) => {
                         let branch = format!("{} back to {}", revert.number, revert.live.label());
                         branches.push(branch.clone());

@@ -3,15 +3,15 @@ use std::time::Duration;
 
 use release_schema::SmokeTest;
 use tidegate_core::ids::Version;
-use tidegate_core::plan::{Action, Plan};
+use tidegate_core::plan::{Action, Plan, Rollback};
 use tidegate_core::registry::{Entry, parameter_name};
 use tidegate_core::report::ServiceReport;
 use tidegate_core::smoke;
-use tidegate_core::state::{Phase, ServiceState, Shape};
+use tidegate_core::state::{NotPushed, Phase, ServiceState, Shape};
 use tokio::time::Instant;
 
 use super::service::{One, Seen, quarantined};
-use super::{RESERVE, report};
+use super::{RESERVE, report, revert};
 use crate::aws::lambda::{self, Traffic};
 use crate::aws::{CallError, Kind, parameters};
 use crate::store::lease::Lease;
@@ -19,6 +19,9 @@ use crate::store::{self, If, history, keys};
 
 /// How long a smoke test may take. A tick has a minute for everything.
 const SMOKE_TEST: Duration = Duration::from_secs(20);
+
+/// How long pushing a revert may take. Whoever rolls back waits for the answer.
+const PUSH: Duration = Duration::from_secs(10);
 
 /// How long waking a version may take: what counts is that it was called.
 const WAKE: Duration = Duration::from_secs(3);
@@ -61,6 +64,14 @@ pub(super) struct Executed {
     pub(super) moved: bool,
 }
 
+/// Whether an effect was had.
+enum Effect {
+    /// It was.
+    Had,
+    /// It was tried, and is left to a later tick.
+    Left,
+}
+
 /// What the effects so far gave to those that follow.
 struct Done {
     seen: Seen,
@@ -81,12 +92,14 @@ impl One<'_> {
         let error = quarantined(async {
             let left = |action: &&Action| self.leave_registry && matches!(action, Action::WriteRegistry { .. });
             for action in plan.actions.iter().take_while(|action| !left(action)) {
-                self.effect(lease, action, &mut done).await.map_err(|error| {
+                let effect = self.effect(lease, action, &mut done).await.map_err(|error| {
                     raced = error.is_race();
                     error.to_string()
                 })?;
-                tracing::info!(service = %self.service.name, release = self.release_id(), "{action}");
-                done.words.push(action.to_string());
+                if let Effect::Had = effect {
+                    tracing::info!(service = %self.service.name, release = self.release_id(), "{action}");
+                    done.words.push(action.to_string());
+                }
             }
             Ok(())
         })
@@ -105,7 +118,7 @@ impl One<'_> {
         self.release.and_then(|release| release.as_ref().ok()).map(|release| release.id.short())
     }
 
-    async fn effect(&self, lease: Option<&Lease>, action: &Action, done: &mut Done) -> Result<(), Error> {
+    async fn effect(&self, lease: Option<&Lease>, action: &Action, done: &mut Done) -> Result<Effect, Error> {
         if lease.is_some_and(|lease| !lease.holds()) {
             return Err(Error::Lease);
         }
@@ -196,10 +209,29 @@ impl One<'_> {
                 }
                 done.state = None;
             }
-            // Never decided as long as nobody says that the release repository is told.
-            Action::PushRevert { .. } => {}
+            Action::PushRevert { revert, state } => return self.push_revert(revert, state, done).await,
         }
-        Ok(())
+        Ok(Effect::Had)
+    }
+
+    /// Tells the release repository, and stores how that went. Traffic is back already: nothing of this fails the plan.
+    async fn push_revert(&self, revert: &Rollback, state: &ServiceState, done: &mut Done) -> Result<Effect, Error> {
+        let left = self.tick.deadline.saturating_duration_since(Instant::now()).saturating_sub(RESERVE);
+        if left.is_zero() {
+            return Ok(Effect::Left);
+        }
+        let outcome = Box::pin(revert::push(self, revert, left.min(PUSH))).await;
+        let effect = if let Err(not_pushed) = &outcome {
+            let NotPushed { problem, is_final } = not_pushed;
+            tracing::warn!(service = %self.service.name, problem, is_final, "the revert could not be pushed");
+            Effect::Left
+        } else {
+            Effect::Had
+        };
+        if let Some(next) = state.reverted(outcome) {
+            self.save_state(&next, done).await?;
+        }
+        Ok(effect)
     }
 
     async fn save_state(&self, state: &ServiceState, done: &mut Done) -> Result<(), Error> {

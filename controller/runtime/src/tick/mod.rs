@@ -4,6 +4,7 @@ mod look;
 mod measure;
 mod pins;
 mod report;
+mod revert;
 mod service;
 mod word;
 
@@ -23,10 +24,11 @@ use tokio::time::Instant;
 use crate::aws::{Calls, Clients, Home};
 use crate::config::EnvironmentConfig;
 use crate::nearest::nearest;
+use crate::origin::Origin;
 use crate::store::desired::DesiredDocument;
 use crate::store::lease::{Lease, NoLease};
 use crate::store::{self, If, Store, Stored, keys};
-use crate::wanted::{self, Accept, Repository, Wanted};
+use crate::wanted::{self, Accept, Wanted};
 
 use service::One;
 pub use service::Seen;
@@ -53,6 +55,8 @@ pub struct Tick<'a> {
     pub clients: &'a Clients,
     /// Stored state.
     pub store: &'a Store,
+    /// Where releases come from, and rollbacks are told.
+    pub origin: &'a Origin<'a>,
     /// What is called.
     pub calls: &'a Calls,
     /// The tick's id.
@@ -95,25 +99,20 @@ pub enum Error {
 ///
 /// # Errors
 /// Where it could not be run as a whole; what concerns one service is in the report.
-pub async fn run(tick: &Tick<'_>, repository: Result<Repository, String>) -> Result<TickReport, Error> {
+pub async fn run(tick: &Tick<'_>) -> Result<TickReport, Error> {
     let began = Instant::now();
     let lease = Lease::acquire(tick.store, tick.name, tick.id).await?;
-    let outcome = under_lease(tick, &lease, repository, began).await;
+    let outcome = under_lease(tick, &lease, began).await;
     if let Err(error) = lease.release(tick.store).await {
         tracing::warn!(%error, "the lease could not be given back: it ends by itself");
     }
     outcome
 }
 
-async fn under_lease(
-    tick: &Tick<'_>,
-    lease: &Lease,
-    repository: Result<Repository, String>,
-    began: Instant,
-) -> Result<TickReport, Error> {
+async fn under_lease(tick: &Tick<'_>, lease: &Lease, began: Instant) -> Result<TickReport, Error> {
     let stored = load_desired(tick).await?;
     let before = stored.as_ref().map(|stored| stored.value.clone());
-    let mut wanted = match wanted::observe(tick.name, repository, before, &tick.accept).await {
+    let mut wanted = match wanted::observe(tick.name, tick.origin.repository().await, before, &tick.accept).await {
         Ok(wanted) => wanted,
         Err(known) => {
             let report = report::nothing_known(tick, lease.now(), &known, began);

@@ -9,7 +9,7 @@ use tidegate_core::plan::Standing;
 use tidegate_core::release::Release;
 use tidegate_core::report::{Served, ServiceReport, TickReport, Wanted as WantedReport};
 use tidegate_core::rollout::Progress;
-use tidegate_core::state::{ServiceState, Shape};
+use tidegate_core::state::{Phase, Revert, ServiceState, Shape};
 use tidegate_core::status::{Health, PhaseName, SyncStatus};
 use tokio::time::Instant;
 
@@ -43,9 +43,10 @@ pub(super) fn service(one: &One<'_>, seen: &Seen, after: After) -> ServiceReport
         },
     };
     let alias = shape.or_else(|| seen.world.alias.found().map(Shape::from));
+    let revert = state.as_ref().and_then(|state| told(one, state));
     let rollout = state.map(|state| Progress::of(&state, &one.service.strategy, alias));
     let live = served(one, seen, shape.and_then(|shape| shape.version));
-    ServiceReport { standing, live, rollout, done, error, ..blank(one) }
+    ServiceReport { standing, live, rollout, revert, done, error, ..blank(one) }
 }
 
 /// A service that could not be looked at: nothing is known of it, and nothing was done.
@@ -72,9 +73,17 @@ fn blank(one: &One<'_>) -> ServiceReport {
         },
         live: None,
         rollout: None,
+        revert: None,
         done: Vec::new(),
         error: None,
     }
+}
+
+/// What people are to know of telling the release repository; nothing, where nobody wants to.
+fn told(one: &One<'_>, state: &ServiceState) -> Option<Revert> {
+    let Phase::Held { revert, .. } = &state.phase else { return None };
+    let pushed = matches!(revert, Revert::Pushed(_));
+    (pushed || one.tick.origin.takes_reverts()).then(|| revert.clone())
 }
 
 fn label(service: &Service) -> String {

@@ -72,7 +72,7 @@ impl One<'_> {
             forced: self.tick.only.is_some() && self.word.is_none(),
             word: self.word,
             actor: self.word.map_or(self.tick.actor, |(_, said)| &said.actor),
-            writes_back: false,
+            writes_back: self.tick.origin.takes_reverts(),
             hold: self.wanted.hold.as_ref(),
             now: self.now,
             tick: self.tick.id,

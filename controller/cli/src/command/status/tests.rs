@@ -28,6 +28,7 @@ pub(in crate::command) fn service(sync: SyncStatus, health: Health, waiting_on: 
         wanted: Wanted { label: wanted.to_owned(), release: None, code: None },
         live: Some(Served { version: Version::new(7), code: None, tag: Some("v1.0.0".parse().unwrap()) }),
         rollout: None,
+        revert: None,
         done: Vec::new(),
         error: None,
     }

@@ -190,6 +190,8 @@ async fn rollback(stage: &Stage, clients: &Traffic) -> Result<()> {
     stage.answers(RESERVATION.1, "live", &seats, "v1.1.0").await?;
     let record = ended(stage, RESERVATION.0, Kind::RolledBack).await?;
     ensure!(record.to.label() == "v1.1.0", "it went back to {}", record.to.label());
+    stage.show_branch(&format!("tidegate/rollback/staging/{}/{}", RESERVATION.0, record.number))?;
+    tell::holds("the release repository has the revert, ready for a pull request");
     // Another service is released meanwhile; the held one stays where it is.
     stage.push(FLIGHT.0, "v1.7.0").await?;
     release_file::retag(stage, FLIGHT.0, "v1.7.0")?;

@@ -101,10 +101,21 @@ impl Stage {
         Ok(())
     }
 
+    /// Fetches a branch of the release repository, and shows what a pull request of it would change.
+    pub(crate) fn show_branch(&self, branch: &str) -> Result<()> {
+        self.tree.git(["fetch", "--quiet", "origin", branch])?;
+        tell::command(&format!("git fetch origin {branch} && git diff main...FETCH_HEAD"));
+        let diff = self.tree.git(["diff", "--no-color", "--unified=1", "main...FETCH_HEAD"])?;
+        ensure!(diff.contains("+    imageTag:"), "the branch sets nothing back: {diff}");
+        tell::output(&diff);
+        Ok(())
+    }
+
     async fn prepare_controller(&self) -> Result<()> {
         self.account.create_bucket(BUCKET).await?;
         let staging = environment_configuration("Staging");
         self.account.configure(&self.git_url, &[("staging", staging)]).await?;
+        self.account.install(&self.git_url, true).await?;
         self.account.create_repository("tidegate").await?;
         let program = program(&self.programs.join("bootstrap"))?;
         let image = self.account.push_image("tidegate", "demo", Build { program: &program, environment: &[] }).await?;
