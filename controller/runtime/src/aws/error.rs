@@ -1,4 +1,5 @@
 //! What a failed AWS call means for us, whichever service it was.
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -77,21 +78,23 @@ where
         let status = error.raw_response().map(|response| response.status().as_u16());
         let code = error.as_service_error().and_then(|service| service.code()).map(str::to_owned);
         let kind = kind_of(&error, code.as_deref(), status);
-        let message = match error.as_service_error() {
-            Some(service) => service.message().unwrap_or("no message").to_owned(),
-            None => chain(&error),
+        let message = match (error.as_service_error(), credentials(&error)) {
+            (Some(service), _) => service.message().unwrap_or("no message").to_owned(),
+            (None, Some(credentials)) => chain(credentials),
+            (None, None) => chain(&error),
         };
         CallError { operation, resource, kind, code, message }
     }
 }
 
-fn kind_of<E>(error: &SdkError<E, Response>, code: Option<&str>, status: Option<u16>) -> Kind {
+fn kind_of<E>(error: &SdkError<E, Response>, code: Option<&str>, status: Option<u16>) -> Kind
+where
+    E: std::error::Error + 'static,
+{
     if matches!(error, SdkError::ConstructionFailure(_)) {
         return Kind::Invalid;
     }
-    if let SdkError::DispatchFailure(failure) = error
-        && failure.as_connector_error().is_none()
-    {
+    if credentials(error).is_some() {
         return Kind::Denied;
     }
     let by_code = code.and_then(|code| match code {
@@ -125,6 +128,11 @@ fn kind_of<E>(error: &SdkError<E, Response>, code: Option<&str>, status: Option<
         Some(400..=499) => Kind::Invalid,
         _ => Kind::Unreachable,
     })
+}
+
+/// Why there are no credentials to sign with, where that is what a failure comes from. No request was sent.
+fn credentials<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e CredentialsError> {
+    std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
 /// An error and its causes, in one line.
