@@ -1,10 +1,13 @@
 //! Decides what may be written on the command line, and says it in `--help`.
+mod init;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use release_schema::{EnvironmentName, ServiceName};
 
+pub(crate) use self::init::Init;
 use crate::exit;
 
 /// GitOps for AWS Lambda
@@ -43,6 +46,9 @@ pub(crate) struct Reach {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write the files of an environment for functions that live already
+    #[command(after_help = init::HELP)]
+    Init(Init),
     /// Check the files of a release repository
     #[command(after_help = VALIDATE)]
     Validate(Validate),

@@ -34,11 +34,7 @@ impl Connection {
     /// Nothing is called yet, but for what the region and the credentials come from.
     pub(crate) async fn open(reach: &Reach) -> Result<Self, Error> {
         let Reach { configuration, installation, function, direct } = reach;
-        let home = Home::from_environment().await;
-        if home.config().region().is_none() {
-            return Err(Error::unavailable("there is no AWS region")
-                .hint("set `AWS_REGION`, or `region` in the profile that `AWS_PROFILE` names"));
-        }
+        let home = home().await?;
         let source = match configuration {
             Some(path) => Source::File(path.clone()),
             None => Source::Parameters { installation: installation.clone(), copy: None },
@@ -119,10 +115,7 @@ impl Connection {
         match error.kind {
             Kind::NotFound => Error::unavailable(format!("there is no controller `{function}` in {region}"))
                 .hint("name it with `--function` or `--installation`, or set `AWS_REGION`; `--direct` does without it"),
-            Kind::Denied if error.code.is_none() => {
-                Error::unavailable(format!("there are no usable AWS credentials: {}", error.message))
-                    .hint("sign in, or set `AWS_PROFILE`")
-            }
+            Kind::Denied if error.code.is_none() => no_credentials(&error.message),
             Kind::Denied => {
                 Error::refused(format!("you may not invoke the controller `{function}`: {}", error.message))
                     .hint(format!("you need `lambda:InvokeFunction` on it; {direct}"))
@@ -145,6 +138,27 @@ impl Connection {
         Error::unavailable(format!("the controller `{}` failed: {message}", self.function))
             .hint(format!("its log says more: `aws logs tail /aws/lambda/{} --since 10m`", self.function))
     }
+}
+
+/// The account and region that the caller's own credentials and settings lead to.
+pub(crate) async fn home() -> Result<Home, Error> {
+    let home = Home::from_environment().await;
+    if home.config().region().is_none() {
+        return Err(Error::unavailable("there is no AWS region")
+            .hint("set `AWS_REGION`, or `region` in the profile that `AWS_PROFILE` names"));
+    }
+    Ok(home)
+}
+
+/// There is nobody as whom AWS could be asked. `message` says why, as the SDK or AWS puts it.
+pub(crate) fn no_credentials(message: &str) -> Error {
+    // Of a machine without any the SDK gives a page of places where it looked.
+    let error = if message.contains("no credentials found in chain") {
+        Error::unavailable("there are no AWS credentials")
+    } else {
+        Error::unavailable(format!("there are no usable AWS credentials: {message}"))
+    };
+    error.hint("sign in, or set `AWS_PROFILE`")
 }
 
 fn is_unavailable(answer: &Answer) -> bool {

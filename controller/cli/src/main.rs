@@ -36,6 +36,7 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments, out: &Out) -> Result<Exit, Error> {
     let Arguments { reach, command } = arguments;
     match command {
+        Command::Init(options) => command::init::run(&options, out).await,
         Command::Validate(options) => command::validate::run(&options, out),
         Command::Diff(options) => command::diff::run(&options, &reach, out).await,
         Command::Sync(options) => command::sync::run(&options, &reach, out).await,

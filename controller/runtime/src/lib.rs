@@ -1,5 +1,6 @@
 //! Observes and executes: Git, AWS, stored state, and the reconcile pipeline. What to do is decided in `tidegate-core`.
 
+pub mod adopt;
 pub mod aws;
 pub mod config;
 pub mod controller;

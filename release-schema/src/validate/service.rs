@@ -6,7 +6,7 @@ use crate::parsed;
 use crate::problem::Findings;
 use crate::read::Place;
 use crate::release::{Configuration, Defaults, Service, SmokeTest};
-use crate::value::{AliasName, JsonPointer, ServiceName, printable};
+use crate::value::{JsonPointer, ServiceName, printable};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(super) fn service(
     let artifact = artifact::artifact(&parsed, place, findings);
     let function = value(findings, &place.field("functionName"), parsed.function_name);
     let alias = match parsed.alias {
-        None => defaults.alias.clone().or_else(|| "live".parse::<AliasName>().ok()),
+        None => Some(defaults.alias.clone().unwrap_or_default()),
         text @ Some(_) => value(findings, &place.field("alias"), text),
     };
     let strategy = match parsed.strategy {

@@ -24,6 +24,13 @@ text_value! {
     AliasName, check_alias
 }
 
+/// The alias of a service where nothing names one: `live`.
+impl Default for AliasName {
+    fn default() -> Self {
+        Self("live".to_owned())
+    }
+}
+
 text_value! {
     /// The name of a CloudWatch alarm, at most 255 characters (CloudWatch API, `AlarmName`). Never an ARN.
     AlarmName, check_alarm

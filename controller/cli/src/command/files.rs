@@ -126,16 +126,16 @@ fn directories(dir: &Path, tree: &mut Tree) -> Result<BTreeSet<EnvironmentName>,
     Ok(found)
 }
 
-fn source(dir: &Path, file: &str, bytes: &[u8]) -> Result<SourceFile, Problems> {
+pub(super) fn source(dir: &Path, file: &str, bytes: &[u8]) -> Result<SourceFile, Problems> {
     SourceFile::new(shown(dir, file), bytes)
 }
 
 /// The file as the person can open it from where they are.
-fn shown(dir: &Path, file: &str) -> String {
+pub(super) fn shown(dir: &Path, file: &str) -> String {
     if dir == Path::new(".") { file.to_owned() } else { dir.join(file).display().to_string() }
 }
 
-fn bytes(dir: &Path, file: &str) -> Result<Option<Vec<u8>>, Error> {
+pub(super) fn bytes(dir: &Path, file: &str) -> Result<Option<Vec<u8>>, Error> {
     let path = dir.join(file);
     match std::fs::read(&path) {
         Ok(bytes) => Ok(Some(bytes)),

@@ -3,6 +3,7 @@ pub(crate) mod completions;
 pub(crate) mod diff;
 pub(crate) mod files;
 pub(crate) mod history;
+pub(crate) mod init;
 mod progress;
 pub(crate) mod schema;
 pub(crate) mod status;

@@ -1,6 +1,7 @@
 //! The real program, run as people and CI run it, in an environment that holds nothing of this machine's.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "the helpers of tests may fail as tests do")]
 
+mod adoption;
 mod files;
 mod installation;
 mod usage;

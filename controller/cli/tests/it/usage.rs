@@ -6,6 +6,9 @@ fn what_makes_no_sense_ends_with_2_and_writes_no_data() {
     for arguments in [
         &[] as &[&str],
         &["deploy"],
+        &["init"],
+        &["init", "--environment", "Not_A_Name"],
+        &["init", "--environment", "staging", "--alias", "$LATEST"],
         &["sync", "Not_A_Name"],
         &["sync", "staging/"],
         &["sync", "staging", "--confirm", "xyz"],
@@ -40,6 +43,7 @@ fn help_names_every_command_and_the_exit_codes() {
     let help = run(&["--help"]);
     assert_eq!(help.code, 0);
     for command in [
+        "init",
         "validate",
         "diff",
         "sync",

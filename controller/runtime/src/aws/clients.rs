@@ -66,6 +66,12 @@ impl Home {
         }
     }
 
+    /// The clients of this account and region themselves, with the caller's own rights.
+    #[must_use]
+    pub fn clients(&self) -> Clients {
+        Clients::new(&self.config, &Calls::default())
+    }
+
     /// The clients of one environment: its region, and its role where it has one. The role is assumed at the first call.
     pub async fn environment(&self, environment: &EnvironmentConfig, session: &str, calls: &Calls) -> Clients {
         let region = Region::new(environment.region.clone());

@@ -1,4 +1,4 @@
-//! ECR: which digest a tag names now, a hundred tags of one repository a call.
+//! ECR: which digest a tag names now, and which tags name a digest, a hundred of one repository a call.
 use std::collections::BTreeMap;
 
 use aws_sdk_ecr::types::{ImageFailureCode, ImageIdentifier};
@@ -68,4 +68,57 @@ pub async fn digests(
         }
     }
     Ok(found)
+}
+
+/// The tags of images by their digests. An image without a tag has none; one that does not exist is not among the answers.
+///
+/// # Errors
+/// Where the repository does not exist, may not be read, or ECR does not answer.
+pub async fn tags(
+    client: &aws_sdk_ecr::Client,
+    repository: &Repository,
+    digests: &[Digest],
+) -> Result<BTreeMap<Digest, Vec<Tag>>, CallError> {
+    let mut found = BTreeMap::new();
+    for batch in digests.chunks(BATCH) {
+        match described(client, repository, batch).await {
+            Ok(images) => found.extend(images),
+            // One image that is gone fails the whole call, and which one it is is not said.
+            Err(error) if is_image_missing(&error) => {
+                for digest in batch {
+                    match described(client, repository, std::slice::from_ref(digest)).await {
+                        Ok(images) => found.extend(images),
+                        Err(error) if is_image_missing(&error) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+fn is_image_missing(error: &CallError) -> bool {
+    error.code.as_deref() == Some("ImageNotFoundException")
+}
+
+/// `DescribeImages`: unlike `BatchGetImage` it gives every tag of an image.
+async fn described(
+    client: &aws_sdk_ecr::Client,
+    repository: &Repository,
+    digests: &[Digest],
+) -> Result<Vec<(Digest, Vec<Tag>)>, CallError> {
+    let ids = digests.iter().map(|digest| ImageIdentifier::builder().image_digest(digest.as_str()).build()).collect();
+    let answer = client
+        .describe_images()
+        .set_registry_id(repository.account().map(str::to_owned))
+        .repository_name(&repository.name)
+        .set_image_ids(Some(ids))
+        .send()
+        .await
+        .map_err(failed("ecr:DescribeImages", &format!("{}/{}", repository.registry, repository.name)))?;
+    let tags = |tags: &[String]| tags.iter().filter_map(|tag| tag.parse().ok()).collect();
+    let images = answer.image_details().iter();
+    Ok(images.filter_map(|image| Some((image.image_digest()?.parse().ok()?, tags(image.image_tags())))).collect())
 }

@@ -4,7 +4,7 @@ mod read;
 mod write;
 
 pub use invoke::invoke;
-pub use read::{ReadAlias, ReadVersion, get_alias, get_function, is_provisioning};
+pub use read::{ReadAlias, ReadVersion, get_alias, get_function, is_provisioning, list_functions};
 pub use write::{
     Traffic, create_alias, publish_version, set_reserved_concurrency, update_alias, update_code, update_configuration,
 };

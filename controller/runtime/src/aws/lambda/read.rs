@@ -3,6 +3,7 @@ use aws_sdk_lambda::types::{
     AliasRoutingConfiguration, FunctionCodeLocation, FunctionConfiguration, LastUpdateStatus, PackageType,
     ProvisionedConcurrencyStatusEnum, State,
 };
+use release_schema::FunctionName;
 use tidegate_core::ids::RevisionId;
 use tidegate_core::live::{LiveAlias, LiveConfiguration, LiveVersion, UpdateStatus, VersionState, Weighted};
 use tidegate_core::marker::Marker;
@@ -17,6 +18,8 @@ pub struct ReadVersion {
     pub live: LiveVersion,
     /// `arn:…:function:NAME`.
     pub function_arn: String,
+    /// The image as it was named when it was deployed, by tag or by digest; `None` for a zip archive.
+    pub image_uri: Option<String>,
 }
 
 /// An alias, as `GetAlias` tells of it.
@@ -31,6 +34,20 @@ pub struct ReadAlias {
 /// `arn:…:function:NAME`, of an ARN that may go on with a qualifier.
 fn unqualified(arn: &str) -> String {
     arn.split(':').take(7).collect::<Vec<_>>().join(":")
+}
+
+/// One page of `ListFunctions`, at most 50 names, and the marker of the next page.
+///
+/// # Errors
+/// Where AWS does not answer with a page.
+pub async fn list_functions(
+    client: &aws_sdk_lambda::Client,
+    marker: Option<String>,
+) -> Result<(Vec<FunctionName>, Option<String>), CallError> {
+    let call = client.list_functions().set_marker(marker);
+    let answer = call.send().await.map_err(failed("lambda:ListFunctions", "all functions"))?;
+    let names = answer.functions().iter().filter_map(|function| function.function_name()?.parse().ok()).collect();
+    Ok((names, answer.next_marker.filter(|marker| !marker.is_empty())))
 }
 
 /// `GetFunction` of a qualifier: an alias, a version, or `$LATEST`.
@@ -58,7 +75,8 @@ pub async fn get_function(
     let concurrency = answer.concurrency.and_then(|concurrency| concurrency.reserved_concurrent_executions);
     let mut live = live_version(&configuration, answer.code.as_ref()).ok_or_else(|| odd("without a revision id"))?;
     live.reserved_concurrency = concurrency.and_then(|count| u32::try_from(count).ok());
-    Ok(ReadVersion { live, function_arn })
+    let image_uri = answer.code.and_then(|code| code.image_uri.or(code.resolved_image_uri));
+    Ok(ReadVersion { live, function_arn, image_uri })
 }
 
 fn unexpected(operation: &'static str, resource: &str, what: &str) -> CallError {
