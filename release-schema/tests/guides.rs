@@ -25,6 +25,8 @@ fn shown(guide: &Path) -> Vec<Shown> {
     let guide = std::fs::read_to_string(guide).unwrap();
     let blocks = guide.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
     let complete = blocks.filter_map(|text| Some((text.lines().next()?.strip_prefix("# ")?, text)));
+    // Other comments are no path: the file of a rollback says who wrote it.
+    let complete = complete.filter(|(path, _)| path.ends_with(".yaml"));
     complete.map(|(path, text)| Shown { path: path.to_owned(), text: text.to_owned() }).collect()
 }
 
