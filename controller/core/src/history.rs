@@ -88,7 +88,7 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Said {
-    /// The command, as it is typed, or `edit` for a change of the alias by hand.
+    /// The command, as it is typed; `edit` for a change of the alias by hand, `lost` where its stored state was.
     pub what: String,
     /// Who.
     pub actor: String,

@@ -210,3 +210,55 @@ async fn a_state_or_head_or_record_of_a_later_build_is_refused_by_name_and_left_
         assert_whole(&world, 2, name).await;
     }
 }
+
+/// Ten minutes each, and no metrics, so that it needs no traffic.
+const CANARY: [&str; 1] = [
+    "strategy: { canary: { steps: [{ setWeight: 10 }, { pause: { duration: 10m } }, { setWeight: 50 }, { pause: { duration: 10m } }] } }",
+];
+
+#[tokio::test(start_paused = true)]
+async fn a_canary_whose_state_is_lost_in_its_second_step_holds_that_in_full_and_is_completed() {
+    for loss in [Loss::Deleted, Loss::Broken, Loss::Emptied] {
+        let world = deployed().await;
+        world.releases.add("staging", SERVICE, &CANARY);
+        world.releases.merge(SERVICE, "v1.1.0");
+        while world.weight(FUNCTION).await < 50.0 {
+            world.tick().await;
+        }
+        for _ in 0..6 {
+            world.tick().await;
+        }
+        lose(&world, STATE, loss).await;
+        world.calls();
+        for minute in 0..10 {
+            world.tick().await;
+            assert_eq!(world.weight(FUNCTION).await, 50.0, "{loss:?}, {minute} minutes later");
+        }
+        assert_eq!(world.calls().lambda_mutations(), Vec::<String>::new(), "{loss:?}");
+        world.settle().await;
+        assert_eq!(world.live(FUNCTION).await, "2");
+        assert_eq!(world.versions(FUNCTION).await, ["1", "2"]);
+        let last = world.history(SERVICE).await.pop().unwrap_or_else(|| panic!("no history"));
+        let said: Vec<&str> = last.said.iter().map(|said| said.what.as_str()).collect();
+        assert_eq!((last.number, last.kind, said), (TransitionNumber(2), Kind::Promoted, vec!["lost"]));
+        assert_whole(&world, 2, &format!("{loss:?}")).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_canary_whose_state_is_lost_while_git_goes_back_returns_its_traffic() {
+    let world = deployed().await;
+    world.releases.add("staging", SERVICE, &CANARY);
+    world.releases.merge(SERVICE, "v1.1.0");
+    while world.weight(FUNCTION).await < 10.0 {
+        world.tick().await;
+    }
+    world.delete_document(STATE).await;
+    world.releases.merge(SERVICE, "v1.0.0");
+    world.tick().await;
+    assert_eq!(world.live(FUNCTION).await, "1");
+    world.settle().await;
+    let kinds: Vec<Kind> = world.history(SERVICE).await.iter().map(|record| record.kind).collect();
+    assert_eq!(kinds, [Kind::Promoted, Kind::Superseded]);
+    assert_whole(&world, 2, "it is back").await;
+}

@@ -5,6 +5,7 @@
 mod alias;
 mod command;
 mod hold;
+mod lost;
 mod prepare;
 mod promote;
 mod publish;
@@ -189,7 +190,10 @@ fn step(subject: &Subject<'_>, world: &World) -> Result<Plan, Stop> {
     }
     match (&world.state, subject.word) {
         (None, None) => Ok(rest::plan(subject, world, Vec::new())?),
-        (None, Some((word, _))) => Err(command::at_rest(subject, world, word)),
+        (None, Some((word, said))) => match lost::state(subject, world, &[])? {
+            Some(state) => command::plan(subject, world, &state, word, said),
+            None => Err(command::at_rest(subject, world, word)),
+        },
         (Some(state), None) if subject.forced && state.edited.is_some() => {
             command::resume(subject, world, state.clone())
         }

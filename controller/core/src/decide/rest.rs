@@ -1,6 +1,6 @@
 //! A service with nothing under way: is it what Git wants, is it to be adopted, was it moved by hand, or does a release begin.
 use super::{
-    Look, Subject, World, blocked, prepare, publish, record, rollback, seen, suspended, undecryptable, unknown,
+    Look, Subject, World, blocked, lost, prepare, publish, record, rollback, seen, suspended, undecryptable, unknown,
 };
 use crate::SCHEMA_VERSION;
 use crate::history::{Deployed, Head, Kind};
@@ -40,6 +40,9 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
         && let Some(alias) = seen(&world.alias, Look::Alias)?
         && let Some(plan) = rollback::completion(subject, world, head, alias)
     {
+        return Ok(after(first, plan));
+    }
+    if let Some(plan) = lost::plan(subject, world, &first)? {
         return Ok(after(first, plan));
     }
     if let Some(plan) = head.and_then(|head| kept_out(subject, head, wanted)).filter(|_| !subject.starts_anew()) {
@@ -114,7 +117,11 @@ fn as_wanted(
     first: Vec<Action>,
 ) -> Result<Plan, Look> {
     let to = record::deployed(wanted, serving.version);
-    let recorded = world.recorded.as_ref() == Some(&wanted.id) || ends_with(world, &to)?;
+    let known = world.recorded.as_ref() == Some(&wanted.id);
+    let recorded = known || ends_with(world, &to)?;
+    if !known && let Some(plan) = lost::plan(subject, world, &first)? {
+        return Ok(after(first, plan));
+    }
     // `GetAlias` is scarce: it is asked for where its answer decides, and not passed over where it was seen anyway.
     let edit = if recorded && !subject.forced { world.alias.found().and_then(weights) } else { weighted(world)? };
     if let Some(edit) = edit.clone().filter(|_| !subject.forced) {

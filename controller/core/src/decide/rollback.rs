@@ -3,7 +3,7 @@
 //! The alias is the intent here: whatever dies after that write, the next tick finds its marker and completes the rest.
 use chrono::{DateTime, Duration, Utc};
 
-use super::{Look, Stop, Subject, World, hold, record, seen};
+use super::{Look, Stop, Subject, World, hold, lost, record, seen};
 use crate::SCHEMA_VERSION;
 use crate::history::{Deployed, Head, Kind, Record, Said};
 use crate::ids::{ReleaseId, TransitionNumber, Version};
@@ -44,7 +44,7 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, asked: Asked<'_>) -> Re
     let nothing = || Stop::Refuse(format!("{name} has no history, so there is nothing to go back to"));
     let head = seen(&world.head, Look::Head)?.ok_or_else(nothing)?;
     let alias = seen(&world.alias, Look::Alias)?;
-    let from = leaving(world, head, alias).ok_or_else(nothing)?;
+    let from = leaving(subject, world, head, alias)?.ok_or_else(nothing)?;
     if asked.to.is_none()
         && let Some(plan) = said_before(subject, world, head, alias)
     {
@@ -79,14 +79,22 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, asked: Asked<'_>) -> Re
 }
 
 /// What has the traffic, or a share of it, and shall not: the release under way, else what is live.
-fn leaving(world: &World, head: &Head, alias: Option<&LiveAlias>) -> Option<Deployed> {
+fn leaving(
+    subject: &Subject<'_>,
+    world: &World,
+    head: &Head,
+    alias: Option<&LiveAlias>,
+) -> Result<Option<Deployed>, Look> {
     let rolling = world.state.as_ref().filter(|state| state.phase.has_traffic());
     if let Some(state) = rolling {
-        return Some(record::deployed(&state.release, state.phase.version()));
+        return Ok(Some(record::deployed(&state.release, state.phase.version())));
+    }
+    if let Some(lost) = lost::rolling(subject, world, alias, head.number.next())? {
+        return Ok(Some(lost));
     }
     let named = alias.and_then(|alias| alias.version);
     let by_version = head.recent.iter().map(|record| &record.to).find(|to| named.is_some() && to.version == named);
-    by_version.or_else(|| head.last_live().map(|record| &record.to)).cloned()
+    Ok(by_version.or_else(|| head.last_live().map(|record| &record.to)).cloned())
 }
 
 /// The same word once more: it changed everything already, or somebody else was faster. What is missing is completed.

@@ -6,7 +6,7 @@ use tidegate_core::history::{Kind, Record, StepResult};
 use tidegate_core::live::LiveAlias;
 use tidegate_core::plan::{Action, Plan, Standing};
 use tidegate_core::state::{Advance, Direct, Phase, Rollout, ServiceState};
-use tidegate_core::status::{Health, HoldReason, PhaseName, SyncStatus, WaitingOn};
+use tidegate_core::status::{Health, HoldReason, PhaseName, WaitingOn};
 
 use crate::build::*;
 use crate::rollout::*;
@@ -510,22 +510,6 @@ fn a_weight_that_is_not_read_back_for_too_long_is_degraded_or_turned_back() {
     let reason = "no progress for 15 minutes: the alias does not show yet what it was told to";
     assert_eq!(plan.standing, aborted(reason));
     assert_eq!(sim.records.last().unwrap().kind, Kind::Aborted);
-}
-
-#[test]
-fn a_lost_state_finds_its_own_weight_again_and_begins_the_steps_anew() {
-    let mut sim = holding();
-    sim.state = None;
-    sim.at(5);
-    let plan = sim.tick();
-    assert_eq!(plan.standing.sync, SyncStatus::OutOfSync);
-    for _ in 0..3 {
-        sim.aws_finishes();
-        sim.tick();
-    }
-    let state = sim.state.as_ref().unwrap();
-    assert!(state.edited.is_none(), "{state:#?}");
-    assert!(state.phase.has_traffic(), "{state:#?}");
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! What is stored and was lost: what is left says what it was.
 use std::collections::BTreeMap;
 
-use tidegate_core::history::{Head, Kind, Record, RecordHash, Unproven, hash_bytes};
+use tidegate_core::command::Word;
+use tidegate_core::decide::Look;
+use tidegate_core::history::{Head, Kind, Record, RecordHash, Said, Unproven, hash_bytes};
 use tidegate_core::ids::TransitionNumber;
 use tidegate_core::plan::{Action, Plan};
-use tidegate_core::status::{HoldReason, PhaseName, WaitingOn};
+use tidegate_core::state::{Phase, ServiceState};
+use tidegate_core::status::{Health, HoldReason, PhaseName, WaitingOn};
 
 use crate::build::*;
+use crate::rollout::*;
 use crate::sim::Sim;
 
 type Records = BTreeMap<TransitionNumber, (RecordHash, Record)>;
@@ -109,4 +113,158 @@ fn a_person_who_asks_for_a_converged_service_has_its_lost_head_stored() {
     let plan = sim.tick();
     assert_eq!((restores(&plan).len(), plan.standing), (1, synced()));
     assert_eq!(sim.tick(), Plan::rest(synced()));
+}
+
+/// In the first step of [`two_steps`], and since minute 5 nothing is stored of that.
+fn lost_in_the_first_step() -> Sim {
+    let mut sim = holding();
+    sim.state = None;
+    sim.at(5);
+    sim
+}
+
+/// In the first step of [`two_steps`], as it is made again at minute 5.
+fn made_again() -> ServiceState {
+    let phase = Phase::Holding { version: v(2), step: 0, weight: 1_000 };
+    let note = Said {
+        what: "lost".to_owned(),
+        actor: "controller".to_owned(),
+        reason: Some("what was stored of it was lost at 10 %: that begins anew".to_owned()),
+        at: at(5),
+    };
+    ServiceState { started: at(5), said: vec![note], ..rolling(phase, 5, &two_steps()) }
+}
+
+fn share(sim: &Sim) -> Option<u16> {
+    sim.alias.as_ref().unwrap().additional.map(|additional| additional.basis_points)
+}
+
+fn kinds(sim: &Sim) -> Vec<Kind> {
+    sim.records.iter().map(|record| record.kind).collect()
+}
+
+#[test]
+fn a_rollout_that_was_lost_holds_the_step_whose_weight_is_live_anew_and_in_full() {
+    let mut sim = lost_in_the_first_step();
+    let (looks, plan) = sim.decide();
+    assert_eq!(looks, [Look::Serving, Look::Head, Look::Alias, Look::Version(v(2))]);
+    let standing = unknown(Health::Unknown, PhaseName::Holding, WaitingOn::NextTick);
+    assert_eq!(plan, Plan { actions: vec![save(made_again())], standing });
+    let writes = sim.alias_writes;
+    sim.tick();
+    assert_eq!(sim.decide().1, nothing(waits(PhaseName::Holding, WaitingOn::StepTime { until: at(15) })));
+    sim.at(14);
+    sim.tick();
+    assert_eq!((sim.alias_writes, share(&sim)), (writes, Some(1_000)));
+    sim.tick();
+    assert_eq!(share(&sim), Some(5_000));
+}
+
+#[test]
+fn a_rollout_that_is_lost_again_and_again_gives_no_weight_up_and_none_early() {
+    let strategy = canary(vec![weight(10), pause(3), weight(25), pause(3), weight(50), pause(3)]);
+    for lost_at in 0..20 {
+        let mut sim = published(strategy.clone());
+        let mut shares: Vec<(Option<u16>, usize)> = Vec::new();
+        for tick in 0..30 {
+            if tick == lost_at || tick == lost_at + 2 {
+                sim.state = None;
+            }
+            sim.tick();
+            sim.aws_finishes();
+            match shares.last_mut() {
+                Some((last, ticks)) if *last == share(&sim) => *ticks += 1,
+                _ => shares.push((share(&sim), 1)),
+            }
+        }
+        let given: Vec<Option<u16>> = shares.iter().map(|(share, _)| *share).skip_while(Option::is_none).collect();
+        assert_eq!(given, [Some(1_000), Some(2_500), Some(5_000), None], "lost at {lost_at}");
+        let held = shares.iter().filter(|(share, _)| share.is_some());
+        assert!(held.into_iter().all(|(_, ticks)| *ticks >= 4), "lost at {lost_at}: {shares:?}");
+        sim.assert_converged();
+        assert_eq!(kinds(&sim), [Kind::Adopted, Kind::Promoted], "lost at {lost_at}");
+        assert_eq!(sim.function().versions.len(), 2, "lost at {lost_at}");
+    }
+}
+
+#[test]
+fn a_lost_rollout_with_a_weight_that_no_step_has_begins_its_steps_anew() {
+    let mut sim = lost_in_the_first_step();
+    sim.service = service_with(canary(vec![weight(20), pause(1), weight(60)]));
+    sim.tick();
+    let plan = sim.tick();
+    assert_eq!(plan.standing.phase, PhaseName::Shifting);
+    assert_eq!(share(&sim), Some(2_000));
+    for _ in 0..10 {
+        sim.tick();
+    }
+    sim.assert_converged();
+    assert_eq!(kinds(&sim), [Kind::Adopted, Kind::Promoted]);
+}
+
+#[test]
+fn a_retry_that_is_lost_is_not_taken_for_the_abort_before_it() {
+    let mut sim = holding();
+    told(&mut sim, Word::Abort, Some("5xx"));
+    told(&mut sim, Word::Retry, Some("once more"));
+    for _ in 0..4 {
+        sim.aws_finishes();
+        sim.tick();
+    }
+    assert_eq!(share(&sim), Some(1_000));
+    sim.state = None;
+    assert_eq!(sim.tick().standing.phase, PhaseName::Holding);
+    let again = sim.state.as_ref().unwrap();
+    assert_eq!((again.transition, PhaseName::from(&again.phase)), (n(3), PhaseName::Holding));
+}
+
+#[test]
+fn a_lost_rollout_that_git_took_back_returns_its_traffic_first() {
+    for wanted in ['a', 'c'] {
+        let mut sim = lost_in_the_first_step();
+        // A pin that was resolved anew.
+        sim.recorded = None;
+        sim.git_wants(wanted);
+        let reason = format!("commit {} wants something else; what was stored of it was lost", commit(wanted).short());
+        let (from, to) = (deployed(1, &release('a')), untagged(2, &release('b')));
+        let superseded = record(2, Kind::Superseded, Some(from), to, commit('b'), [5, 5]);
+        let superseded = because(&reason, Record { commit: None, ..superseded });
+        let expected = [back(&sim), Action::AppendRecord(Box::new(superseded))];
+        let plan = sim.tick();
+        assert_eq!(plan.actions, expected, "{wanted}");
+        assert_eq!(plan.standing, waits(PhaseName::Idle, WaitingOn::NextTick));
+        if wanted == 'a' {
+            sim.tick();
+            sim.assert_converged();
+        } else {
+            assert_eq!(sim.tick().standing.phase, PhaseName::Publishing);
+            assert_eq!(sim.state.as_ref().unwrap().transition, n(3));
+        }
+    }
+}
+
+#[test]
+fn a_word_to_a_lost_rollout_is_followed_before_any_tick_makes_it_again() {
+    let mut sim = lost_in_the_first_step();
+    told(&mut sim, Word::Abort, Some("5xx"));
+    assert_eq!((share(&sim), kinds(&sim)), (None, vec![Kind::Adopted, Kind::Aborted]));
+    let said: Vec<&str> = sim.records[1].said.iter().map(|said| said.what.as_str()).collect();
+    assert_eq!(said, ["lost", "abort"]);
+
+    let mut sim = lost_in_the_first_step();
+    told(&mut sim, Word::Pause, Some("looking"));
+    assert_eq!(share(&sim), Some(1_000));
+    assert!(sim.state.as_ref().unwrap().paused.is_some());
+
+    let mut sim = lost_in_the_first_step();
+    told(&mut sim, Word::Rollback { to: None, remind_after: None }, Some("5xx"));
+    assert_eq!((share(&sim), sim.alias.as_ref().unwrap().version), (None, Some(v(1))), "back to stable, not behind it");
+    assert_eq!(sim.records[1].held, Some(release('b').id));
+}
+
+#[test]
+fn a_version_that_is_not_what_the_marker_says_is_not_brought_on() {
+    let mut sim = lost_in_the_first_step();
+    sim.version(2).code = Some(image('c'));
+    assert_eq!(sim.decide().1.standing.phase, PhaseName::Publishing);
 }
