@@ -94,7 +94,7 @@ impl Team {
         let text = format!(
             "installation:\n  schemaVersion: 1\n  repository: {{ url: '{url}' }}\n  state: {{ bucket: {BUCKET} }}\n\
              environments:\n  staging:\n    schemaVersion: 1\n    region: {REGION}\n    allowedFunctions: ['Staging*']\n    \
-             registries: [{}]\n",
+             registries: [{}]\n    buckets: [artifacts]\n",
             registry()
         );
         std::fs::write(&path, text).unwrap();
@@ -104,6 +104,16 @@ impl Team {
 
 fn read(dir: &Path, file: &str) -> String {
     std::fs::read_to_string(dir.join(file)).unwrap()
+}
+
+/// The file with its one zip archive completed, as its comment says.
+fn with_object(services: &str) -> String {
+    let completed = |line: &str| match line.strip_prefix("  # ") {
+        Some(entry) if entry == "reports:" => format!("  {entry}\n"),
+        Some(field) if field.starts_with("  ") => format!("  {}\n", field.replace("\"\"", "\"artifacts\"")),
+        Some(_) | None => format!("{line}\n"),
+    };
+    services.lines().map(completed).collect()
 }
 
 fn release_repository(dir: &Path) -> (Repository, WorkTree, GitServer) {
@@ -122,8 +132,9 @@ async fn what_a_team_deployed_by_hand_is_taken_over_without_a_call_that_changes_
 
     let init = team.init(tree.dir(), &[]).await;
     assert_eq!((init.code, init.stdout.as_str()), (0, ""), "{init:?}");
+    tree.write(SERVICES, with_object(&read(tree.dir(), SERVICES))).unwrap();
     let valid = team.run(&["validate", tree.dir().to_str().unwrap()], None).await;
-    assert_eq!((valid.code, valid.stderr.as_str()), (0, "valid: 3 services in `staging`\n"));
+    assert_eq!((valid.code, valid.stderr.as_str()), (0, "valid: 4 services in `staging`\n"));
     tree.commit("Adopt what is live in staging").unwrap();
     tree.push().unwrap();
     let config = team.configuration(dir.path(), &server.url("releases.git")).await;
@@ -133,7 +144,7 @@ async fn what_a_team_deployed_by_hand_is_taken_over_without_a_call_that_changes_
             "staging/{service}\n  would record transition 1 as adopted\n  would write version 1 to the service registry\n"
         )
     };
-    let adopted = ["flight-bff", "flight-service", "reservation-service"].map(adopts);
+    let adopted = ["flight-bff", "flight-service", "reports", "reservation-service"].map(adopts);
     assert_eq!((diff.code, diff.stdout), (1, adopted.join("\n")));
     for _ in 0..3 {
         let tick = team.run(&["sync", "staging", "--direct"], Some(&config)).await;
@@ -143,7 +154,7 @@ async fn what_a_team_deployed_by_hand_is_taken_over_without_a_call_that_changes_
     let status = team.run(&["status", "staging", "-o", "json"], Some(&config)).await;
     let status: serde_json::Value = serde_json::from_str(&status.stdout).unwrap();
     let services = status[0]["services"].as_object().unwrap();
-    assert_eq!(services.keys().collect::<Vec<_>>(), ["flight-bff", "flight-service", "reservation-service"]);
+    assert_eq!(services.keys().collect::<Vec<_>>(), ["flight-bff", "flight-service", "reports", "reservation-service"]);
     for (name, service) in services {
         assert_eq!(service["standing"]["sync"], "Synced", "{name}: {service}");
         assert_eq!(service["live"]["version"], "1", "{name}");

@@ -28,7 +28,7 @@ pub(super) struct Wish<'a> {
 pub(super) struct Draft {
     pub(super) entries: BTreeMap<ServiceName, Entry>,
     pub(super) left_out: BTreeMap<FunctionName, LeftOut>,
-    /// The registries of all images; the first is that of repositories without a host.
+    /// The registries of all images. In a new environment the first is that of repositories without a host.
     pub(super) registries: Vec<String>,
 }
 
@@ -146,7 +146,14 @@ pub(super) fn of(functions: BTreeMap<FunctionName, Found>, wish: &Wish<'_>) -> R
     if !clashes.is_empty() {
         return Err(clashes);
     }
-    place_registries(&mut draft);
+    draft.registries = registries(&draft);
+    // Which registry services without a host have is decided where the environment has none yet, and not known later.
+    if wish.taken.is_none() {
+        let own = draft.registries.first();
+        for entry in draft.entries.values_mut().filter(|entry| entry.repository.registry.as_ref() == own) {
+            entry.repository.registry = None;
+        }
+    }
     Ok(draft)
 }
 
@@ -195,19 +202,14 @@ fn kept(live: &LiveConfiguration, defaults: &Configuration) -> Result<Kept, Left
     Ok(Kept { memory_size: memory_size.map(|_| live.memory_size), timeout: timeout.map(|_| live.timeout) })
 }
 
-/// The registry of most images is the environment's own: its repositories go without the host.
-fn place_registries(draft: &mut Draft) {
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for registry in draft.entries.values().filter_map(|entry| entry.repository.registry.clone()) {
+/// The registries of all images, that of most of them first.
+fn registries(draft: &Draft) -> Vec<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for registry in draft.entries.values().filter_map(|entry| entry.repository.registry.as_deref()) {
         *counts.entry(registry).or_default() += 1;
     }
-    let mut registries: Vec<(String, usize)> = counts.into_iter().collect();
+    let mut registries: Vec<(&str, usize)> = counts.into_iter().collect();
     // The sort is stable: of two with as many images, the first by name.
     registries.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    draft.registries = registries.into_iter().map(|(registry, _)| registry).collect();
-    for entry in draft.entries.values_mut() {
-        if entry.repository.registry.as_ref() == draft.registries.first() {
-            entry.repository.registry = None;
-        }
-    }
+    registries.into_iter().map(|(registry, _)| registry.to_owned()).collect()
 }

@@ -199,3 +199,14 @@ fn two_functions_of_one_name_are_named_all_at_once_also_with_those_that_are_ther
          `Staging-flight-service` and `StagingFlightService` would both be the service `flight-service`"
     );
 }
+
+#[test]
+fn what_is_added_to_an_environment_names_its_registry_which_may_be_another_than_there() {
+    let taken = BTreeMap::from([("billing".parse().unwrap(), "StagingBilling".parse().unwrap())]);
+    for (taken, repository) in [(None, "company/a".to_owned()), (Some(&taken), format!("{REGISTRY}/company/a"))] {
+        let wish = Wish { prefix: "", alias: &alias(), defaults: &Defaults::default(), taken };
+        let draft = draft::of(found(vec![("a", Found::Served(Box::new(plain())))]), &wish).unwrap();
+        let text = text::list(&draft, &alias());
+        assert!(text.contains(&format!("    ecrRepository: \"{repository}\"\n")), "{text}");
+    }
+}
