@@ -120,20 +120,22 @@ pub struct RollbackCosts {
     pub mutations_of_one: usize,
 }
 
-/// Releases `count` services, then rolls all of them back with one command while AWS's request rates are enforced.
-pub async fn rollback_of(count: usize, options: Options) -> RollbackCosts {
-    let text = |tag: &str| {
-        let mut text = "services:\n".to_owned();
-        for number in 0..count {
-            let _infallible = write!(
-                text,
-                "  service-{number}:\n    imageTag: \"{tag}\"\n    functionName: {}\n    ecrRepository: company/all\n",
-                function(number)
-            );
-        }
-        text
-    };
-    let world = World::empty(Arc::new(Releases::of(&text("v1.0.0"))), options).await;
+/// `count` services of staging that differ in nothing but their names.
+fn plain(count: usize, tag: &str) -> String {
+    let mut text = "services:\n".to_owned();
+    for number in 0..count {
+        let _infallible = write!(
+            text,
+            "  service-{number}:\n    imageTag: \"{tag}\"\n    functionName: {}\n    ecrRepository: company/all\n",
+            function(number)
+        );
+    }
+    text
+}
+
+/// A world with `count` such services at `v1.0.0`, all of it as Git wants it.
+pub async fn deployed(count: usize, options: Options) -> World {
+    let world = World::empty(Arc::new(Releases::of(&plain(count, "v1.0.0"))), options).await;
     world.create_service("all", &function(0)).await;
     let image = world.push_image("all", "v1.3.0").await;
     for number in 1..count {
@@ -141,7 +143,13 @@ pub async fn rollback_of(count: usize, options: Options) -> RollbackCosts {
     }
     world.configure("staging", &environment_configuration("Staging")).await;
     world.settle().await;
-    world.releases.replace("staging", &text("v1.1.0"));
+    world
+}
+
+/// Releases `count` services, then rolls all of them back with one command while AWS's request rates are enforced.
+pub async fn rollback_of(count: usize, options: Options) -> RollbackCosts {
+    let world = deployed(count, options).await;
+    world.releases.replace("staging", &plain(count, "v1.1.0"));
     world.settle().await;
 
     world.aws.enforce_rates(true);

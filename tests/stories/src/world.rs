@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use aws_sdk_lambda::operation::get_alias::GetAliasOutput;
 use local_aws::{Call, CallRecord, Fault, LocalAws, Options, Served};
+use release_schema::ServiceName;
 use serde_json::Value;
 use tidegate_core::command::{Command, To};
 use tidegate_core::history::{Head, Record, hash_bytes};
@@ -304,6 +305,15 @@ impl World {
         let (environment, service) = ("staging".parse().expect("a name"), service.parse().expect("a name"));
         let mut all = Box::pin(self.controller.verify(&environment, Some(&service))).await?;
         all.pop().expect("one service").1
+    }
+
+    /// `tidegate history verify` of staging.
+    ///
+    /// # Errors
+    /// Where nothing could be read.
+    pub async fn verify_all(&self) -> Result<Vec<(ServiceName, Verified)>, Failure> {
+        let environment = "staging".parse().expect("a name");
+        Box::pin(self.controller.verify(&environment, None)).await
     }
 
     /// What the service registry says of a service of staging.
