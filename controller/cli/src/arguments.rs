@@ -143,9 +143,12 @@ One call moves the traffic. The target is the last release in the history that w
 wants is held out until Git has other content, or `tidegate unhold` says so. Needs neither Git, ECR, CloudWatch nor the schedule, and
 beats a tick that is running. Said twice, it has one effect.
 
+Several services of an environment go at once: those that depend on another (`dependsOn`) before it, whatever comes of them, else
+in the order in which they are named.
+
 Examples:
   tidegate rollback production/flight-service --reason \"5xx after 14:02\"
-  tidegate rollback production/flight-service production/flight-bff --reason \"5xx after 14:02\"
+  tidegate rollback production/flight-bff production/flight-service --reason \"5xx after 14:02\"
   tidegate rollback production/flight-service --to 41 --reason \"42 was no better\"
   tidegate rollback --config history/rollback-configs/production/flight-service/42-20261121T140512Z.yaml
   tidegate rollback production/flight-service --direct --reason \"5xx\"      # when the controller itself is broken

@@ -1,5 +1,5 @@
-//! Decides what concerns the services of an environment together: the order that `dependsOn` asks for.
-use std::collections::BTreeMap;
+//! Decides what concerns the services of an environment together: the order that `dependsOn` asks for, forwards and back.
+use std::collections::{BTreeMap, BTreeSet};
 
 use release_schema::{Service, ServiceName};
 
@@ -33,4 +33,65 @@ fn is_ready(plan: &Plan) -> bool {
     let Standing { sync, health, phase, .. } = &plan.standing;
     let healthy = *sync == SyncStatus::Synced && *health == Health::Healthy;
     (healthy || *phase == PhaseName::RolledBack) && !plan.moves_forward()
+}
+
+/// One service of several that are rolled back at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// Which.
+    pub service: ServiceName,
+    /// Those among the others that go before it, because they depend on it.
+    pub after: BTreeSet<ServiceName>,
+}
+
+/// The order in which services are rolled back: each once, those that depend on another before it, else as they are named.
+///
+/// It is the releases' order the other way round: a caller must not meet a callee that is older than it was made for. That
+/// holds over services in between that are not rolled back, too. One that `services` does not have depends on nothing.
+#[must_use]
+pub fn rollback_order(named: &[ServiceName], services: &BTreeMap<ServiceName, Service>) -> Vec<Turn> {
+    let callers = callers(services);
+    let all: BTreeSet<&ServiceName> = named.iter().collect();
+    let mut seen = BTreeSet::new();
+    let once = named.iter().filter(|service| seen.insert(*service));
+    let turn = |service: &ServiceName| {
+        let dependants = dependants(service, &callers);
+        let after = dependants.into_iter().filter(|other| *other != service && all.contains(other)).cloned().collect();
+        Turn { service: service.clone(), after }
+    };
+    let mut waiting: Vec<Turn> = once.map(turn).collect();
+    let (mut order, mut gone) = (Vec::new(), BTreeSet::new());
+    while !waiting.is_empty() {
+        // A valid file has no circle. If there were one, a rollback would not be what gets stuck in it.
+        let next = waiting.iter().position(|turn| turn.after.is_subset(&gone)).unwrap_or(0);
+        let mut turn = waiting.remove(next);
+        turn.after.retain(|other| gone.contains(other));
+        gone.insert(turn.service.clone());
+        order.push(turn);
+    }
+    order
+}
+
+/// `dependsOn` the other way round: who depends on whom.
+fn callers(services: &BTreeMap<ServiceName, Service>) -> BTreeMap<&ServiceName, Vec<&ServiceName>> {
+    let mut callers: BTreeMap<&ServiceName, Vec<&ServiceName>> = BTreeMap::new();
+    for (name, service) in services {
+        for dependency in &service.depends_on {
+            callers.entry(dependency).or_default().push(name);
+        }
+    }
+    callers
+}
+
+/// Everybody that depends on a service, directly or over others.
+fn dependants<'a>(
+    service: &'a ServiceName,
+    callers: &BTreeMap<&'a ServiceName, Vec<&'a ServiceName>>,
+) -> BTreeSet<&'a ServiceName> {
+    let (mut found, mut open) = (BTreeSet::new(), vec![service]);
+    while let Some(next) = open.pop() {
+        let new = callers.get(next).into_iter().flatten().filter(|caller| found.insert(**caller));
+        open.extend(new);
+    }
+    found
 }

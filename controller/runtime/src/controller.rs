@@ -1,5 +1,7 @@
 //! The controller: runs a command, whoever sent it, and answers with what happened.
+mod pace;
 mod records;
+mod rollbacks;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use futures::StreamExt as _;
 use release_schema::{EnvironmentName, ServiceName};
 use tidegate_core::command::{Command, To, Word};
 use tidegate_core::diff::Difference;
@@ -33,15 +34,6 @@ pub use records::Verified;
 
 /// How many records `history` shows where nobody says how many.
 const HISTORY: usize = 20;
-
-/// How many services are rolled back at a time.
-const ROLLBACKS_AT_ONCE: usize = 16;
-
-/// How many rollbacks begin at once, before they are paced.
-const BURST: usize = 5;
-
-/// How far apart they begin then: `GetAlias` and `UpdateAlias` share fifteen calls a second (AWS Lambda quotas).
-const PACE: Duration = Duration::from_millis(140);
 
 /// How long a command may take where nobody sets a deadline: the Lambda's timeout.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
@@ -188,6 +180,11 @@ impl Controller {
         new
     }
 
+    /// Where state is stored, reached with the rights of the home account.
+    fn state(&self, configuration: &Configuration) -> Store {
+        Store::new(self.home.s3.clone(), configuration.installation.state.clone())
+    }
+
     async fn sync(
         &self,
         installation: &Installation,
@@ -222,7 +219,7 @@ impl Controller {
             let message = "`--force` goes over a failed analysis, so it needs a `--reason`".to_owned();
             return Answer::Failed(refused(environment, message));
         }
-        let spoken = tick::Spoken { service, word, reason: reason.as_deref(), leave_registry: false };
+        let spoken = tick::Spoken { service, word, reason: reason.as_deref(), leave_registry: false, back: None };
         match self.say(configuration, environment, spoken, caller).await {
             Ok(report) => Answer::Services {
                 environment: environment.clone(),
@@ -230,46 +227,6 @@ impl Controller {
                 failures: BTreeMap::new(),
             },
             Err(failure) => Answer::Failed(failure),
-        }
-    }
-
-    /// Rolls services back, as many at a time as AWS's rates take: two calls of fifteen a second for each.
-    async fn roll_back(
-        &self,
-        configuration: &Configuration,
-        environment: &EnvironmentName,
-        services: &[ServiceName],
-        word: Word,
-        reason: &str,
-        caller: &Caller,
-    ) -> Answer {
-        if reason.trim().is_empty() {
-            return Answer::Failed(refused(environment, "a rollback needs a reason".to_owned()));
-        }
-        let (mut reports, mut failures) = (BTreeMap::new(), BTreeMap::new());
-        let began = Instant::now();
-        let paced = services.iter().enumerate().map(|(index, service)| async move {
-            let turn = u32::try_from(index.saturating_sub(BURST)).unwrap_or(u32::MAX);
-            tokio::time::sleep_until(began + PACE.saturating_mul(turn)).await;
-            let leave_registry = services.len() > BURST;
-            let spoken = tick::Spoken { service, word, reason: Some(reason), leave_registry };
-            (service.clone(), self.say(configuration, environment, spoken, caller).await)
-        });
-        let outcomes: Vec<_> = futures::stream::iter(paced).buffered(ROLLBACKS_AT_ONCE).collect().await;
-        for (service, outcome) in outcomes {
-            match outcome {
-                Ok(report) => drop(reports.insert(service, report)),
-                Err(failure) => drop(failures.insert(service, failure)),
-            }
-        }
-        // One service, and it failed: that is the answer.
-        match (services, failures.pop_first()) {
-            ([_], Some((_, failure))) => Answer::Failed(failure),
-            (_, Some((service, failure))) => {
-                failures.insert(service, failure);
-                Answer::Services { environment: environment.clone(), reports, failures }
-            }
-            (_, None) => Answer::Services { environment: environment.clone(), reports, failures },
         }
     }
 

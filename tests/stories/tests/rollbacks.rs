@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use local_aws::{Fault, Service};
+use local_aws::{AwsError, Fault, Service};
 use stories::releases::Releases;
 use stories::world::{World, options, service, sync, waiting};
 use tidegate_core::command::Command;
@@ -238,4 +238,70 @@ async fn many_services_at_once_are_back_as_fast_as_the_rates_of_aws_allow() {
     assert!(costs.first <= Duration::from_secs(1), "{costs:?}");
     // Two calls each, of fifteen a second.
     assert!(costs.all <= Duration::from_secs(10), "{costs:?}");
+}
+
+/// The sample, with a release of each service behind it: `flight-bff` depends on the two others.
+async fn second_of_all_is_live() -> World {
+    let world = World::deployed().await;
+    let text = world.releases.services("staging");
+    world.releases.replace("staging", &text.replace("v1.0.0", "v1.1.0"));
+    for _ in 0..3 {
+        world.tick().await;
+    }
+    world.settle().await;
+    world.calls();
+    world
+}
+
+/// Which aliases were moved, in order, and how long after the first call of all.
+fn moves(world: &World) -> Vec<(String, i64)> {
+    let calls = world.calls().0;
+    let began = calls.first().map(|call| call.at).unwrap_or_default();
+    let moves = calls.iter().filter(|call| call.operation == "UpdateAlias" && call.status == Some(200));
+    moves.map(|call| (call.resource.clone(), (call.at - began).num_seconds())).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_several_services_those_that_depend_on_another_are_back_before_it() {
+    let world = second_of_all_is_live().await;
+    world.break_calls(|call| {
+        let slow = call.operation == "GetAlias" && call.head.uri.path().contains("StagingFlightBff");
+        slow.then(|| Fault::Delay(Duration::from_secs(2)))
+    });
+    let answer = world.roll_back(&["reservation-service", "flight-service", "flight-bff"], "5xx").await;
+    assert!(matches!(answer, Answer::Services { failures, .. } if failures.is_empty()));
+    let moved: Vec<String> = moves(&world).into_iter().map(|(alias, _)| alias).collect();
+    assert_eq!(moved[0], "StagingFlightBff:live");
+    assert_eq!(moved.len(), 3, "{moved:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_cannot_be_rolled_back_keeps_no_other_from_it() {
+    let denied = AwsError::new(403, "AccessDeniedException", "not authorized to perform: lambda:UpdateAlias");
+    for (fault, within) in [(Fault::FailBefore(denied), 3), (Fault::Hang, 11)] {
+        let world = second_of_all_is_live().await;
+        let broken = fault.clone();
+        world.break_calls(move |call| {
+            let bff = call.operation == "UpdateAlias" && call.head.uri.path().contains("StagingFlightBff");
+            bff.then(|| broken.clone())
+        });
+        let answer = world.roll_back(&["flight-service", "reservation-service", "flight-bff"], "5xx").await;
+        let Answer::Services { reports, failures, .. } = answer else { panic!("{answer:#?}") };
+        assert_eq!((reports.len(), failures.len()), (2, 1), "{fault:?}");
+        let moved = moves(&world);
+        assert_eq!(moved.len(), 2, "{fault:?}");
+        assert!(moved.iter().all(|(_, after)| *after <= within), "{fault:?}: {moved:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_waits_for_the_traffic_of_those_that_depend_on_it_and_not_for_what_is_written_down_of_it() {
+    let world = second_of_all_is_live().await;
+    world.break_calls(|call| {
+        let record = call.operation == "PutObject" && call.head.uri.path().contains("history/staging/flight-bff/");
+        record.then(|| Fault::Delay(Duration::from_secs(5)))
+    });
+    rolled_back(world.roll_back(&["flight-service", "flight-bff"], "5xx").await);
+    let moved = [("StagingFlightBff:live".to_owned(), 0), ("StagingFlightService:live".to_owned(), 0)];
+    assert_eq!(moves(&world), moved);
 }

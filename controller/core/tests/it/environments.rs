@@ -1,8 +1,8 @@
-//! The services of an environment together: what `dependsOn` holds back.
+//! The services of an environment together: what `dependsOn` holds back, and the order in which several are rolled back.
 use std::collections::BTreeMap;
 
 use release_schema::{Service, ServiceName};
-use tidegate_core::environment::in_order;
+use tidegate_core::environment::{Turn, in_order, rollback_order};
 use tidegate_core::plan::{Action, Plan, Standing};
 use tidegate_core::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
@@ -79,4 +79,46 @@ fn what_changes_nothing_in_lambda_is_not_held_back() {
 fn a_service_without_dependencies_is_held_back_by_nobody() {
     let broken = nothing(failed("it cannot serve"));
     assert_eq!(ordered(broken, Some(publishes()))[&name("flight-service")], publishes());
+}
+
+/// Services by name, each with those that it depends on.
+fn depending(all: &[(&str, &[&str])]) -> BTreeMap<ServiceName, Service> {
+    let service = |(own, others): &(&str, &[&str])| {
+        let depends_on = others.iter().map(|other| name(other)).collect();
+        (name(own), Service { name: name(own), depends_on, ..service() })
+    };
+    all.iter().map(service).collect()
+}
+
+/// The order, as `service` or `service < those that go before it`.
+fn order(named: &[&str], services: &BTreeMap<ServiceName, Service>) -> Vec<String> {
+    let named: Vec<ServiceName> = named.iter().copied().map(name).collect();
+    let shown = |Turn { service, after }: &Turn| match after.iter().map(AsRef::as_ref).collect::<Vec<&str>>() {
+        nobody if nobody.is_empty() => service.to_string(),
+        after => format!("{service} < {}", after.join(" ")),
+    };
+    rollback_order(&named, services).iter().map(shown).collect()
+}
+
+#[test]
+fn whoever_depends_on_a_service_is_rolled_back_before_it() {
+    let services = depending(&[("bff", &["flights", "seats"]), ("flights", &["db"]), ("seats", &[]), ("db", &[])]);
+    assert_eq!(order(&["flights", "bff"], &services), ["bff", "flights < bff"]);
+    assert_eq!(order(&["db", "flights", "bff"], &services), ["bff", "flights < bff", "db < bff flights"]);
+    assert_eq!(order(&["db", "bff"], &services), ["bff", "db < bff"], "over a service that stays as it is");
+}
+
+#[test]
+fn what_does_not_depend_on_each_other_is_rolled_back_as_named_and_once() {
+    let services = depending(&[("a", &["c"]), ("b", &[]), ("c", &[]), ("d", &[])]);
+    assert_eq!(order(&["d", "b", "a"], &services), ["d", "b", "a"]);
+    assert_eq!(order(&["d", "c", "b", "a"], &services), ["d", "b", "a", "c < a"]);
+    assert_eq!(order(&["d", "unknown", "d", "b"], &services), ["d", "unknown", "b"]);
+    assert_eq!(order(&["c", "b"], &BTreeMap::new()), ["c", "b"], "where nobody knows who depends on whom");
+}
+
+#[test]
+fn a_circle_that_no_valid_file_has_keeps_nothing_from_being_rolled_back() {
+    let services = depending(&[("a", &["b"]), ("b", &["a"]), ("c", &["c"])]);
+    assert_eq!(order(&["c", "a", "b"], &services), ["c", "a", "b < a"]);
 }

@@ -10,7 +10,8 @@ use tidegate_core::state::ServiceState;
 use tidegate_core::verify::{Alias, Evidence, Verification, verify};
 use tokio::time::Instant;
 
-use super::{BURST, Controller, PACE, Reached, known, refused, unavailable};
+use super::pace::turn;
+use super::{Controller, Reached, known, refused, unavailable};
 use crate::aws::error::chain;
 use crate::aws::lambda;
 use crate::config::{self, Configuration};
@@ -136,17 +137,12 @@ impl Controller {
             let reader = &reader;
             async move {
                 // An alias each: paced, so that a rollback beside it is not throttled.
-                let turn = u32::try_from(index.saturating_sub(BURST)).unwrap_or(u32::MAX);
-                tokio::time::sleep_until(began + PACE.saturating_mul(turn)).await;
+                tokio::time::sleep_until(turn(began, index)).await;
                 let verified = reader.verified(&service).await;
                 (service, verified.map_err(|error| unavailable(Some(name), &error)))
             }
         });
         Ok(futures::stream::iter(verified).buffered(HISTORIES_AT_ONCE).collect().await)
-    }
-
-    fn state(&self, configuration: &Configuration) -> Store {
-        Store::new(self.home.s3.clone(), configuration.installation.state.clone())
     }
 }
 
@@ -209,7 +205,7 @@ impl Reader<'_> {
 }
 
 /// What Git wants, as it was last valid.
-async fn last_wanted(store: &Store, environment: &EnvironmentName) -> Result<Environment, String> {
+pub(super) async fn last_wanted(store: &Store, environment: &EnvironmentName) -> Result<Environment, String> {
     match store.get::<DesiredDocument>(&keys::desired(environment)).await {
         Ok(Some(stored)) => match wanted::stored(environment, stored.value) {
             Ok(wanted) => Ok(wanted.environment),

@@ -96,6 +96,9 @@ impl One<'_> {
                     raced = error.is_race();
                     error.to_string()
                 })?;
+                if let (Some(back), Some(_written)) = (self.back, &done.shape) {
+                    back.tell(&self.service.name);
+                }
                 if let Effect::Had = effect {
                     tracing::info!(service = %self.service.name, release = self.release_id(), "{action}");
                     done.words.push(action.to_string());

@@ -1,4 +1,5 @@
 //! One tick of one environment: lease, observe Git, load state, observe live and plan, check, execute, record, report.
+mod back;
 mod execute;
 mod look;
 mod measure;
@@ -30,6 +31,7 @@ use crate::store::lease::{Lease, NoLease};
 use crate::store::{self, If, Store, Stored, keys};
 use crate::wanted::{self, Accept, Wanted};
 
+pub use back::Back;
 use service::One;
 pub use service::Seen;
 pub use word::{Spoken, Unheard, word};
@@ -195,6 +197,7 @@ async fn plan(
         now,
         word: None,
         leave_registry: false,
+        back: None,
     };
     let services =
         wanted.environment.services.values().filter(|service| tick.only.is_none_or(|only| *only == service.name));
@@ -242,7 +245,7 @@ async fn execute(
     futures::stream::iter(work)
         .map(|(service, planned)| async move {
             let (release, now) = (releases.get(&service.name), lease.now());
-            let one = One { tick, service, wanted, release, now, word: None, leave_registry: false };
+            let one = One { tick, service, wanted, release, now, word: None, leave_registry: false, back: None };
             let report = match planned {
                 Ok((seen, plan)) => Box::pin(one.execute(Some(lease), seen, plan)).await.report,
                 Err(error) => report::failed(&one, error),

@@ -12,7 +12,7 @@ use tidegate_core::plan::{Plan, Standing};
 use tidegate_core::release::Release;
 use tidegate_core::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
-use super::{RESERVE, Tick, look, unseen};
+use super::{Back, RESERVE, Tick, look, unseen};
 use crate::store::ETag;
 use crate::store::history::Newest;
 use crate::wanted::Wanted;
@@ -56,6 +56,8 @@ pub(super) struct One<'a> {
     pub(super) word: Option<(Word, &'a Said)>,
     /// Whether the service registry is left to the next tick: Parameter Store takes three writes a second.
     pub(super) leave_registry: bool,
+    /// Who is told as soon as its traffic is back, where somebody waits for that.
+    pub(super) back: Option<&'a Back>,
 }
 
 impl One<'_> {

@@ -8,7 +8,7 @@ use tidegate_core::history::Said;
 use tidegate_core::report::{ServiceReport, TickReport};
 
 use super::service::{Decided, One, Round};
-use super::{Error, Tick, check_asked_for, load_desired, load_states, measure, pins};
+use super::{Back, Error, Tick, check_asked_for, load_desired, load_states, measure, pins};
 use crate::store::lease::server_time;
 use crate::store::{If, keys};
 use crate::wanted::{self, Wanted};
@@ -27,6 +27,8 @@ pub struct Spoken<'a> {
     pub reason: Option<&'a str>,
     /// Whether the service registry is left to the next tick: where many services are spoken to at once.
     pub leave_registry: bool,
+    /// Who is told as soon as the alias is written, where others wait for that.
+    pub back: Option<&'a Back>,
 }
 
 /// Why a word did nothing.
@@ -80,6 +82,7 @@ pub async fn word(tick: &Tick<'_>, spoken: Spoken<'_>) -> Result<ServiceReport, 
             now,
             word: Some((spoken.word, &said)),
             leave_registry: spoken.leave_registry,
+            back: spoken.back,
         };
         let has_state = load_states(tick).await?.contains(&keys::state(tick.name, &service.name));
         let decided = match decide(tick, one, has_state).await.map_err(Unheard::Failed)? {
