@@ -74,7 +74,8 @@ pub struct Progress {
     pub said: Vec<Said>,
 }
 
-const ALL: u16 = 10_000;
+/// All traffic, in ten-thousandths.
+pub(crate) const ALL: u16 = 10_000;
 
 impl Progress {
     /// How far `state` is by `strategy`, its alias seen as `alias`.

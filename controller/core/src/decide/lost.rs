@@ -1,46 +1,53 @@
 //! A rollout of which nothing is stored any more: where it was, by the alias's weights, its marker, and history.
 //!
-//! A weight under the marker of a transition that has no record is a release under way, whatever became of its document.
+//! Traffic under the marker of a transition that has no record is a release under way, whatever became of its document.
+use release_schema::Strategy;
+
 use super::{Look, Subject, World, record, seen, unknown, waiting};
 use crate::SCHEMA_VERSION;
 use crate::history::{Deployed, Kind, Record, Said};
-use crate::ids::TransitionNumber;
-use crate::live::{ConfigurationChange, LiveAlias, LiveVersion, Weighted};
+use crate::ids::Version;
+use crate::live::{ConfigurationChange, LiveAlias, LiveVersion};
 use crate::marker::Marker;
 use crate::plan::{Action, Plan};
 use crate::release::Release;
-use crate::rollout::steps;
+use crate::rollout::{self, ALL, steps};
 use crate::state::{Phase, Rollout, ServiceState};
 use crate::status::{PhaseName, WaitingOn};
 
-/// A share of the traffic that a transition without a record gave to its release.
+/// A release with traffic that a transition without a record gave it.
 struct Orphan<'a> {
     alias: &'a LiveAlias,
     marker: &'a Marker,
-    weighted: Weighted,
+    version: Version,
+    /// Its share in ten-thousandths; `None` where it has all.
+    share: Option<u16>,
     live: &'a LiveVersion,
 }
 
-/// The orphan that this alias shows, where `next` is the number of the record that history does not have yet. Whoever sets
-/// weights by hand leaves the marker of a transition that it has.
-fn orphan<'a>(
-    world: &'a World,
-    alias: Option<&'a LiveAlias>,
-    next: TransitionNumber,
-) -> Result<Option<Orphan<'a>>, Look> {
-    let marked = alias.and_then(|alias| Some((alias, alias.marker.as_ref()?, alias.additional?)));
-    let Some((alias, marker, weighted)) = marked else { return Ok(None) };
-    if marker.transition != next || marker.held.is_some() {
+/// The orphan that this alias shows, after what `head` knows and `first` records. Whoever changes an alias by hand leaves the
+/// marker of a transition that has its record.
+fn orphan<'a>(world: &'a World, alias: Option<&'a LiveAlias>, first: &[Action]) -> Result<Option<Orphan<'a>>, Look> {
+    let Some(head) = seen(&world.head, Look::Head)? else { return Ok(None) };
+    let marked = alias.and_then(|alias| Some((alias, alias.marker.as_ref()?)));
+    let Some((alias, marker)) = marked else { return Ok(None) };
+    if marker.transition != record::next_number(world, first)? || marker.held.is_some() {
         return Ok(None);
     }
-    let live = world.version(weighted.version)?;
-    Ok(live.map(|live| Orphan { alias, marker, weighted, live }))
+    let stable = head.last_live().and_then(|record| record.to.version);
+    let share = alias.additional.map(|additional| additional.basis_points);
+    // All traffic on stable is a return.
+    let whole = alias.version.filter(|version| Some(*version) != stable);
+    let Some(version) = alias.additional.map(|additional| additional.version).or(whole) else { return Ok(None) };
+    let serving = world.serving.found().filter(|serving| serving.version == Some(version));
+    let live = if serving.is_some() { serving } else { world.version(version)? };
+    Ok(live.map(|live| Orphan { alias, marker, version, share, live }))
 }
 
 impl Orphan<'_> {
     /// What it is, as history would have it. `None` where AWS does not say which code it is.
     fn deployed(&self, subject: &Subject<'_>) -> Option<Deployed> {
-        let version = Some(self.weighted.version);
+        let version = Some(self.version);
         let wanted = subject.wanted.ok().filter(|wanted| wanted.id == self.marker.release);
         Some(match wanted {
             Some(wanted) => record::deployed(wanted, version),
@@ -59,55 +66,87 @@ impl Orphan<'_> {
             && self.live.configuration.is_comparable(declared)
             && ConfigurationChange::between(&self.live.configuration, declared).is_none()
     }
+
+    /// Its transition, from now on in this phase. `strategy` is the one that it follows, where that is known.
+    fn in_phase(
+        &self,
+        subject: &Subject<'_>,
+        wanted: &Release,
+        from: Deployed,
+        phase: Phase,
+        strategy: Option<String>,
+    ) -> ServiceState {
+        let percent = f64::from(self.share.unwrap_or(ALL)) / 100.0;
+        let note = Said {
+            what: "lost".to_owned(),
+            actor: subject.actor.to_owned(),
+            reason: Some(format!("what was stored of it was lost at {percent} %: that begins anew")),
+            at: subject.now,
+        };
+        ServiceState {
+            schema_version: SCHEMA_VERSION,
+            transition: self.marker.transition,
+            release: wanted.clone(),
+            from: Some(from),
+            commit: subject.commit.clone(),
+            started: subject.now,
+            since: subject.now,
+            phase,
+            // Which alarms were red before is lost as well: each one that is red now counts against the release.
+            rollout: Rollout { strategy, timeout: Some(self.live.configuration.timeout), ..Rollout::default() },
+            paused: None,
+            edited: None,
+            said: vec![note],
+        }
+    }
 }
 
-/// The release that has a share of the traffic, where nothing is stored of it.
+/// The release under way that has traffic, where nothing is stored of it.
 pub(super) fn rolling(
     subject: &Subject<'_>,
     world: &World,
     alias: Option<&LiveAlias>,
-    next: TransitionNumber,
 ) -> Result<Option<Deployed>, Look> {
-    Ok(orphan(world, alias, next)?.and_then(|orphan| orphan.deployed(subject)))
+    Ok(orphan(world, alias, &[])?.and_then(|orphan| orphan.deployed(subject)))
 }
 
-/// The state that was lost, where Git still wants its release: it holds the step whose weight is live, as long as that holds
-/// in full, counted from now. A weight that no step has begins the steps anew.
+/// The state that was lost, where Git still wants its release: it holds the step whose weight is live, or is watched, for as
+/// long as that takes in full, counted from now. A weight that no step has begins the steps anew.
 pub(super) fn state(subject: &Subject<'_>, world: &World, first: &[Action]) -> Result<Option<ServiceState>, Look> {
+    if let Some(baking) = baking(subject, world, first)? {
+        return Ok(Some(baking));
+    }
     let (Ok(wanted), Some((stable, orphan))) = (subject.wanted, beside_stable(subject, world, first)?) else {
         return Ok(None);
     };
-    if !orphan.is_of(subject, wanted) {
-        return Ok(None);
-    }
-    let Weighted { version, basis_points: weight } = orphan.weighted;
+    let Some(weight) = orphan.share.filter(|_| orphan.is_of(subject, wanted)) else { return Ok(None) };
     let steps = steps(&subject.service.strategy);
     let step = steps.iter().position(|step| u16::from(step.weight.percent()) * 100 == weight);
-    let note = Said {
-        what: "lost".to_owned(),
-        actor: subject.actor.to_owned(),
-        reason: Some(format!("what was stored of it was lost at {} %: that begins anew", orphan.weighted.percent())),
-        at: subject.now,
+    let phase = Phase::Holding { version: orphan.version, step: step.unwrap_or(0), weight };
+    let strategy = step.map(|_| subject.service.strategy.to_string());
+    Ok(Some(orphan.in_phase(subject, wanted, stable, phase, strategy)))
+}
+
+/// A release that has all traffic, and was to be watched.
+fn baking(subject: &Subject<'_>, world: &World, first: &[Action]) -> Result<Option<ServiceState>, Look> {
+    let (Ok(wanted), Strategy::BlueGreen(blue_green)) = (subject.wanted, &subject.service.strategy) else {
+        return Ok(None);
     };
-    Ok(Some(ServiceState {
-        schema_version: SCHEMA_VERSION,
-        transition: orphan.marker.transition,
-        release: wanted.clone(),
-        from: Some(stable),
-        commit: subject.commit.clone(),
-        started: subject.now,
-        since: subject.now,
-        phase: Phase::Holding { version, step: step.unwrap_or(0), weight },
-        rollout: Rollout {
-            strategy: step.map(|_| subject.service.strategy.to_string()),
-            timeout: Some(orphan.live.configuration.timeout),
-            // Which alarms were red before is lost as well: each one that is red now counts against the release.
-            ..Rollout::default()
-        },
-        paused: None,
-        edited: None,
-        said: vec![note],
-    }))
+    let Some(serving) = seen(&world.serving, Look::Serving)? else { return Ok(None) };
+    if blue_green.bake.is_zero() || serving.code.as_ref() != Some(&wanted.code) {
+        return Ok(None);
+    }
+    let Some(head) = seen(&world.head, Look::Head)?.filter(|head| !head.in_rollback_window(&wanted.id)) else {
+        return Ok(None);
+    };
+    let orphan = orphan(world, seen(&world.alias, Look::Alias)?, first)?;
+    let whole = orphan.filter(|orphan| orphan.share.is_none() && orphan.is_of(subject, wanted));
+    let (Some(orphan), Some(stable)) = (whole, head.last_live()) else { return Ok(None) };
+    // When it was switched is lost. It was no longer ago than the bake lasts, so stable had its traffic until then.
+    let switched = subject.now - rollout::duration(blue_green.bake);
+    let phase = Phase::Baking { version: orphan.version, switched };
+    let strategy = Some(subject.service.strategy.to_string());
+    Ok(Some(orphan.in_phase(subject, wanted, stable.to.clone(), phase, strategy)))
 }
 
 /// What follows where a service is at rest by all that is stored, and yet a release has a share of its traffic.
@@ -122,7 +161,7 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: &[Action]) -> Re
     Ok(if unwanted { given_back(subject, &stable, &orphan) } else { None })
 }
 
-/// The orphan and what it shares the traffic with. It is looked for where a strategy gives shares: `GetAlias` is scarce.
+/// The orphan that has a share, and what has the rest. It is looked for where a strategy gives shares: `GetAlias` is scarce.
 fn beside_stable<'a>(
     subject: &Subject<'_>,
     world: &'a World,
@@ -132,11 +171,8 @@ fn beside_stable<'a>(
         return Ok(None);
     }
     let Some(serving) = seen(&world.serving, Look::Serving)? else { return Ok(None) };
-    if seen(&world.head, Look::Head)?.is_none() {
-        return Ok(None);
-    }
     let alias = seen(&world.alias, Look::Alias)?.filter(|alias| alias.version == serving.version);
-    let orphan = orphan(world, alias, record::next_number(world, first)?)?;
+    let orphan = orphan(world, alias, first)?.filter(|orphan| orphan.share.is_some());
     let stable = record::deployed_live(subject, world, serving).filter(|stable| stable.version.is_some());
     Ok(stable.zip(orphan))
 }

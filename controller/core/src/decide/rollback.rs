@@ -89,7 +89,7 @@ fn leaving(
     if let Some(state) = rolling {
         return Ok(Some(record::deployed(&state.release, state.phase.version())));
     }
-    if let Some(lost) = lost::rolling(subject, world, alias, head.number.next())? {
+    if let Some(lost) = lost::rolling(subject, world, alias)? {
         return Ok(Some(lost));
     }
     let named = alias.and_then(|alias| alias.version);

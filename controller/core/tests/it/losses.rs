@@ -268,3 +268,39 @@ fn a_version_that_is_not_what_the_marker_says_is_not_brought_on() {
     sim.version(2).code = Some(image('c'));
     assert_eq!(sim.decide().1.standing.phase, PhaseName::Publishing);
 }
+
+/// Watched after a switch at minute 1, for five minutes from minute 2; since minute 4 nothing is stored of that.
+fn lost_while_it_was_watched() -> Sim {
+    let mut sim = published(blue_green(false, true, 5));
+    sim.tick();
+    sim.tick();
+    assert!(matches!(sim.state.as_ref().unwrap().phase, Phase::Baking { .. }));
+    sim.state = None;
+    sim.at(4);
+    sim
+}
+
+#[test]
+fn a_bake_that_was_lost_begins_anew_and_lasts_in_full() {
+    let mut sim = lost_while_it_was_watched();
+    let (looks, plan) = sim.decide();
+    assert_eq!(looks, [Look::Serving, Look::Head, Look::Alias]);
+    assert_eq!(plan.standing, unknown(Health::Unknown, PhaseName::Baking, WaitingOn::NextTick));
+    sim.tick();
+    let again = sim.state.as_ref().unwrap();
+    assert_eq!((&again.phase, again.since), (&Phase::Baking { version: v(2), switched: at(-1) }, at(4)));
+    assert_eq!(sim.decide().1, nothing(waits(PhaseName::Baking, WaitingOn::StepTime { until: at(9) })));
+    sim.at(9);
+    sim.tick();
+    sim.assert_converged();
+    assert_eq!(kinds(&sim), [Kind::Adopted, Kind::Promoted]);
+}
+
+#[test]
+fn a_rollback_of_a_release_whose_bake_was_lost_goes_back_to_stable() {
+    for word in [Word::Rollback { to: None, remind_after: None }, Word::Abort] {
+        let mut sim = lost_while_it_was_watched();
+        told(&mut sim, word, Some("5xx"));
+        assert_eq!((share(&sim), sim.alias.as_ref().unwrap().version), (None, Some(v(1))), "{word:?}");
+    }
+}
