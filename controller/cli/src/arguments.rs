@@ -1,5 +1,6 @@
 //! Decides what may be written on the command line, and says it in `--help`.
 mod init;
+mod versions;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use release_schema::{EnvironmentName, ServiceName};
 
 pub(crate) use self::init::Init;
+pub(crate) use self::versions::PruneVersions;
 use crate::exit;
 
 /// GitOps for AWS Lambda
@@ -85,6 +87,9 @@ pub(crate) enum Command {
     /// Show what was released, newest first; one record in full; or prove that nothing of it was changed
     #[command(after_help = HISTORY)]
     History(History),
+    /// Delete published versions that nobody can need any more
+    #[command(after_help = versions::HELP)]
+    PruneVersions(PruneVersions),
     /// Print the JSON Schema of a file of the release repository
     #[command(after_help = SCHEMA)]
     Schema(Schema),

@@ -166,7 +166,7 @@ fn is_unavailable(answer: &Answer) -> bool {
     match answer {
         Answer::Failed(failure) => unavailable(failure.kind),
         Answer::Reports { reports: _, failures } => failures.iter().any(|failure| unavailable(failure.kind)),
-        Answer::History { .. } | Answer::Record { .. } | Answer::Services { .. } => false,
+        Answer::History { .. } | Answer::Record { .. } | Answer::Services { .. } | Answer::Versions { .. } => false,
     }
 }
 

@@ -49,6 +49,7 @@ async fn run(arguments: Arguments, out: &Out) -> Result<Exit, Error> {
         Command::Resume(options) => command::word::plain(Told::Resume, options, &reach, out).await,
         Command::Retry(options) => command::word::plain(Told::Retry, options, &reach, out).await,
         Command::History(options) => command::history::run(&options, &reach, out).await,
+        Command::PruneVersions(options) => command::prune_versions::run(&options, &reach, out).await,
         Command::Schema(options) => command::schema::run(&options, out),
         Command::Completions(options) => command::completions::run(&options, out),
     }

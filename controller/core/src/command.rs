@@ -67,12 +67,34 @@ pub enum Command {
         /// Which record, 1 for the first.
         number: TransitionNumber,
     },
+    /// Delete published versions that nobody can need any more, a few of each service, as ticks do by themselves.
+    PruneVersions {
+        /// Which environment.
+        environment: EnvironmentName,
+        /// All of them, where none is named.
+        service: Option<ServiceName>,
+        /// Only say what would be deleted.
+        #[serde(default)]
+        dry_run: bool,
+    },
 }
 
 impl Command {
     /// The names of all commands, as events spell them.
-    pub const NAMES: [&'static str; 11] =
-        ["abort", "history", "pause", "promote", "record", "resume", "retry", "rollback", "status", "sync", "unhold"];
+    pub const NAMES: [&'static str; 12] = [
+        "abort",
+        "history",
+        "pause",
+        "promote",
+        "pruneVersions",
+        "record",
+        "resume",
+        "retry",
+        "rollback",
+        "status",
+        "sync",
+        "unhold",
+    ];
 
     /// The name, as events spell it.
     #[must_use]
@@ -89,6 +111,7 @@ impl Command {
             Self::Unhold(_) => "unhold",
             Self::History { .. } => "history",
             Self::Record { .. } => "record",
+            Self::PruneVersions { .. } => "pruneVersions",
         }
     }
 }

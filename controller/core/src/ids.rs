@@ -20,6 +20,12 @@ impl Version {
     pub fn new(number: u64) -> Option<Self> {
         (number > 0).then_some(Self(number))
     }
+
+    /// The number.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
 }
 
 impl TryFrom<String> for Version {

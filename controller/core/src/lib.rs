@@ -11,6 +11,7 @@ pub mod decide;
 pub mod diff;
 pub mod environment;
 pub mod history;
+pub mod housekeeping;
 pub mod ids;
 pub mod live;
 pub mod marker;

@@ -6,6 +6,7 @@ use release_schema::{EnvironmentName, ServiceName, Tag};
 use serde::{Deserialize, Serialize};
 
 use crate::history::Record;
+use crate::housekeeping::Kept;
 use crate::ids::{Commit, ReleaseId, Version};
 use crate::plan::Standing;
 use crate::release::Code;
@@ -39,6 +40,35 @@ pub struct TickReport {
     pub calls: BTreeMap<String, u64>,
     /// Every managed service.
     pub services: BTreeMap<ServiceName, ServiceReport>,
+    /// What came of the one service whose published versions were looked at, where one was deleted or something failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub housekeeping: Option<Housekeeping>,
+}
+
+/// What a tick did about the published versions of one service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Housekeeping {
+    /// The service.
+    pub service: ServiceName,
+    /// The versions that were deleted.
+    pub deleted: Vec<Version>,
+    /// What could not be done, where something failed: it is tried again in the service's next turn.
+    pub problem: Option<String>,
+}
+
+/// What becomes of the published versions of one service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Pruned {
+    /// Those that can go now, oldest first.
+    pub delete: Vec<Version>,
+    /// Those of them that were deleted.
+    pub deleted: Vec<Version>,
+    /// Those that are kept, and why.
+    pub kept: BTreeMap<Version, Kept>,
+    /// Why not all of them were deleted, where something failed.
+    pub problem: Option<String>,
 }
 
 /// How one service stands, and what the tick did to it.
@@ -123,6 +153,15 @@ pub enum Answer {
         /// Those that it was said to.
         reports: BTreeMap<ServiceName, ServiceReport>,
         /// Those to which nothing was done, and why.
+        failures: BTreeMap<ServiceName, Failure>,
+    },
+    /// Of `pruneVersions`: what became, or would become, of the published versions.
+    Versions {
+        /// The environment.
+        environment: EnvironmentName,
+        /// By service.
+        services: BTreeMap<ServiceName, Pruned>,
+        /// The services whose versions were not touched, and why.
         failures: BTreeMap<ServiceName, Failure>,
     },
     /// Of `history`: newest first.

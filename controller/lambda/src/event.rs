@@ -89,7 +89,7 @@ mod tests {
         let refused = |event| command(event).unwrap_err().to_string();
         same(
             &refused(json!({"command": "deploy"})),
-            "unknown command `deploy`; the commands are `abort`, `history`, `pause`, `promote`, `record`, `resume`, `retry`, `rollback`, `status`, `sync`, `unhold`",
+            "unknown command `deploy`; the commands are `abort`, `history`, `pause`, `promote`, `pruneVersions`, `record`, `resume`, `retry`, `rollback`, `status`, `sync`, `unhold`",
         );
         same(
             &refused(json!({"source": "aws.s3", "detail-type": "Object Created"})),

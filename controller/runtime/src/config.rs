@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use release_schema::{EnvironmentName, FunctionName};
 use serde::{Deserialize, Serialize};
 use tidegate_core::SCHEMA_VERSION;
+use tidegate_core::housekeeping::Policy;
 
 use crate::aws::error::CallError;
 use crate::aws::{Home, parameters};
@@ -124,6 +125,9 @@ pub struct EnvironmentConfig {
     /// Whether a branch that was rewritten is followed without a person's word.
     #[serde(default)]
     pub allow_history_rewrite: bool,
+    /// How long published versions are kept; left out, none is ever deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version_housekeeping: Option<Policy>,
 }
 
 impl EnvironmentConfig {

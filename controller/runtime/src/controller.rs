@@ -1,4 +1,5 @@
 //! The controller: runs a command, whoever sent it, and answers with what happened.
+mod housekeeping;
 mod pace;
 mod records;
 mod rollbacks;
@@ -123,6 +124,9 @@ impl Controller {
                     Ok(stored) => Answer::Record { stored },
                     Err(failure) => Answer::Failed(failure),
                 }
+            }
+            Command::PruneVersions { environment, service, dry_run } => {
+                self.prune(&configuration, environment, service.as_ref(), *dry_run, caller).await
             }
             Command::Promote(to) => {
                 let word = Word::Promote(Advance { full: to.full, force: to.force });

@@ -243,8 +243,9 @@ impl World {
     /// The published versions of a function.
     pub async fn versions(&self, function: &str) -> Vec<String> {
         let call = self.account.lambda.list_versions_by_function().function_name(function);
-        let answer = call.send().await.expect("ListVersionsByFunction");
-        let versions = answer.versions().iter().filter_map(|version| version.version());
+        let pages = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let all = pages.expect("ListVersionsByFunction");
+        let versions = all.iter().filter_map(|version| version.version());
         versions.filter(|version| *version != "$LATEST").map(str::to_owned).collect()
     }
 
@@ -388,7 +389,9 @@ pub fn only(answer: Answer) -> Result<TickReport, Failure> {
             other => panic!("not one of either: {other:?}"),
         },
         Answer::Failed(failure) => Err(failure),
-        Answer::History { .. } | Answer::Record { .. } | Answer::Services { .. } => panic!("no report"),
+        Answer::History { .. } | Answer::Record { .. } | Answer::Services { .. } | Answer::Versions { .. } => {
+            panic!("no report")
+        }
     }
 }
 

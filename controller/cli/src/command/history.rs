@@ -32,7 +32,7 @@ pub(crate) async fn run(options: &History, reach: &Reach, out: &Out) -> Result<E
     let records = match connection.read(&command, out).await? {
         Answer::History { records } => records,
         Answer::Failed(failure) => return Err(Error::from(failure)),
-        Answer::Reports { .. } | Answer::Record { .. } | Answer::Services { .. } => {
+        Answer::Reports { .. } | Answer::Record { .. } | Answer::Services { .. } | Answer::Versions { .. } => {
             return Err(Error::unexpected_answer());
         }
     };

@@ -5,6 +5,7 @@ pub(crate) mod files;
 pub(crate) mod history;
 pub(crate) mod init;
 mod progress;
+pub(crate) mod prune_versions;
 pub(crate) mod schema;
 pub(crate) mod status;
 pub(crate) mod sync;
@@ -21,7 +22,9 @@ fn reports(answer: Answer) -> Result<(Vec<TickReport>, Vec<Failure>), Error> {
     match answer {
         Answer::Reports { reports, failures } => Ok((reports, failures)),
         Answer::Failed(failure) => Err(Error::from(failure)),
-        Answer::History { .. } | Answer::Record { .. } | Answer::Services { .. } => Err(Error::unexpected_answer()),
+        Answer::History { .. } | Answer::Record { .. } | Answer::Services { .. } | Answer::Versions { .. } => {
+            Err(Error::unexpected_answer())
+        }
     }
 }
 

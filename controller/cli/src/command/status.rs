@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use release_schema::ServiceName;
 use tidegate_core::command::Command;
-use tidegate_core::report::{ServiceReport, TickReport};
+use tidegate_core::report::{Housekeeping, ServiceReport, TickReport};
 use tidegate_core::status::{Health, SyncStatus};
 
 use super::progress;
@@ -123,6 +123,10 @@ pub(super) fn heading(report: &TickReport, width: usize, paint: Paint) -> String
     }
     for problem in &report.problems {
         push_wrapped(&mut text, "  problem ", &text::escaped(problem), Tone::Bad, width, paint);
+    }
+    if let Some(Housekeeping { service, deleted: _, problem: Some(problem) }) = &report.housekeeping {
+        let problem = text::escaped(&format!("old versions of {service}: {problem}"));
+        push_wrapped(&mut text, "  problem ", &problem, Tone::Busy, width, paint);
     }
     text
 }

@@ -88,7 +88,7 @@ async fn tell(command: Command, output: Output, reach: &Reach, out: &Out) -> Res
     let (environment, reports, failures) = match connection.send(&command).await? {
         Answer::Services { environment, reports, failures } => (environment, reports, failures),
         Answer::Failed(failure) => return Err(Error::from(failure)),
-        Answer::Reports { .. } | Answer::History { .. } | Answer::Record { .. } => {
+        Answer::Reports { .. } | Answer::History { .. } | Answer::Record { .. } | Answer::Versions { .. } => {
             return Err(Error::unexpected_answer());
         }
     };

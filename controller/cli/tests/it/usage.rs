@@ -22,6 +22,7 @@ fn what_makes_no_sense_ends_with_2_and_writes_no_data() {
         &["history", "verify"],
         &["status", "--watch", "-o", "json"],
         &["rollback"],
+        &["prune-versions"],
         &["rollback", "production"],
         &["rollback", "production/flight-service", "--to", "latest"],
         &["promote", "production/flight-service", "--force"],
@@ -56,6 +57,7 @@ fn help_names_every_command_and_the_exit_codes() {
         "resume",
         "retry",
         "history",
+        "prune-versions",
         "schema",
         "completions",
     ] {

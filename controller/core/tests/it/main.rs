@@ -14,6 +14,7 @@ mod environments;
 mod gates;
 mod histories;
 mod holds;
+mod housekeeping;
 mod losses;
 mod promoting;
 mod publishing;

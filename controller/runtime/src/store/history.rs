@@ -148,6 +148,23 @@ pub async fn last(
     Ok(records)
 }
 
+/// One record; `None` where it is gone, or cannot be read as one.
+///
+/// # Errors
+/// Where the store does not answer, or the record is from a newer build.
+pub async fn record(
+    store: &Store,
+    environment: &EnvironmentName,
+    service: &ServiceName,
+    number: TransitionNumber,
+) -> Result<Option<Record>, Error> {
+    match store.get::<Record>(&keys::record(environment, service, number)).await {
+        Ok(found) => Ok(found.map(|stored| stored.value)),
+        Err(Error::Broken { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The text of one record, exactly as it is stored; `None` where there is none with this number.
 ///
 /// # Errors

@@ -1,5 +1,5 @@
 //! Looks at what a decision asks for: one call each.
-use release_schema::{Service, Strategy};
+use release_schema::{AliasName, Service, Strategy};
 use tidegate_core::decide::{Look, World};
 use tidegate_core::live::Seen as Found;
 
@@ -59,7 +59,7 @@ pub(super) async fn at(tick: &Tick<'_>, service: &Service, look: Look, seen: &mu
             let preview = preview_alias(&service.strategy);
             seen.world.preview = match preview {
                 None => Found::Missing,
-                Some(preview) => match found(lambda::get_alias(client, function, preview).await)? {
+                Some(preview) => match found(lambda::get_alias(client, function, preview.as_str()).await)? {
                     Found::Found(read) => Found::Found(read.live),
                     Found::Missing | Found::NotYet => Found::Missing,
                 },
@@ -80,9 +80,10 @@ pub(super) async fn at(tick: &Tick<'_>, service: &Service, look: Look, seen: &mu
     Ok(())
 }
 
-fn preview_alias(strategy: &Strategy) -> Option<&str> {
+/// The alias that a strategy lets name the new version before it gets traffic.
+pub(super) fn preview_alias(strategy: &Strategy) -> Option<&AliasName> {
     match strategy {
-        Strategy::BlueGreen(blue_green) => blue_green.preview_alias.as_ref().map(|alias| alias.as_str()),
+        Strategy::BlueGreen(blue_green) => blue_green.preview_alias.as_ref(),
         Strategy::AllAtOnce | Strategy::Canary(_) | Strategy::Linear(_) => None,
     }
 }

@@ -1,6 +1,7 @@
 //! One tick of one environment: lease, observe Git, load state, observe live and plan, check, execute, record, report.
 mod back;
 mod execute;
+mod housekeeping;
 mod look;
 mod measure;
 mod pins;
@@ -32,6 +33,7 @@ use crate::store::{self, If, Store, Stored, keys};
 use crate::wanted::{self, Accept, Wanted};
 
 pub use back::Back;
+pub use housekeeping::{Outcomes, prune};
 use service::One;
 pub use service::Seen;
 pub use word::{Spoken, Unheard, word};
@@ -128,8 +130,10 @@ async fn under_lease(tick: &Tick<'_>, lease: &Lease, began: Instant) -> Result<T
     let states = load_states(tick).await?;
     let planned = plan(tick, lease.now(), &wanted, &releases, &states).await;
     let services = execute(tick, lease, &wanted, &releases, planned).await;
+    let housekeeping = housekeeping::turn(tick, lease, &wanted, &services).await;
     let previous = previous_report(tick, &wanted).await;
     let report = report::assemble(tick, lease.now(), &wanted, services, previous, began);
+    let report = TickReport { housekeeping, ..report };
     finish(tick, stored, wanted, report).await
 }
 

@@ -140,6 +140,7 @@ pub(super) fn nothing_known(tick: &Tick<'_>, now: DateTime<Utc>, known: &Nothing
         last_success: None,
         calls: tick.calls.take(),
         services: BTreeMap::new(),
+        housekeeping: None,
     }
 }
 
@@ -173,5 +174,6 @@ pub(super) fn assemble(
         last_success,
         calls: tick.calls.take(),
         services: all,
+        housekeeping: None,
     }
 }

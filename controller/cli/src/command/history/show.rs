@@ -26,7 +26,7 @@ pub(super) async fn run(options: &HistoryShow, reach: &Reach, out: &Out) -> Resu
     let stored = match connection.read(&command, out).await? {
         Answer::Record { stored } => stored,
         Answer::Failed(failure) => return Err(Error::from(failure)),
-        Answer::Reports { .. } | Answer::History { .. } | Answer::Services { .. } => {
+        Answer::Reports { .. } | Answer::History { .. } | Answer::Services { .. } | Answer::Versions { .. } => {
             return Err(Error::unexpected_answer());
         }
     };

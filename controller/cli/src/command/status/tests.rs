@@ -57,6 +57,7 @@ pub(in crate::command) fn report(services: impl IntoIterator<Item = (String, Ser
         last_success: Some(ticked()),
         calls: std::collections::BTreeMap::new(),
         services: services.into_iter().map(|(name, service)| (name.parse().unwrap(), service)).collect(),
+        housekeeping: None,
     }
 }
 

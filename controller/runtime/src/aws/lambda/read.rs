@@ -79,7 +79,7 @@ pub async fn get_function(
     Ok(ReadVersion { live, function_arn, image_uri })
 }
 
-fn unexpected(operation: &'static str, resource: &str, what: &str) -> CallError {
+pub(super) fn unexpected(operation: &'static str, resource: &str, what: &str) -> CallError {
     CallError {
         operation,
         resource: resource.to_owned(),
@@ -90,10 +90,7 @@ fn unexpected(operation: &'static str, resource: &str, what: &str) -> CallError 
 }
 
 fn live_version(configuration: &FunctionConfiguration, code: Option<&FunctionCodeLocation>) -> Option<LiveVersion> {
-    let package = match configuration.package_type() {
-        Some(PackageType::Image) => Package::Image,
-        _ => Package::Zip,
-    };
+    let package = package_of(configuration);
     Some(LiveVersion {
         version: configuration.version().and_then(|version| version.parse().ok()),
         code: code_of(package, configuration, code),
@@ -112,8 +109,15 @@ fn live_version(configuration: &FunctionConfiguration, code: Option<&FunctionCod
     })
 }
 
+pub(super) fn package_of(configuration: &FunctionConfiguration) -> Package {
+    match configuration.package_type() {
+        Some(PackageType::Image) => Package::Image,
+        _ => Package::Zip,
+    }
+}
+
 /// An image is told by the digest in `ResolvedImageUri`; a zip archive by `CodeSha256`.
-fn code_of(
+pub(super) fn code_of(
     package: Package,
     configuration: &FunctionConfiguration,
     code: Option<&FunctionCodeLocation>,
@@ -191,7 +195,7 @@ pub async fn get_alias(client: &aws_sdk_lambda::Client, function: &str, alias: &
 }
 
 /// AWS gives the share as a fraction of one; a weight of zero still pins the version, so it counts.
-fn additional(routing: &AliasRoutingConfiguration) -> Option<Weighted> {
+pub(super) fn additional(routing: &AliasRoutingConfiguration) -> Option<Weighted> {
     let (version, weight) = routing.additional_version_weights()?.iter().next()?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=10000 right before")]
     let basis_points = (weight * 10_000.0).round().clamp(0.0, 10_000.0) as u16;

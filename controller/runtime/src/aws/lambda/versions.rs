@@ -1,0 +1,77 @@
+//! Lambda's published versions: lists them and the aliases that name them, and deletes one by its number.
+use aws_sdk_lambda::types::{AliasConfiguration, FunctionConfiguration};
+use chrono::{DateTime, Utc};
+use tidegate_core::housekeeping::{ListedAlias, Published};
+use tidegate_core::ids::Version;
+use tidegate_core::marker::Marker;
+
+use super::read::{additional, code_of, package_of, unexpected};
+use crate::aws::error::{CallError, failed};
+
+/// How Lambda writes when a version was published.
+const TIME: &str = "%Y-%m-%dT%H:%M:%S%.f%z";
+
+/// `ListVersionsByFunction`: all published versions, fifty a call.
+///
+/// # Errors
+/// Where AWS does not answer with all of them, each with its time.
+pub async fn list_versions(client: &aws_sdk_lambda::Client, function: &str) -> Result<Vec<Published>, CallError> {
+    const OPERATION: &str = "lambda:ListVersionsByFunction";
+    let mut pages = client.list_versions_by_function().function_name(function).into_paginator().items().send();
+    let mut versions = Vec::new();
+    while let Some(listed) = pages.next().await {
+        let listed = listed.map_err(failed(OPERATION, function))?;
+        // `$LATEST` is none.
+        let Some(version) = listed.version().and_then(|version| version.parse().ok()) else { continue };
+        let odd =
+            || unexpected(OPERATION, function, &format!("that does not say when version {version} was published"));
+        versions.push(published(version, &listed).ok_or_else(odd)?);
+    }
+    Ok(versions)
+}
+
+fn published(version: Version, listed: &FunctionConfiguration) -> Option<Published> {
+    let at = DateTime::parse_from_str(listed.last_modified()?, TIME).ok()?.with_timezone(&Utc);
+    Some(Published { version, code: code_of(package_of(listed), listed, None), at })
+}
+
+/// `ListAliases`: all aliases of a function, whoever they belong to.
+///
+/// # Errors
+/// Where AWS does not answer with all of them.
+pub async fn list_aliases(client: &aws_sdk_lambda::Client, function: &str) -> Result<Vec<ListedAlias>, CallError> {
+    const OPERATION: &str = "lambda:ListAliases";
+    let mut pages = client.list_aliases().function_name(function).into_paginator().items().send();
+    let mut aliases = Vec::new();
+    while let Some(listed) = pages.next().await {
+        let listed = listed.map_err(failed(OPERATION, function))?;
+        aliases.push(alias(&listed).ok_or_else(|| unexpected(OPERATION, function, "with an alias without a name"))?);
+    }
+    Ok(aliases)
+}
+
+fn alias(listed: &AliasConfiguration) -> Option<ListedAlias> {
+    Some(ListedAlias {
+        name: listed.name()?.to_owned(),
+        version: listed.function_version().and_then(|version| version.parse().ok()),
+        additional: listed.routing_config().and_then(additional).map(|other| other.version),
+        marker: listed.description().and_then(Marker::parse),
+    })
+}
+
+/// `DeleteFunction` of one version. Without a qualifier that call deletes the whole function: a [`Version`] is a number, so
+/// there always is one. A version that is gone already is deleted.
+///
+/// # Errors
+/// [`Kind::Conflict`](super::super::Kind::Conflict) where an alias names it.
+pub async fn delete_version(
+    client: &aws_sdk_lambda::Client,
+    function: &str,
+    version: Version,
+) -> Result<(), CallError> {
+    let call = client.delete_function().function_name(function).qualifier(version.to_string());
+    match call.send().await.map_err(failed("lambda:DeleteFunction", &format!("{function}:{version}"))) {
+        Err(error) if !error.is_not_found() => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,221 @@
+//! Deletes published versions that nobody can need any more: a few of one service in a tick, and of those that a person names.
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use release_schema::{Service, ServiceName};
+use tidegate_core::housekeeping::{Decision, Evidence, Inventory, Policy, Unrest, decide, whose_turn};
+use tidegate_core::report::{Failure, FailureKind, Housekeeping, Pruned, ServiceReport};
+use tidegate_core::state::ServiceState;
+use tidegate_core::status::{Health, HoldReason, PhaseName, SyncStatus};
+use tokio::time::Instant;
+
+use super::service::quarantined;
+use super::{Error, RESERVE, Tick, check_asked_for, load_desired, look};
+use crate::aws::{CallError, lambda};
+use crate::store::lease::{Lease, server_time};
+use crate::store::{self, history, keys};
+use crate::wanted::{self, Wanted};
+
+/// How far apart services are looked at where a person asks for many: the two lists of each share fifteen calls a second with
+/// everybody else's (AWS Lambda quotas).
+const PACE: Duration = Duration::from_millis(200);
+
+/// Why the versions of a service were not looked at.
+#[derive(Debug, thiserror::Error)]
+enum Left {
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error("none is deleted: {0}")]
+    Unrest(Unrest),
+    #[error("the function `{0}` is none that may be managed here")]
+    NotAllowed(String),
+    #[error("the time was used up before it was looked at")]
+    Time,
+}
+
+impl Left {
+    const fn kind(&self) -> FailureKind {
+        match self {
+            Self::Unrest(_) | Self::NotAllowed(_) => FailureKind::Refused,
+            Self::Call(_) | Self::Store(_) | Self::Time => FailureKind::Unavailable,
+        }
+    }
+}
+
+/// What became of each service's versions, and why those of the others were not touched.
+pub type Outcomes = BTreeMap<ServiceName, Result<Pruned, Failure>>;
+
+/// The turn of this minute: one service at most, and only where it is at rest. What fails here fails no tick.
+pub(super) async fn turn(
+    tick: &Tick<'_>,
+    lease: &Lease,
+    wanted: &Wanted,
+    reports: &BTreeMap<ServiceName, ServiceReport>,
+) -> Option<Housekeeping> {
+    let policy = tick.config.version_housekeeping.filter(|_| wanted.hold.is_none() && tick.only.is_none())?;
+    let services = &wanted.environment.services;
+    let service = services.values().nth(whose_turn(lease.now(), services.len())?)?;
+    if !reports.get(&service.name).is_some_and(is_at_rest) || is_out_of_time(tick) {
+        return None;
+    }
+    let outcome = quarantined(async {
+        match survey(tick, service, policy, lease.now()).await {
+            Ok(inventory) => Ok(delete(tick, lease, service, inventory).await),
+            // Somebody is at work: that is no failure.
+            Err(Left::Unrest(unrest)) => {
+                tracing::debug!(service = %service.name, %unrest, "no version is deleted");
+                Ok(Pruned::default())
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    })
+    .await;
+    let (deleted, problem) = match outcome {
+        Ok(Pruned { deleted, problem, .. }) => (deleted, problem),
+        Err(error) => (Vec::new(), Some(error)),
+    };
+    if let Some(problem) = &problem {
+        tracing::warn!(service = %service.name, problem, "the housekeeping of versions was not finished");
+    }
+    let said = !deleted.is_empty() || problem.is_some();
+    said.then(|| Housekeeping { service: service.name.clone(), deleted, problem })
+}
+
+/// Whether a tick found nothing to do for a service, or holds something out of it.
+fn is_at_rest(report: &ServiceReport) -> bool {
+    let standing = &report.standing;
+    let as_wanted =
+        standing.phase == PhaseName::Idle && (standing.sync, standing.health) == (SyncStatus::Synced, Health::Healthy);
+    report.error.is_none() && report.done.is_empty() && (as_wanted || standing.phase == PhaseName::RolledBack)
+}
+
+/// What a person asks for: the same with the same limits, of one service or of each, now. Without a lease nothing is deleted,
+/// so it is only asked for where something shall be.
+///
+/// # Errors
+/// Where it could not be done as a whole; what concerns one service stands with it.
+pub async fn prune(tick: &Tick<'_>, policy: Policy, dry_run: bool) -> Result<Outcomes, Error> {
+    if dry_run {
+        let now = server_time(tick.store, tick.name).await?;
+        return each(tick, policy, now, None).await;
+    }
+    let lease = Lease::acquire(tick.store, tick.name, tick.id).await?;
+    let outcomes = each(tick, policy, lease.now(), Some(&lease)).await;
+    if let Err(error) = lease.release(tick.store).await {
+        tracing::warn!(%error, "the lease could not be given back: it ends by itself");
+    }
+    outcomes
+}
+
+async fn each(tick: &Tick<'_>, policy: Policy, now: DateTime<Utc>, lease: Option<&Lease>) -> Result<Outcomes, Error> {
+    let wanted = match load_desired(tick).await?.map(|stored| wanted::stored(tick.name, stored.value)) {
+        Some(Ok(wanted)) => wanted,
+        Some(Err(known)) => return Err(Error::NothingWanted(known.reason)),
+        None => {
+            let message = format!("nothing is known of `{}` yet: no tick of it has ended", tick.name);
+            return Err(Error::NothingWanted(HoldReason::NothingKnown { message }));
+        }
+    };
+    check_asked_for(tick, &wanted)?;
+    let services = wanted.environment.services.values();
+    let mut outcomes = Outcomes::new();
+    let mut next = Instant::now();
+    for service in services.filter(|service| tick.only.is_none_or(|only| *only == service.name)) {
+        if !is_out_of_time(tick) {
+            tokio::time::sleep_until(next).await;
+        }
+        next = Instant::now() + PACE;
+        let pruned = match survey(tick, service, policy, now).await {
+            Ok(inventory) => Ok(match lease {
+                Some(lease) => delete(tick, lease, service, inventory).await,
+                None => pruned(inventory),
+            }),
+            Err(left) => {
+                let (kind, message) = (left.kind(), left.to_string());
+                Err(Failure { environment: Some(tick.name.clone()), kind, message })
+            }
+        };
+        outcomes.insert(service.name.clone(), pruned);
+    }
+    Ok(outcomes)
+}
+
+/// Looks at all that decides of a service's versions. The aliases come last: they are what moves.
+async fn survey(tick: &Tick<'_>, service: &Service, policy: Policy, now: DateTime<Utc>) -> Result<Inventory, Left> {
+    if !tick.config.allows(&service.function) {
+        return Err(Left::NotAllowed(service.function.to_string()));
+    }
+    let (client, function) = (&tick.clients.lambda, service.function.as_str());
+    let state = stored_state(tick, service).await?;
+    let newest = history::head(tick.store, tick.name, &service.name).await?.filter(|newest| !newest.lost);
+    let versions = lambda::list_versions(client, function).await?;
+    let aliases = lambda::list_aliases(client, function).await?;
+    let mut records = BTreeMap::new();
+    loop {
+        let evidence = Evidence {
+            alias: &service.alias,
+            preview: look::preview_alias(&service.strategy),
+            versions: &versions,
+            aliases: &aliases,
+            state: state.as_ref(),
+            head: newest.as_ref().map(|newest| &newest.head),
+            records: &records,
+            policy,
+            now,
+        };
+        match decide(&evidence) {
+            _ if is_out_of_time(tick) => return Err(Left::Time),
+            Decision::Read(number) => {
+                let record = history::record(tick.store, tick.name, &service.name, number).await?;
+                records.insert(number, record);
+            }
+            Decision::Wait(unrest) => return Err(Left::Unrest(unrest)),
+            Decision::Inventory(inventory) => return Ok(inventory),
+        }
+    }
+}
+
+/// What is under way or held. A document that cannot be read may be of anything.
+async fn stored_state(tick: &Tick<'_>, service: &Service) -> Result<Option<ServiceState>, Left> {
+    match tick.store.get(&keys::state(tick.name, &service.name)).await {
+        Ok(stored) => Ok(stored.map(|stored| stored.value)),
+        Err(store::Error::Broken { .. }) => Err(Left::Unrest(Unrest::UnderWay)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Deletes what can go, by number, one after the other; the first that fails ends it.
+async fn delete(tick: &Tick<'_>, lease: &Lease, service: &Service, inventory: Inventory) -> Pruned {
+    let mut pruned = pruned(inventory);
+    for version in &pruned.delete {
+        if !lease.holds() || is_out_of_time(tick) {
+            pruned.problem = Some("the time was used up; the next turn goes on".to_owned());
+            break;
+        }
+        match lambda::delete_version(&tick.clients.lambda, service.function.as_str(), *version).await {
+            Ok(()) => {
+                tracing::info!(service = %service.name, function = %service.function, %version, "version deleted");
+                pruned.deleted.push(*version);
+            }
+            Err(error) => {
+                pruned.problem = Some(error.to_string());
+                break;
+            }
+        }
+    }
+    pruned
+}
+
+/// Nothing deleted yet.
+fn pruned(inventory: Inventory) -> Pruned {
+    let Inventory { delete, kept } = inventory;
+    Pruned { delete, deleted: Vec::new(), kept, problem: None }
+}
+
+/// Whether only the reserve for storing is left.
+fn is_out_of_time(tick: &Tick<'_>) -> bool {
+    Instant::now() + RESERVE >= tick.deadline
+}
