@@ -125,7 +125,7 @@ impl Connection {
                 error.message
             ))
             .hint(format!("`tidegate status` shows how it stands; {direct}")),
-            Kind::Conflict | Kind::Raced | Kind::Throttled | Kind::Invalid => {
+            Kind::Conflict | Kind::Raced | Kind::Throttled | Kind::Invalid | Kind::Spent => {
                 Error::unavailable(format!("the controller could not be invoked: {error}")).hint(direct)
             }
         }

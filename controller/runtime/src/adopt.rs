@@ -5,14 +5,11 @@ use std::time::Duration;
 use release_schema::{AliasName, Digest, EcrRepository, FunctionName, Tag};
 use tidegate_core::live::{LiveVersion, Weighted};
 use tidegate_core::release::Code;
-use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::aws::ecr::{self, Repository};
+use crate::aws::lambda::Paced;
 use crate::aws::{CallError, Clients, Kind, lambda};
-
-/// `ListFunctions` and `GetAlias` share 15 calls a second with every deployment of the account and region (AWS Lambda
-/// quotas): a third of them is taken.
-const PACE: Duration = Duration::from_millis(200);
+use crate::config::CallBudget;
 
 /// One function, as it was found.
 #[derive(Debug)]
@@ -61,11 +58,9 @@ pub struct Survey {
 /// # Errors
 /// Where AWS does not list them.
 pub async fn functions(clients: &Clients, prefix: &str) -> Result<Vec<FunctionName>, CallError> {
-    let mut pace = pace();
     let (mut names, mut marker) = (Vec::new(), None);
     loop {
-        pace.tick().await;
-        let (page, next) = lambda::list_functions(&clients.lambda, marker).await?;
+        let (page, next) = lambda::list_functions(patiently(clients), marker).await?;
         names.extend(page.into_iter().filter(|name| name.as_str().starts_with(prefix)));
         if next.is_none() {
             return Ok(names);
@@ -77,7 +72,8 @@ pub async fn functions(clients: &Clients, prefix: &str) -> Result<Vec<FunctionNa
 /// How long [`look`] takes at least, for so many functions.
 #[must_use]
 pub fn takes(functions: usize) -> Duration {
-    PACE.saturating_mul(u32::try_from(functions).unwrap_or(u32::MAX))
+    let calls_a_second = CallBudget::default().control_plane.get();
+    Duration::from_secs(1).saturating_mul(u32::try_from(functions).unwrap_or(u32::MAX)) / u32::from(calls_a_second)
 }
 
 /// What the alias of each function serves, and which tags name its image.
@@ -85,10 +81,9 @@ pub fn takes(functions: usize) -> Duration {
 /// # Errors
 /// Where AWS does not answer. A function that it does not show to this caller is no error.
 pub async fn look(clients: &Clients, functions: &[FunctionName], alias: &AliasName) -> Result<Survey, CallError> {
-    let mut pace = pace();
     let mut found = BTreeMap::new();
     for function in functions {
-        let served = match served(clients, function, alias, &mut pace).await {
+        let served = match served(clients, function, alias).await {
             Ok(served) => Found::Served(Box::new(served)),
             Err(error) if error.is_not_found() => Found::NoAlias,
             Err(error) if matches!(error.kind, Kind::Denied | Kind::Invalid) => Found::Unreadable(error),
@@ -100,22 +95,15 @@ pub async fn look(clients: &Clients, functions: &[FunctionName], alias: &AliasNa
     Ok(Survey { functions: found, without_tags })
 }
 
-fn pace() -> Interval {
-    let mut pace = interval(PACE);
-    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    pace
+/// Lambda, within the share of its rates that an environment's ticks have: every deployment of the account needs them too.
+fn patiently(clients: &Clients) -> Paced<'_> {
+    clients.patiently(&clients.budgets.sweep)
 }
 
-async fn served(
-    clients: &Clients,
-    function: &FunctionName,
-    alias: &AliasName,
-    pace: &mut Interval,
-) -> Result<Served, CallError> {
-    let read = lambda::get_function(&clients.lambda, function.as_str(), alias.as_str()).await?;
+async fn served(clients: &Clients, function: &FunctionName, alias: &AliasName) -> Result<Served, CallError> {
+    let read = lambda::get_function(patiently(clients), function.as_str(), alias.as_str()).await?;
     // Only the alias itself tells of weights.
-    pace.tick().await;
-    let additional = lambda::get_alias(&clients.lambda, function.as_str(), alias.as_str()).await?.live.additional;
+    let additional = lambda::get_alias(patiently(clients), function.as_str(), alias.as_str()).await?.live.additional;
     Ok(Served { live: read.live, additional, image: read.image_uri.as_deref().and_then(image) })
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_core::SCHEMA_VERSION;
 use tidegate_core::housekeeping::Policy;
 
+use crate::aws::budget::{MOST_CONTROL_PLANE, MOST_GET_FUNCTION};
 use crate::aws::error::CallError;
 use crate::aws::{Home, parameters};
 use crate::store::{self, If, Store, keys};
@@ -128,6 +129,55 @@ pub struct EnvironmentConfig {
     /// How long published versions are kept; left out, none is ever deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version_housekeeping: Option<Policy>,
+    /// What its ticks may call.
+    #[serde(default)]
+    pub call_budget: CallBudget,
+}
+
+/// The share of Lambda's request rates that an environment's ticks may use. AWS counts by account and region: environments
+/// that share one have to share these as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct CallBudget {
+    /// `GetFunction` in a second.
+    pub get_function: CallsASecond<MOST_GET_FUNCTION>,
+    /// All other calls of the control plane in a second.
+    pub control_plane: CallsASecond<MOST_CONTROL_PLANE>,
+}
+
+impl Default for CallBudget {
+    /// Half of AWS's own rate, and about a quarter: people, pipelines and other tools deploy in the same account.
+    fn default() -> Self {
+        Self { get_function: CallsASecond(50), control_plane: CallsASecond(4) }
+    }
+}
+
+/// Calls in a second: at least one, and at most as many as AWS takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
+pub struct CallsASecond<const MOST: u16>(u16);
+
+impl<const MOST: u16> CallsASecond<MOST> {
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl<const MOST: u16> TryFrom<u16> for CallsASecond<MOST> {
+    type Error = String;
+
+    fn try_from(calls: u16) -> Result<Self, String> {
+        let problem = || format!("it should be from 1 to {MOST} calls a second, the most that AWS takes");
+        (1..=MOST).contains(&calls).then_some(Self(calls)).ok_or_else(problem)
+    }
+}
+
+impl<const MOST: u16> From<CallsASecond<MOST>> for u16 {
+    fn from(calls: CallsASecond<MOST>) -> Self {
+        calls.0
+    }
 }
 
 impl EnvironmentConfig {
@@ -295,5 +345,29 @@ async fn from_copy(store: &Store, error: CallError) -> Result<Configuration, Err
             Ok(copy.value.configuration)
         }
         Ok(None) | Err(_) => Err(Error::Unavailable(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_budget_is_a_share_of_what_aws_takes() {
+        let parse = serde_yaml::from_str::<CallBudget>;
+        assert_eq!(parse("{}").unwrap(), CallBudget::default());
+        let given = parse("{getFunction: 100, controlPlane: 15}").unwrap();
+        assert_eq!((given.get_function.get(), given.control_plane.get()), (100, 15));
+        for bad in [
+            "{getFunction: 0}",
+            "{getFunction: 101}",
+            "{controlPlane: 16}",
+            "{controlPlane: -1}",
+            "{getFunction: .inf}",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+        let error = parse("{controlPlane: 16}").unwrap_err().to_string();
+        assert!(error.contains("from 1 to 15 calls a second"), "{error}");
     }
 }

@@ -1,6 +1,5 @@
 //! The controller: runs a command, whoever sent it, and answers with what happened.
 mod housekeeping;
-mod pace;
 mod records;
 mod rollbacks;
 
@@ -205,7 +204,10 @@ impl Controller {
             let accept = Accept { confirmed: wish.confirm.map(str::to_owned), rewrites: config.allow_history_rewrite };
             let origin = self.origin(installation, &reached);
             let ordinary = tick(name, installation, &reached, &store, &origin, caller);
-            let tick = Tick { accept, only: wish.service, ..ordinary };
+            let budgets = &reached.clients.budgets;
+            // A person waits for the answer.
+            let budget = if wish.service.is_some() { &budgets.words } else { &budgets.sweep };
+            let tick = Tick { accept, only: wish.service, budget, ..ordinary };
             Box::pin(tick::run(&tick)).await.map_err(|error| {
                 tracing::warn!(error = chain(&error), "there was no tick");
                 failure_of(name, &error)
@@ -223,7 +225,7 @@ impl Controller {
             let message = "`--force` goes over a failed analysis, so it needs a `--reason`".to_owned();
             return Answer::Failed(refused(environment, message));
         }
-        let spoken = tick::Spoken { service, word, reason: reason.as_deref(), leave_registry: false, back: None };
+        let spoken = tick::Spoken { service, word, reason: reason.as_deref(), back: None };
         match self.say(configuration, environment, spoken, caller).await {
             Ok(report) => Answer::Services {
                 environment: environment.clone(),
@@ -249,7 +251,8 @@ impl Controller {
             let store = Store::new(reached.home.s3.clone(), configuration.installation.state.clone());
             let origin = self.origin(&configuration.installation, &reached);
             let ordinary = tick(name, &configuration.installation, &reached, &store, &origin, caller);
-            let only = Tick { only: Some(service), ..ordinary };
+            let budget = &reached.clients.budgets.words;
+            let only = Tick { only: Some(service), budget, ..ordinary };
             // Boxed: it is the whole of a tick once more, beside the tick.
             Box::pin(tick::word(&only, spoken)).await.map_err(|error| match error {
                 Unheard::Refused(message) => refused(name, message),
@@ -336,7 +339,9 @@ impl Controller {
         Ok(previews
             .into_iter()
             .map(|(service, preview)| {
-                let shown = preview.map(|preview| show(&wanted, &releases, &service, &preview));
+                let shown = preview
+                    .map(|preview| show(&wanted, &releases, &service, &preview))
+                    .map_err(|error| error.to_string());
                 (service, shown)
             })
             .collect())
@@ -365,6 +370,7 @@ fn tick<'a>(
         home: &reached.home,
         metric_namespace: &installation.metric_namespace,
         clients: &reached.clients,
+        budget: &reached.clients.budgets.sweep,
         store,
         origin,
         calls: &reached.calls,

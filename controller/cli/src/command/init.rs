@@ -111,9 +111,13 @@ fn failed(error: CallError) -> Error {
             connection::no_credentials(&error.message)
         }
         Kind::Denied => Error::refused(error.to_string()).hint("`tidegate init --help` names the rights that it needs"),
-        Kind::NotFound | Kind::Conflict | Kind::Raced | Kind::Throttled | Kind::Invalid | Kind::Unreachable => {
-            Error::unavailable(error.to_string())
-        }
+        Kind::NotFound
+        | Kind::Conflict
+        | Kind::Raced
+        | Kind::Throttled
+        | Kind::Invalid
+        | Kind::Spent
+        | Kind::Unreachable => Error::unavailable(error.to_string()),
     }
 }
 

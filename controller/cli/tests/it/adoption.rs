@@ -141,7 +141,7 @@ async fn what_a_team_deployed_by_hand_is_taken_over_without_a_call_that_changes_
     let diff = team.run(&["diff", tree.dir().to_str().unwrap()], Some(&config)).await;
     let adopts = |service| {
         format!(
-            "staging/{service}\n  would record transition 1 as adopted\n  would write version 1 to the service registry\n"
+            "staging/{service}\n  would write version 1 to the service registry\n  would record transition 1 as adopted\n"
         )
     };
     let adopted = ["flight-bff", "flight-service", "reports", "reservation-service"].map(adopts);

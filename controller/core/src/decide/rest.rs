@@ -134,9 +134,11 @@ fn as_wanted(
     }
     let mut actions = first;
     if !recorded {
-        actions.push(record::adopted(subject, world, &actions, to.clone(), "it runs what Git wants already")?);
+        let adopted = record::adopted(subject, world, &actions, to.clone(), "it runs what Git wants already")?;
         let entry = |version| Action::WriteRegistry { version, tag: wanted.tag.clone() };
+        // No intent is stored that says the registry was not told yet: the record does, by not being there.
         actions.extend(serving.version.map(entry));
+        actions.push(adopted);
     }
     if let (Some(_), Some(version)) = (edit, serving.version) {
         return begin_with(subject, world, wanted, version, Some(to), actions);

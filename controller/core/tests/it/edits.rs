@@ -80,8 +80,8 @@ fn an_alias_that_was_moved_to_another_version_with_the_wanted_content_is_adopted
         sim.tick(),
         Plan {
             actions: vec![
-                Action::AppendRecord(Box::new(because("it runs what Git wants already", adopted))),
                 Action::WriteRegistry { version: v(7), tag: release('a').tag },
+                Action::AppendRecord(Box::new(because("it runs what Git wants already", adopted))),
             ],
             standing: synced(),
         }

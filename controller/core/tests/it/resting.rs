@@ -84,8 +84,8 @@ fn what_runs_already_is_adopted_without_being_published_again() {
         plan,
         Plan {
             actions: vec![
-                Action::AppendRecord(Box::new(adopted)),
                 Action::WriteRegistry { version: v(1), tag: release('a').tag },
+                Action::AppendRecord(Box::new(adopted)),
             ],
             standing: synced(),
         }
@@ -105,7 +105,7 @@ fn a_declaration_that_live_fulfils_already_is_adopted_as_the_release_it_makes() 
     let adopted = because(ALREADY, record(2, Kind::Adopted, from, to, commit('b'), [0, 0]));
     assert_eq!(
         sim.decide().1.actions,
-        [Action::AppendRecord(Box::new(adopted)), Action::WriteRegistry { version: v(1), tag: wanted.tag }]
+        [Action::WriteRegistry { version: v(1), tag: wanted.tag }, Action::AppendRecord(Box::new(adopted))]
     );
     sim.tick();
     sim.assert_converged();

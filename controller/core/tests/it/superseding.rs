@@ -108,8 +108,8 @@ fn what_is_adopted_in_the_plan_that_supersedes_gets_the_next_number() {
             actions: vec![
                 Action::AppendRecord(Box::new(because(BY_C, superseded))),
                 Action::ClearState,
-                Action::AppendRecord(Box::new(because("it runs what Git wants already", adopted))),
                 Action::WriteRegistry { version: v(7), tag: release('c').tag },
+                Action::AppendRecord(Box::new(because("it runs what Git wants already", adopted))),
             ],
             standing: synced(),
         }

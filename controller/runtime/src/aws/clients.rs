@@ -1,11 +1,15 @@
 //! Builds the clients: once for the home account, once for each environment with its region and role.
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use tokio::time::Instant;
 
-use super::Calls;
-use crate::config::EnvironmentConfig;
+use super::budget::SlowDown;
+use super::lambda::Paced;
+use super::{Budget, Budgets, Calls};
+use crate::config::{CallBudget, EnvironmentConfig};
 
 /// A hanging call ends here and is retried, so that one of them cannot use up a tick.
 const ATTEMPT: Duration = Duration::from_secs(10);
@@ -69,7 +73,7 @@ impl Home {
     /// The clients of this account and region themselves, with the caller's own rights.
     #[must_use]
     pub fn clients(&self) -> Clients {
-        Clients::new(&self.config, &Calls::default())
+        Clients::new(&self.config, &Calls::default(), Budgets::new(&CallBudget::default()))
     }
 
     /// The clients of one environment: its region, and its role where it has one. The role is assumed at the first call.
@@ -89,7 +93,7 @@ impl Home {
                 provider.build().await,
             ));
         }
-        Clients::new(&builder.build(), calls)
+        Clients::new(&builder.build(), calls, Budgets::new(&environment.call_budget))
     }
 }
 
@@ -108,21 +112,34 @@ pub struct Clients {
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// What is called through them.
     pub calls: Calls,
+    /// What may be called through them.
+    pub budgets: Budgets,
 }
 
+/// How long one call waits for its turn where nobody waits for the end of a tick.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 impl Clients {
-    fn new(config: &SdkConfig, calls: &Calls) -> Self {
-        let lambda = aws_sdk_lambda::config::Builder::from(config).interceptor(calls.clone()).build();
+    /// Lambda for as long as it takes, out of what `budget` allows.
+    #[must_use]
+    pub fn patiently<'a>(&'a self, budget: &'a Budget) -> Paced<'a> {
+        Paced::new(&self.lambda, budget, Instant::now() + PATIENCE)
+    }
+
+    fn new(config: &SdkConfig, calls: &Calls, budgets: Budgets) -> Self {
+        let slow_down = SlowDown(Arc::clone(&budgets.sweep));
+        let lambda = aws_sdk_lambda::config::Builder::from(config).interceptor(calls.clone()).interceptor(slow_down);
         let ecr = aws_sdk_ecr::config::Builder::from(config).interceptor(calls.clone()).build();
         let ssm = aws_sdk_ssm::config::Builder::from(config).interceptor(calls.clone()).build();
         let cloudwatch = aws_sdk_cloudwatch::config::Builder::from(config).interceptor(calls.clone()).build();
         Self {
-            lambda: aws_sdk_lambda::Client::from_conf(lambda),
+            lambda: aws_sdk_lambda::Client::from_conf(lambda.build()),
             ecr: aws_sdk_ecr::Client::from_conf(ecr),
             s3: s3_client(config, calls),
             ssm: aws_sdk_ssm::Client::from_conf(ssm),
             cloudwatch: aws_sdk_cloudwatch::Client::from_conf(cloudwatch),
             calls: calls.clone(),
+            budgets,
         }
     }
 }

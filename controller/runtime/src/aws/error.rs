@@ -19,6 +19,8 @@ pub enum Kind {
     Denied,
     /// AWS refused what was sent.
     Invalid,
+    /// It was not sent: the budget had no call left in time.
+    Spent,
     /// No answer, or an answer of 5xx: whether it had an effect is not known.
     Unreachable,
 }
@@ -32,6 +34,7 @@ impl Kind {
             Self::Throttled => "throttled",
             Self::Denied => "access denied",
             Self::Invalid => "refused",
+            Self::Spent => "not asked",
             Self::Unreachable => "no answer",
         }
     }
@@ -61,6 +64,12 @@ fn detail(code: Option<&str>, message: &str) -> String {
 }
 
 impl CallError {
+    /// Whether the budget had no call left in time: nothing is known of the thing, and nothing is wrong with it.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.kind == Kind::Spent
+    }
+
     /// Whether the thing does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {

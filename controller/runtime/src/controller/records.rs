@@ -8,9 +8,7 @@ use tidegate_core::ids::TransitionNumber;
 use tidegate_core::report::{Failure, FailureKind};
 use tidegate_core::state::ServiceState;
 use tidegate_core::verify::{Alias, Evidence, Verification, verify};
-use tokio::time::Instant;
 
-use super::pace::turn;
 use super::{Controller, Reached, known, refused, unavailable};
 use crate::aws::error::chain;
 use crate::aws::lambda;
@@ -132,12 +130,9 @@ impl Controller {
             services.retain(|other| other == service);
         }
         let reader = Reader { environment: name, store: &store, reached: &reached, wanted: &wanted };
-        let began = Instant::now();
-        let verified = services.into_iter().enumerate().map(|(index, service)| {
+        let verified = services.into_iter().map(|service| {
             let reader = &reader;
             async move {
-                // An alias each: paced, so that a rollback beside it is not throttled.
-                tokio::time::sleep_until(turn(began, index)).await;
                 let verified = reader.verified(&service).await;
                 (service, verified.map_err(|error| unavailable(Some(name), &error)))
             }
@@ -187,7 +182,8 @@ impl Reader<'_> {
         if !self.reached.config.allows(function) {
             return unreadable(format!("function `{function}` is none that `{}` may manage", self.environment));
         }
-        match lambda::get_alias(&self.reached.clients.lambda, function.as_str(), alias.as_str()).await {
+        let clients = &self.reached.clients;
+        match lambda::get_alias(clients.patiently(&clients.budgets.words), function.as_str(), alias.as_str()).await {
             Ok(read) => read.live.marker.map_or(Alias::Unmarked, Alias::Marked),
             Err(error) if error.is_not_found() => Alias::Missing,
             Err(error) => unreadable(chain(&error)),

@@ -1,4 +1,4 @@
-//! Rolls several services back with one command: paced, and those that depend on another before it.
+//! Rolls several services back with one command: those that depend on another before it.
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -7,9 +7,8 @@ use release_schema::{EnvironmentName, ServiceName};
 use tidegate_core::command::Word;
 use tidegate_core::environment::{Turn, rollback_order};
 use tidegate_core::report::Answer;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::timeout;
 
-use super::pace::{BURST, turn};
 use super::{Caller, Controller, records, refused};
 use crate::config::Configuration;
 use crate::tick::{Back, Spoken};
@@ -23,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Controller {
     /// Rolls services back. One that others of them depend on waits until the traffic of these is back, or cannot
-    /// be had back.
+    /// be had back. Each call takes its turn in what people may call.
     pub(super) async fn roll_back(
         &self,
         configuration: &Configuration,
@@ -37,16 +36,13 @@ impl Controller {
             return Answer::Failed(refused(environment, "a rollback needs a reason".to_owned()));
         }
         let turns = self.turns(configuration, environment, services).await;
-        let leave_registry = turns.len() > BURST;
-        let began = Instant::now();
         let back = Back::default();
         // In order, so whoever waits has those that it waits for in front of it: they run already, or are done.
-        let rolling = turns.iter().enumerate().map(|(index, Turn { service, after })| {
+        let rolling = turns.iter().map(|Turn { service, after }| {
             let back = &back;
             async move {
-                sleep_until(turn(began, index)).await;
                 let _late = timeout(PATIENCE, back.all(after)).await;
-                let spoken = Spoken { service, word, reason: Some(reason), leave_registry, back: Some(back) };
+                let spoken = Spoken { service, word, reason: Some(reason), back: Some(back) };
                 let outcome = self.say(configuration, environment, spoken, caller).await;
                 back.tell(service);
                 (service.clone(), outcome)

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::service::{One, Seen, quarantined};
 use super::{RESERVE, report, revert};
+use crate::aws::budget::Spent;
 use crate::aws::lambda::{self, Traffic};
 use crate::aws::{CallError, Kind, parameters};
 use crate::store::lease::Lease;
@@ -52,6 +53,15 @@ impl Error {
             Self::Store(_) | Self::Unnumbered | Self::Time | Self::Lease | Self::NoArn => false,
         }
     }
+
+    /// Whether only the time was missing.
+    fn is_postponed(&self) -> bool {
+        match self {
+            Self::Call(error) => error.is_spent(),
+            Self::Time => true,
+            Self::Store(_) | Self::Unnumbered | Self::Lease | Self::NoArn => false,
+        }
+    }
 }
 
 /// What came of a plan.
@@ -70,6 +80,8 @@ enum Effect {
     Had,
     /// It was tried, and is left to a later tick.
     Left,
+    /// It is left to a later tick, and so is all that follows.
+    Later,
 }
 
 /// What the effects so far gave to those that follow.
@@ -89,31 +101,40 @@ impl One<'_> {
         let state = seen.world.state.clone();
         let mut done = Done { seen, published: None, words: Vec::new(), shape: None, state };
         let mut raced = false;
-        let error = quarantined(async {
-            let left = |action: &&Action| self.leave_registry && matches!(action, Action::WriteRegistry { .. });
-            for action in plan.actions.iter().take_while(|action| !left(action)) {
-                let effect = self.effect(lease, action, &mut done).await.map_err(|error| {
-                    raced = error.is_race();
-                    error.to_string()
-                })?;
+        let ended = quarantined(async {
+            for action in &plan.actions {
+                let effect = self.effect(lease, action, &mut done).await;
                 if let (Some(back), Some(_written)) = (self.back, &done.shape) {
                     back.tell(&self.service.name);
                 }
-                if let Effect::Had = effect {
-                    tracing::info!(service = %self.service.name, release = self.release_id(), "{action}");
-                    done.words.push(action.to_string());
+                match effect {
+                    Ok(Effect::Had) => {
+                        tracing::info!(service = %self.service.name, release = self.release_id(), "{action}");
+                        done.words.push(action.to_string());
+                    }
+                    Ok(Effect::Left) => {}
+                    Ok(Effect::Later) => break,
+                    // No next tick goes on with a person's word.
+                    Err(error) if lease.is_some() && error.is_postponed() => {
+                        tracing::info!(service = %self.service.name, "{error}");
+                        return Ok(report::End::Postponed);
+                    }
+                    Err(error) => {
+                        raced = error.is_race();
+                        return Err(error.to_string());
+                    }
                 }
             }
-            Ok(())
+            Ok::<_, String>(report::End::Done)
         })
-        .await
-        .err();
-        if let Some(error) = &error {
+        .await;
+        let end = ended.unwrap_or_else(|error| {
             tracing::warn!(service = %self.service.name, release = self.release_id(), error, "the plan was not finished");
-        }
+            report::End::Failed(error)
+        });
         let Done { seen, words, shape, state, .. } = done;
         let moved = shape.is_some();
-        let after = report::After { standing: plan.standing, done: words, shape, state, error };
+        let after = report::After { standing: plan.standing, done: words, shape, state, end };
         Executed { report: report::service(&self, &seen, after), raced, moved }
     }
 
@@ -129,7 +150,7 @@ impl One<'_> {
             return Err(Error::Time);
         }
         let (client, function, alias) =
-            (&self.tick.clients.lambda, self.service.function.as_str(), self.service.alias.as_str());
+            (self.tick.lambda(), self.service.function.as_str(), self.service.alias.as_str());
         match action {
             Action::SaveState(state) => self.save_state(state, done).await?,
             Action::SavePublished(intent) => {
@@ -194,6 +215,9 @@ impl One<'_> {
                 }
             }
             Action::WriteRegistry { version, tag } => {
+                if self.registry_turn(lease).await.is_err() {
+                    return Ok(Effect::Later);
+                }
                 let arn = done.seen.function_arn.as_ref().ok_or(Error::NoArn)?;
                 let entry = Entry {
                     schema_version: tidegate_core::SCHEMA_VERSION,
@@ -215,6 +239,16 @@ impl One<'_> {
             Action::PushRevert { revert, state } => return self.push_revert(revert, state, done).await,
         }
         Ok(Effect::Had)
+    }
+
+    /// Parameter Store takes few writes: a tick waits for its turn, and whoever says a word does not. What is left behind it
+    /// in the plan keeps it known that the registry was not told.
+    async fn registry_turn(&self, lease: Option<&Lease>) -> Result<(), Spent> {
+        let registry = &self.tick.clients.budgets.registry;
+        match lease {
+            Some(_) => registry.take(self.tick.ends()).await,
+            None => registry.take_now(),
+        }
     }
 
     /// Tells the release repository, and stores how that went. Traffic is back already: nothing of this fails the plan.
@@ -258,7 +292,7 @@ impl One<'_> {
             return Err(Error::Time);
         }
         let function = self.service.function.as_str();
-        let client = &self.tick.clients.lambda;
+        let client = self.tick.lambda();
         let invoked = lambda::invoke(client, function, qualifier, &test.payload, SMOKE_TEST).await?;
         let Phase::Preparing { version, reused, .. } = state.phase else { return Ok(()) };
         let smoke = Some(smoke::judge(test, &invoked, self.now));

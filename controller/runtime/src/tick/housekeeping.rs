@@ -1,6 +1,5 @@
 //! Deletes published versions that nobody can need any more: a few of one service in a tick, and of those that a person names.
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use release_schema::{Service, ServiceName};
@@ -16,10 +15,6 @@ use crate::aws::{CallError, lambda};
 use crate::store::lease::{Lease, server_time};
 use crate::store::{self, history, keys};
 use crate::wanted::{self, Wanted};
-
-/// How far apart services are looked at where a person asks for many: the two lists of each share fifteen calls a second with
-/// everybody else's (AWS Lambda quotas).
-const PACE: Duration = Duration::from_millis(200);
 
 /// Why the versions of a service were not looked at.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +64,8 @@ pub(super) async fn turn(
                 tracing::debug!(service = %service.name, %unrest, "no version is deleted");
                 Ok(Pruned::default())
             }
+            // Nothing was left to ask with: its turn comes again.
+            Err(Left::Call(error)) if error.is_spent() => Ok(Pruned::default()),
             Err(error) => Err(error.to_string()),
         }
     })
@@ -122,12 +119,7 @@ async fn each(tick: &Tick<'_>, policy: Policy, now: DateTime<Utc>, lease: Option
     check_asked_for(tick, &wanted)?;
     let services = wanted.environment.services.values();
     let mut outcomes = Outcomes::new();
-    let mut next = Instant::now();
     for service in services.filter(|service| tick.only.is_none_or(|only| *only == service.name)) {
-        if !is_out_of_time(tick) {
-            tokio::time::sleep_until(next).await;
-        }
-        next = Instant::now() + PACE;
         let pruned = match survey(tick, service, policy, now).await {
             Ok(inventory) => Ok(match lease {
                 Some(lease) => delete(tick, lease, service, inventory).await,
@@ -148,7 +140,7 @@ async fn survey(tick: &Tick<'_>, service: &Service, policy: Policy, now: DateTim
     if !tick.config.allows(&service.function) {
         return Err(Left::NotAllowed(service.function.to_string()));
     }
-    let (client, function) = (&tick.clients.lambda, service.function.as_str());
+    let (client, function) = (tick.lambda(), service.function.as_str());
     let state = stored_state(tick, service).await?;
     let newest = history::head(tick.store, tick.name, &service.name).await?.filter(|newest| !newest.lost);
     let versions = lambda::list_versions(client, function).await?;
@@ -195,7 +187,7 @@ async fn delete(tick: &Tick<'_>, lease: &Lease, service: &Service, inventory: In
             pruned.problem = Some("the time was used up; the next turn goes on".to_owned());
             break;
         }
-        match lambda::delete_version(&tick.clients.lambda, service.function.as_str(), *version).await {
+        match lambda::delete_version(tick.lambda(), service.function.as_str(), *version).await {
             Ok(()) => {
                 tracing::info!(service = %service.name, function = %service.function, %version, "version deleted");
                 pruned.deleted.push(*version);

@@ -4,6 +4,7 @@ use tidegate_core::decide::{Look, World};
 use tidegate_core::live::Seen as Found;
 
 use super::{Seen, Tick};
+use crate::aws::lambda::Paced;
 use crate::aws::{CallError, lambda};
 use crate::store::{self, history, keys};
 
@@ -14,6 +15,16 @@ pub(super) enum Error {
     Call(#[from] CallError),
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+impl Error {
+    /// Whether the budget had no call left in time.
+    pub(super) fn is_spent(&self) -> bool {
+        match self {
+            Self::Call(error) => error.is_spent(),
+            Self::Store(_) => false,
+        }
+    }
 }
 
 /// Reads what is stored of a transition under way. A document that is broken counts as lost; one of a later build is refused.
@@ -36,7 +47,7 @@ pub(super) async fn state(tick: &Tick<'_>, service: &Service, seen: &mut Seen) -
 
 /// Looks, and puts what was seen where decisions find it.
 pub(super) async fn at(tick: &Tick<'_>, service: &Service, look: Look, seen: &mut Seen) -> Result<(), Error> {
-    let (client, function, alias) = (&tick.clients.lambda, service.function.as_str(), service.alias.as_str());
+    let (client, function, alias) = (tick.lambda(), service.function.as_str(), service.alias.as_str());
     match look {
         Look::Serving => seen.world.serving = version(client, function, alias, &mut seen.function_arn).await?,
         Look::Latest => seen.world.latest = version(client, function, "$LATEST", &mut seen.function_arn).await?,
@@ -89,7 +100,7 @@ pub(super) fn preview_alias(strategy: &Strategy) -> Option<&AliasName> {
 }
 
 async fn version(
-    client: &aws_sdk_lambda::Client,
+    client: Paced<'_>,
     function: &str,
     qualifier: &str,
     function_arn: &mut Option<String>,

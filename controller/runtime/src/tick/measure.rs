@@ -7,7 +7,7 @@ use tidegate_core::live::Seen as Found;
 use tidegate_core::plan::Plan;
 
 use super::Tick;
-use super::service::{Decided, One, Round, Seen};
+use super::service::{Decided, One, Round, Seen, Undecided};
 use crate::aws::metrics::{self, Request};
 
 /// What CloudWatch has of every service that cannot be decided without it.
@@ -29,7 +29,7 @@ pub(super) async fn together(tick: &Tick<'_>, decided: &[(&Service, Round)]) -> 
 }
 
 /// Decides a service with what was measured of it. What could not be measured is not taken for good.
-pub(super) async fn go_on(one: One<'_>, decided: Round, measured: Option<Measured>) -> Result<(Seen, Plan), String> {
+pub(super) async fn go_on(one: One<'_>, decided: Round, measured: Option<Measured>) -> Result<(Seen, Plan), Undecided> {
     let (mut seen, mut decided) = decided?;
     if let Decided::Measure(_) = decided {
         seen.world.measured = Found::Found(measured.unwrap_or_default());
@@ -37,7 +37,7 @@ pub(super) async fn go_on(one: One<'_>, decided: Round, measured: Option<Measure
     }
     match decided {
         Decided::Plan(plan) => Ok((seen, plan)),
-        Decided::Refused(message) => Err(message),
-        Decided::Measure(_) => Err("it has to be measured twice: this is a bug in Tidegate".to_owned()),
+        Decided::Refused(message) => Err(Undecided::Failed(message)),
+        Decided::Measure(_) => Err("it has to be measured twice: this is a bug in Tidegate".to_owned().into()),
     }
 }

@@ -23,7 +23,8 @@ use tidegate_core::report::{ServiceReport, TickReport};
 use tidegate_core::status::HoldReason;
 use tokio::time::Instant;
 
-use crate::aws::{Calls, Clients, Home};
+use crate::aws::lambda::Paced;
+use crate::aws::{Budget, Calls, Clients, Home};
 use crate::config::EnvironmentConfig;
 use crate::nearest::nearest;
 use crate::origin::Origin;
@@ -35,7 +36,7 @@ use crate::wanted::{self, Accept, Wanted};
 pub use back::Back;
 pub use housekeeping::{Outcomes, prune};
 use service::One;
-pub use service::Seen;
+pub use service::{Seen, Undecided};
 pub use word::{Spoken, Unheard, word};
 
 /// How many services are looked at, or changed, at a time.
@@ -57,6 +58,8 @@ pub struct Tick<'a> {
     pub metric_namespace: &'a str,
     /// The environment's own clients.
     pub clients: &'a Clients,
+    /// What may be called of Lambda.
+    pub budget: &'a Budget,
     /// Stored state.
     pub store: &'a Store,
     /// Where releases come from, and rollbacks are told.
@@ -73,6 +76,18 @@ pub struct Tick<'a> {
     pub accept: Accept,
     /// When everything has to be over.
     pub deadline: Instant,
+}
+
+impl Tick<'_> {
+    /// Lambda, within the budget and until only the reserve for storing is left.
+    fn lambda(&self) -> Paced<'_> {
+        Paced::new(&self.clients.lambda, self.budget, self.ends())
+    }
+
+    /// When only the reserve for storing is left.
+    fn ends(&self) -> Instant {
+        self.deadline.checked_sub(RESERVE).unwrap_or(self.deadline)
+    }
 }
 
 /// Why there was no tick.
@@ -184,7 +199,7 @@ async fn load_states(tick: &Tick<'_>) -> Result<Vec<String>, Error> {
 pub(crate) type Releases = BTreeMap<ServiceName, Result<Release, String>>;
 
 /// Each service with what was seen of it and what is to be done; its failure, a panic too, is its own.
-type Planned = BTreeMap<ServiceName, Result<(Seen, Plan), String>>;
+type Planned = BTreeMap<ServiceName, Result<(Seen, Plan), Undecided>>;
 
 async fn plan(
     tick: &Tick<'_>,
@@ -193,16 +208,8 @@ async fn plan(
     releases: &Releases,
     states: &[String],
 ) -> Planned {
-    let one = |service| One {
-        tick,
-        service,
-        wanted,
-        release: releases.get(&service.name),
-        now,
-        word: None,
-        leave_registry: false,
-        back: None,
-    };
+    let one =
+        |service| One { tick, service, wanted, release: releases.get(&service.name), now, word: None, back: None };
     let services =
         wanted.environment.services.values().filter(|service| tick.only.is_none_or(|only| *only == service.name));
     let decided = futures::stream::iter(services)
@@ -249,10 +256,11 @@ async fn execute(
     futures::stream::iter(work)
         .map(|(service, planned)| async move {
             let (release, now) = (releases.get(&service.name), lease.now());
-            let one = One { tick, service, wanted, release, now, word: None, leave_registry: false, back: None };
+            let one = One { tick, service, wanted, release, now, word: None, back: None };
             let report = match planned {
                 Ok((seen, plan)) => Box::pin(one.execute(Some(lease), seen, plan)).await.report,
-                Err(error) => report::failed(&one, error),
+                Err(Undecided::NotVisited) => report::not_visited(&one),
+                Err(Undecided::Failed(error)) => report::failed(&one, error),
             };
             (service.name.clone(), report)
         })
@@ -318,7 +326,7 @@ pub async fn preview(
     tick: &Tick<'_>,
     mut wanted: Wanted,
     now: chrono::DateTime<chrono::Utc>,
-) -> Result<(Wanted, Releases, BTreeMap<ServiceName, Result<Preview, String>>), Error> {
+) -> Result<(Wanted, Releases, BTreeMap<ServiceName, Result<Preview, Undecided>>), Error> {
     let releases = pins::resolve(tick, &mut wanted).await;
     let states = load_states(tick).await?;
     let planned = plan(tick, now, &wanted, &releases, &states).await;

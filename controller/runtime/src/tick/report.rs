@@ -10,7 +10,7 @@ use tidegate_core::release::Release;
 use tidegate_core::report::{Served, ServiceReport, TickReport, Wanted as WantedReport};
 use tidegate_core::rollout::Progress;
 use tidegate_core::state::{Phase, Revert, ServiceState, Shape};
-use tidegate_core::status::{Health, PhaseName, SyncStatus};
+use tidegate_core::status::{Health, PhaseName, SyncStatus, WaitingOn};
 use tokio::time::Instant;
 
 use super::Tick;
@@ -27,20 +27,41 @@ pub(super) struct After {
     pub(super) shape: Option<Shape>,
     /// The transition, where one is under way still.
     pub(super) state: Option<ServiceState>,
-    /// What could not be done.
-    pub(super) error: Option<String>,
+    /// How it ended.
+    pub(super) end: End,
+}
+
+/// How a plan ended.
+pub(super) enum End {
+    /// All of it was done, but for what may wait.
+    Done,
+    /// There was no time left for the rest of it.
+    Postponed,
+    /// Something could not be done.
+    Failed(String),
 }
 
 /// How a service stands after its plan. A plan that was not finished leaves it out of sync.
 pub(super) fn service(one: &One<'_>, seen: &Seen, after: After) -> ServiceReport {
-    let After { standing, done, shape, state, error } = after;
-    let standing = match &error {
-        None => standing,
-        Some(_) => Standing {
+    let After { standing, done, shape, state, end } = after;
+    let standing = match &end {
+        End::Done => standing,
+        // What it was brought to is stored: the next tick goes on from there.
+        End::Postponed => Standing {
+            sync: standing.sync.max(SyncStatus::OutOfSync),
+            health: standing.health.max(Health::Progressing),
+            waiting_on: Some(WaitingOn::NextTick),
+            ..standing
+        },
+        End::Failed(_) => Standing {
             sync: standing.sync.max(SyncStatus::OutOfSync),
             health: standing.health.max(Health::Degraded),
             ..standing
         },
+    };
+    let error = match end {
+        End::Done | End::Postponed => None,
+        End::Failed(error) => Some(error),
     };
     let alias = shape.or_else(|| seen.world.alias.found().map(Shape::from));
     let revert = state.as_ref().and_then(|state| told(one, state));
@@ -53,6 +74,13 @@ pub(super) fn service(one: &One<'_>, seen: &Seen, after: After) -> ServiceReport
 pub(super) fn failed(one: &One<'_>, error: String) -> ServiceReport {
     tracing::warn!(service = %one.service.name, error, "the service could not be decided");
     ServiceReport { error: Some(error), ..blank(one) }
+}
+
+/// A service whose turn did not come: nothing is known of it, and nothing is wrong with it.
+pub(super) fn not_visited(one: &One<'_>) -> ServiceReport {
+    let blank = blank(one);
+    let standing = Standing { waiting_on: Some(WaitingOn::NextTick), ..blank.standing };
+    ServiceReport { standing, ..blank }
 }
 
 fn blank(one: &One<'_>) -> ServiceReport {

@@ -30,8 +30,31 @@ pub struct Seen {
     pub(super) function_arn: Option<String>,
 }
 
-/// What was seen of one service, and how far that led; or why it could not be looked at.
-pub(super) type Round = Result<(Seen, Decided), String>;
+/// What was seen of one service, and how far that led; or why it was not decided.
+pub(super) type Round = Result<(Seen, Decided), Undecided>;
+
+/// Why a service was not decided.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Undecided {
+    /// Its turn did not come: nothing is wrong with it.
+    #[error("the tick's time was used up before it was looked at; the next tick goes on")]
+    NotVisited,
+    /// It could not be looked at.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<String> for Undecided {
+    fn from(message: String) -> Self {
+        Self::Failed(message)
+    }
+}
+
+impl From<look::Error> for Undecided {
+    fn from(error: look::Error) -> Self {
+        if error.is_spent() { Self::NotVisited } else { Self::Failed(error.to_string()) }
+    }
+}
 
 /// How far one service came in one round of looking and deciding.
 #[derive(Clone, Debug)]
@@ -54,8 +77,6 @@ pub(super) struct One<'a> {
     pub(super) now: DateTime<Utc>,
     /// What a person says to it, where one does.
     pub(super) word: Option<(Word, &'a Said)>,
-    /// Whether the service registry is left to the next tick: Parameter Store takes three writes a second.
-    pub(super) leave_registry: bool,
     /// Who is told as soon as its traffic is back, where somebody waits for that.
     pub(super) back: Option<&'a Back>,
 }
@@ -90,28 +111,26 @@ impl One<'_> {
             return Ok((seen, Decided::Plan(not_ours(message))));
         }
         if has_state {
-            look::state(self.tick, self.service, &mut seen).await.map_err(|error| error.to_string())?;
+            look::state(self.tick, self.service, &mut seen).await?;
         }
         let decided = self.decide(&mut seen).await?;
         Ok((seen, decided))
     }
 
     /// Looks until it can be decided, or measured: that is done for all services together.
-    pub(super) async fn decide(self, seen: &mut Seen) -> Result<Decided, String> {
+    pub(super) async fn decide(self, seen: &mut Seen) -> Result<Decided, Undecided> {
         for _ in 0..LOOKS {
             if self.out_of_time() {
-                return Err("the tick's time was used up before it was looked at; the next tick goes on".to_owned());
+                return Err(Undecided::NotVisited);
             }
             match decide(&self.subject(), &seen.world) {
                 Decision::Act(plan) => return Ok(Decided::Plan(plan)),
                 Decision::Refuse(message) => return Ok(Decided::Refused(message)),
                 Decision::Look(Look::Measure(measure)) => return Ok(Decided::Measure(measure)),
-                Decision::Look(look) => {
-                    look::at(self.tick, self.service, look, seen).await.map_err(|error| error.to_string())?;
-                }
+                Decision::Look(look) => look::at(self.tick, self.service, look, seen).await?,
             }
         }
-        Err("it could not be decided: this is a bug in Tidegate".to_owned())
+        Err("it could not be decided: this is a bug in Tidegate".to_owned().into())
     }
 
     /// Whether only the reserve for storing is left.
@@ -131,7 +150,7 @@ fn not_ours(message: &str) -> Plan {
 }
 
 /// A panic becomes this service's error. The others go on.
-pub(super) async fn quarantined<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+pub(super) async fn quarantined<T, E: From<String>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     match AssertUnwindSafe(work).catch_unwind().await {
         Ok(outcome) => outcome,
         Err(panic) => {
@@ -139,7 +158,7 @@ pub(super) async fn quarantined<T>(work: impl Future<Output = Result<T, String>>
                 panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
             let what = what.unwrap_or("no message");
             tracing::error!(panic = what, "a service made Tidegate panic: it is left alone in this tick");
-            Err(format!("it made Tidegate panic ({what}): this is a bug in Tidegate; the other services go on"))
+            Err(format!("it made Tidegate panic ({what}): this is a bug in Tidegate; the other services go on").into())
         }
     }
 }

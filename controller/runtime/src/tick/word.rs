@@ -25,8 +25,6 @@ pub struct Spoken<'a> {
     pub word: Word,
     /// Why, where they said so.
     pub reason: Option<&'a str>,
-    /// Whether the service registry is left to the next tick: where many services are spoken to at once.
-    pub leave_registry: bool,
     /// Who is told as soon as the alias is written, where others wait for that.
     pub back: Option<&'a Back>,
 }
@@ -74,18 +72,10 @@ pub async fn word(tick: &Tick<'_>, spoken: Spoken<'_>) -> Result<ServiceReport, 
             at: now,
         };
         let release = releases.get(&service.name);
-        let one = One {
-            tick,
-            service,
-            wanted: &wanted,
-            release,
-            now,
-            word: Some((spoken.word, &said)),
-            leave_registry: spoken.leave_registry,
-            back: spoken.back,
-        };
+        let (word, back) = (Some((spoken.word, &said)), spoken.back);
+        let one = One { tick, service, wanted: &wanted, release, now, word, back };
         let has_state = load_states(tick).await?.contains(&keys::state(tick.name, &service.name));
-        let decided = match decide(tick, one, has_state).await.map_err(Unheard::Failed)? {
+        let decided = match decide(tick, one, has_state).await.map_err(|error| Unheard::Failed(error.to_string()))? {
             (seen, Decided::Plan(plan)) => one.execute(None, seen, plan).await,
             (_, Decided::Refused(message)) => return Err(Unheard::Refused(message)),
             (_, Decided::Measure(_)) => return Err(Unheard::Failed("it could not be measured".to_owned())),

@@ -4,6 +4,7 @@ use std::time::Duration;
 use aws_sdk_lambda::primitives::Blob;
 use tidegate_core::smoke::Invoked;
 
+use super::Paced;
 use crate::aws::error::{CallError, Kind, failed};
 
 /// `Invoke`, and wait for the answer for at most `patience`.
@@ -11,13 +12,14 @@ use crate::aws::error::{CallError, Kind, failed};
 /// # Errors
 /// Where the call may not be made at all, or there is no such version; everything else is an answer.
 pub async fn invoke(
-    client: &aws_sdk_lambda::Client,
+    lambda: Paced<'_>,
     function: &str,
     qualifier: &str,
     payload: &serde_json::Value,
     patience: Duration,
 ) -> Result<Invoked, CallError> {
-    let call = client
+    let call = lambda
+        .unpaced()
         .invoke()
         .function_name(function)
         .qualifier(qualifier)
@@ -55,7 +57,7 @@ pub async fn invoke(
                 Kind::Conflict | Kind::Throttled | Kind::Unreachable => {
                     Ok(Invoked::NotReady { message: error.message })
                 }
-                Kind::NotFound | Kind::Raced | Kind::Denied | Kind::Invalid => Err(error),
+                Kind::NotFound | Kind::Raced | Kind::Denied | Kind::Invalid | Kind::Spent => Err(error),
             }
         }
     }

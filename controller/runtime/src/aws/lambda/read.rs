@@ -9,6 +9,7 @@ use tidegate_core::live::{LiveAlias, LiveConfiguration, LiveVersion, UpdateStatu
 use tidegate_core::marker::Marker;
 use tidegate_core::release::{Code, Package};
 
+use super::{GET_FUNCTION, Paced};
 use crate::aws::error::{CallError, Kind, failed};
 
 /// A version as it was read, and the function's ARN without a qualifier.
@@ -41,11 +42,13 @@ fn unqualified(arn: &str) -> String {
 /// # Errors
 /// Where AWS does not answer with a page.
 pub async fn list_functions(
-    client: &aws_sdk_lambda::Client,
+    lambda: Paced<'_>,
     marker: Option<String>,
 ) -> Result<(Vec<FunctionName>, Option<String>), CallError> {
-    let call = client.list_functions().set_marker(marker);
-    let answer = call.send().await.map_err(failed("lambda:ListFunctions", "all functions"))?;
+    const OPERATION: &str = "lambda:ListFunctions";
+    const ALL: &str = "all functions";
+    let call = lambda.for_one(OPERATION, ALL).await?.list_functions().set_marker(marker);
+    let answer = call.send().await.map_err(failed(OPERATION, ALL))?;
     let names = answer.functions().iter().filter_map(|function| function.function_name()?.parse().ok()).collect();
     Ok((names, answer.next_marker.filter(|marker| !marker.is_empty())))
 }
@@ -54,14 +57,12 @@ pub async fn list_functions(
 ///
 /// # Errors
 /// Where AWS does not answer with the function; [`Kind::NotFound`] says that there is none, or no such qualifier.
-pub async fn get_function(
-    client: &aws_sdk_lambda::Client,
-    function: &str,
-    qualifier: &str,
-) -> Result<ReadVersion, CallError> {
-    const OPERATION: &str = "lambda:GetFunction";
+pub async fn get_function(lambda: Paced<'_>, function: &str, qualifier: &str) -> Result<ReadVersion, CallError> {
+    const OPERATION: &str = GET_FUNCTION;
     let resource = format!("{function}:{qualifier}");
-    let answer = client
+    let answer = lambda
+        .for_one(OPERATION, &resource)
+        .await?
         .get_function()
         .function_name(function)
         .qualifier(qualifier)
@@ -178,11 +179,11 @@ fn environment_of(configuration: &FunctionConfiguration) -> Option<std::collecti
 ///
 /// # Errors
 /// Where AWS does not answer with the alias; [`Kind::NotFound`] says that there is none.
-pub async fn get_alias(client: &aws_sdk_lambda::Client, function: &str, alias: &str) -> Result<ReadAlias, CallError> {
+pub async fn get_alias(lambda: Paced<'_>, function: &str, alias: &str) -> Result<ReadAlias, CallError> {
     const OPERATION: &str = "lambda:GetAlias";
     let resource = format!("{function}:{alias}");
-    let answer =
-        client.get_alias().function_name(function).name(alias).send().await.map_err(failed(OPERATION, &resource))?;
+    let call = lambda.for_one(OPERATION, &resource).await?.get_alias().function_name(function).name(alias);
+    let answer = call.send().await.map_err(failed(OPERATION, &resource))?;
     let revision = answer.revision_id.ok_or_else(|| unexpected(OPERATION, &resource, "without a revision id"))?;
     let arn = answer.alias_arn.ok_or_else(|| unexpected(OPERATION, &resource, "without an ARN"))?;
     let live = LiveAlias {
@@ -207,10 +208,12 @@ pub(super) fn additional(routing: &AliasRoutingConfiguration) -> Option<Weighted
 ///
 /// # Errors
 /// Where AWS does not answer. An alias without provisioned concurrency prepares none.
-pub async fn is_provisioning(client: &aws_sdk_lambda::Client, function: &str, alias: &str) -> Result<bool, CallError> {
-    let call = client.get_provisioned_concurrency_config().function_name(function).qualifier(alias);
+pub async fn is_provisioning(lambda: Paced<'_>, function: &str, alias: &str) -> Result<bool, CallError> {
+    const OPERATION: &str = "lambda:GetProvisionedConcurrencyConfig";
     let resource = format!("{function}:{alias}");
-    match call.send().await.map_err(failed("lambda:GetProvisionedConcurrencyConfig", &resource)) {
+    let client = lambda.for_one(OPERATION, &resource).await?;
+    let call = client.get_provisioned_concurrency_config().function_name(function).qualifier(alias);
+    match call.send().await.map_err(failed(OPERATION, &resource)) {
         Ok(answer) => Ok(answer.status() == Some(&ProvisionedConcurrencyStatusEnum::InProgress)),
         Err(error) if error.is_not_found() => Ok(false),
         Err(error) => Err(error),

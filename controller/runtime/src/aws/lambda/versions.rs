@@ -5,6 +5,7 @@ use tidegate_core::housekeeping::{ListedAlias, Published};
 use tidegate_core::ids::Version;
 use tidegate_core::marker::Marker;
 
+use super::Paced;
 use super::read::{additional, code_of, package_of, unexpected};
 use crate::aws::error::{CallError, failed};
 
@@ -15,17 +16,23 @@ const TIME: &str = "%Y-%m-%dT%H:%M:%S%.f%z";
 ///
 /// # Errors
 /// Where AWS does not answer with all of them, each with its time.
-pub async fn list_versions(client: &aws_sdk_lambda::Client, function: &str) -> Result<Vec<Published>, CallError> {
+pub async fn list_versions(lambda: Paced<'_>, function: &str) -> Result<Vec<Published>, CallError> {
     const OPERATION: &str = "lambda:ListVersionsByFunction";
-    let mut pages = client.list_versions_by_function().function_name(function).into_paginator().items().send();
+    let client = lambda.for_one(OPERATION, function).await?;
+    let mut pages = client.list_versions_by_function().function_name(function).into_paginator().send();
     let mut versions = Vec::new();
-    while let Some(listed) = pages.next().await {
-        let listed = listed.map_err(failed(OPERATION, function))?;
-        // `$LATEST` is none.
-        let Some(version) = listed.version().and_then(|version| version.parse().ok()) else { continue };
-        let odd =
-            || unexpected(OPERATION, function, &format!("that does not say when version {version} was published"));
-        versions.push(published(version, &listed).ok_or_else(odd)?);
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(failed(OPERATION, function))?;
+        for listed in page.versions() {
+            // `$LATEST` is none.
+            let Some(version) = listed.version().and_then(|version| version.parse().ok()) else { continue };
+            let odd =
+                || unexpected(OPERATION, function, &format!("that does not say when version {version} was published"));
+            versions.push(published(version, listed).ok_or_else(odd)?);
+        }
+        if page.next_marker().is_some() {
+            lambda.for_one(OPERATION, function).await?;
+        }
     }
     Ok(versions)
 }
@@ -39,13 +46,20 @@ fn published(version: Version, listed: &FunctionConfiguration) -> Option<Publish
 ///
 /// # Errors
 /// Where AWS does not answer with all of them.
-pub async fn list_aliases(client: &aws_sdk_lambda::Client, function: &str) -> Result<Vec<ListedAlias>, CallError> {
+pub async fn list_aliases(lambda: Paced<'_>, function: &str) -> Result<Vec<ListedAlias>, CallError> {
     const OPERATION: &str = "lambda:ListAliases";
-    let mut pages = client.list_aliases().function_name(function).into_paginator().items().send();
+    let client = lambda.for_one(OPERATION, function).await?;
+    let mut pages = client.list_aliases().function_name(function).into_paginator().send();
     let mut aliases = Vec::new();
-    while let Some(listed) = pages.next().await {
-        let listed = listed.map_err(failed(OPERATION, function))?;
-        aliases.push(alias(&listed).ok_or_else(|| unexpected(OPERATION, function, "with an alias without a name"))?);
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(failed(OPERATION, function))?;
+        let odd = || unexpected(OPERATION, function, "with an alias without a name");
+        for listed in page.aliases() {
+            aliases.push(alias(listed).ok_or_else(odd)?);
+        }
+        if page.next_marker().is_some() {
+            lambda.for_one(OPERATION, function).await?;
+        }
     }
     Ok(aliases)
 }
@@ -64,13 +78,12 @@ fn alias(listed: &AliasConfiguration) -> Option<ListedAlias> {
 ///
 /// # Errors
 /// [`Kind::Conflict`](super::super::Kind::Conflict) where an alias names it.
-pub async fn delete_version(
-    client: &aws_sdk_lambda::Client,
-    function: &str,
-    version: Version,
-) -> Result<(), CallError> {
+pub async fn delete_version(lambda: Paced<'_>, function: &str, version: Version) -> Result<(), CallError> {
+    const OPERATION: &str = "lambda:DeleteFunction";
+    let resource = format!("{function}:{version}");
+    let client = lambda.for_one(OPERATION, &resource).await?;
     let call = client.delete_function().function_name(function).qualifier(version.to_string());
-    match call.send().await.map_err(failed("lambda:DeleteFunction", &format!("{function}:{version}"))) {
+    match call.send().await.map_err(failed(OPERATION, &resource)) {
         Err(error) if !error.is_not_found() => Err(error),
         Ok(_) | Err(_) => Ok(()),
     }

@@ -7,6 +7,7 @@ use tidegate_core::live::{ConfigurationChange, Weighted};
 use tidegate_core::marker::Marker;
 use tidegate_core::release::{Code, Source};
 
+use super::Paced;
 use crate::aws::error::{CallError, failed};
 
 /// `UpdateFunctionCode` with `Publish`: answers with the number of the new version.
@@ -14,11 +15,13 @@ use crate::aws::error::{CallError, failed};
 /// # Errors
 /// Where AWS refuses or does not answer; after no answer the update may have begun.
 pub async fn update_code(
-    client: &aws_sdk_lambda::Client,
+    lambda: Paced<'_>,
     function: &str,
     source: &Source,
     if_revision: &RevisionId,
 ) -> Result<Option<Version>, CallError> {
+    const OPERATION: &str = "lambda:UpdateFunctionCode";
+    let client = lambda.for_one(OPERATION, function).await?;
     let call = client.update_function_code().function_name(function).publish(true).revision_id(&if_revision.0);
     let call = match source {
         Source::Image { uri } => call.image_uri(uri),
@@ -26,7 +29,7 @@ pub async fn update_code(
             call.s3_bucket(bucket).s3_key(key).s3_object_version(object_version)
         }
     };
-    let answer = call.send().await.map_err(failed("lambda:UpdateFunctionCode", function))?;
+    let answer = call.send().await.map_err(failed(OPERATION, function))?;
     Ok(answer.version.as_deref().and_then(|version| version.parse().ok()))
 }
 
@@ -35,19 +38,22 @@ pub async fn update_code(
 /// # Errors
 /// Where AWS refuses or does not answer; asking again gives the same version.
 pub async fn publish_version(
-    client: &aws_sdk_lambda::Client,
+    lambda: Paced<'_>,
     function: &str,
     code: &Code,
     if_revision: &RevisionId,
 ) -> Result<Option<Version>, CallError> {
-    let answer = client
+    const OPERATION: &str = "lambda:PublishVersion";
+    let answer = lambda
+        .for_one(OPERATION, function)
+        .await?
         .publish_version()
         .function_name(function)
         .code_sha256(code.lambda_code_sha256())
         .revision_id(&if_revision.0)
         .send()
         .await
-        .map_err(failed("lambda:PublishVersion", function))?;
+        .map_err(failed(OPERATION, function))?;
     Ok(answer.version.as_deref().and_then(|version| version.parse().ok()))
 }
 
@@ -56,17 +62,20 @@ pub async fn publish_version(
 /// # Errors
 /// Where AWS refuses or does not answer; after no answer the update may have begun.
 pub async fn update_configuration(
-    client: &aws_sdk_lambda::Client,
+    lambda: Paced<'_>,
     function: &str,
     change: &ConfigurationChange,
     if_revision: &RevisionId,
 ) -> Result<(), CallError> {
+    const OPERATION: &str = "lambda:UpdateFunctionConfiguration";
     let ConfigurationChange { memory_size, timeout, environment, environment_names: _ } = change;
     let environment = environment.as_ref().map(|values| {
         let values: HashMap<String, String> = values.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
         Environment::builder().set_variables(Some(values)).build()
     });
-    client
+    lambda
+        .for_one(OPERATION, function)
+        .await?
         .update_function_configuration()
         .function_name(function)
         .set_memory_size(memory_size.and_then(|mb| i32::try_from(mb).ok()))
@@ -75,7 +84,7 @@ pub async fn update_configuration(
         .revision_id(&if_revision.0)
         .send()
         .await
-        .map_err(failed("lambda:UpdateFunctionConfiguration", function))?;
+        .map_err(failed(OPERATION, function))?;
     Ok(())
 }
 
@@ -84,13 +93,17 @@ pub async fn update_configuration(
 /// # Errors
 /// [`Kind::Conflict`](super::super::Kind::Conflict) where somebody created it meanwhile.
 pub async fn create_alias(
-    client: &aws_sdk_lambda::Client,
+    lambda: Paced<'_>,
     function: &str,
     alias: &str,
     version: Version,
     marker: &Marker,
 ) -> Result<(), CallError> {
-    client
+    const OPERATION: &str = "lambda:CreateAlias";
+    let resource = format!("{function}:{alias}");
+    lambda
+        .for_one(OPERATION, &resource)
+        .await?
         .create_alias()
         .function_name(function)
         .name(alias)
@@ -98,7 +111,7 @@ pub async fn create_alias(
         .description(marker.to_string())
         .send()
         .await
-        .map_err(failed("lambda:CreateAlias", &format!("{function}:{alias}")))?;
+        .map_err(failed(OPERATION, &resource))?;
     Ok(())
 }
 
@@ -118,18 +131,22 @@ pub struct Traffic<'a> {
 /// # Errors
 /// [`Kind::Raced`](super::super::Kind::Raced) where somebody changed the alias meanwhile.
 pub async fn update_alias(
-    client: &aws_sdk_lambda::Client,
+    lambda: Paced<'_>,
     function: &str,
     alias: &str,
     traffic: Traffic<'_>,
     if_revision: &RevisionId,
 ) -> Result<(), CallError> {
+    const OPERATION: &str = "lambda:UpdateAlias";
+    let resource = format!("{function}:{alias}");
     let Traffic { version, additional, marker } = traffic;
     // Left out, the old weights would stay.
     let weights: HashMap<String, f64> =
         additional.iter().map(|other| (other.version.to_string(), other.percent() / 100.0)).collect();
     let routing = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights)).build();
-    client
+    lambda
+        .for_one(OPERATION, &resource)
+        .await?
         .update_alias()
         .function_name(function)
         .name(alias)
@@ -139,7 +156,7 @@ pub async fn update_alias(
         .revision_id(&if_revision.0)
         .send()
         .await
-        .map_err(failed("lambda:UpdateAlias", &format!("{function}:{alias}")))?;
+        .map_err(failed(OPERATION, &resource))?;
     Ok(())
 }
 
@@ -147,17 +164,16 @@ pub async fn update_alias(
 ///
 /// # Errors
 /// Where AWS refuses or does not answer.
-pub async fn set_reserved_concurrency(
-    client: &aws_sdk_lambda::Client,
-    function: &str,
-    concurrency: u32,
-) -> Result<(), CallError> {
-    client
+pub async fn set_reserved_concurrency(lambda: Paced<'_>, function: &str, concurrency: u32) -> Result<(), CallError> {
+    const OPERATION: &str = "lambda:PutFunctionConcurrency";
+    lambda
+        .for_one(OPERATION, function)
+        .await?
         .put_function_concurrency()
         .function_name(function)
         .reserved_concurrent_executions(i32::try_from(concurrency).unwrap_or(i32::MAX))
         .send()
         .await
-        .map_err(failed("lambda:PutFunctionConcurrency", function))?;
+        .map_err(failed(OPERATION, function))?;
     Ok(())
 }
