@@ -30,8 +30,10 @@ pub fn in_order(
 
 /// Healthy at what Git wants, or held at a release that was good, as seen: a plan that still has to change something is not.
 fn is_ready(plan: &Plan) -> bool {
-    let Standing { sync, health, phase, .. } = &plan.standing;
-    let healthy = *sync == SyncStatus::Synced && *health == Health::Healthy;
+    let Standing { sync, health, phase, waiting_on } = &plan.standing;
+    // Drift that the traffic does not depend on is in nobody's way.
+    let serves = *sync == SyncStatus::Synced || matches!(waiting_on, Some(WaitingOn::Drift { .. }));
+    let healthy = serves && *health == Health::Healthy;
     (healthy || *phase == PhaseName::RolledBack) && !plan.moves_forward()
 }
 

@@ -56,6 +56,8 @@ pub enum Kind {
     Aborted,
     /// A person sent all traffic back to a release that was good, and holds another one out.
     RolledBack,
+    /// What somebody changed by hand was set back.
+    Healed,
 }
 
 impl Kind {
@@ -63,7 +65,7 @@ impl Kind {
     #[must_use]
     pub const fn is_live(self) -> bool {
         match self {
-            Self::Adopted | Self::Promoted | Self::RolledBack => true,
+            Self::Adopted | Self::Promoted | Self::RolledBack | Self::Healed => true,
             Self::Failed | Self::Superseded | Self::Aborted => false,
         }
     }
@@ -80,6 +82,7 @@ impl Kind {
             Self::Superseded => "superseded",
             Self::Aborted => "aborted",
             Self::RolledBack => "rolled back",
+            Self::Healed => "healed",
         }
     }
 }
@@ -313,7 +316,9 @@ impl Head {
         self.recent
             .iter()
             .filter(|record| match record.kind {
-                Kind::Adopted | Kind::Promoted | Kind::Superseded | Kind::Aborted | Kind::RolledBack => true,
+                Kind::Adopted | Kind::Promoted | Kind::Superseded | Kind::Aborted | Kind::RolledBack | Kind::Healed => {
+                    true
+                }
                 Kind::Failed => false,
             })
             .filter(|record| record.to.release == *release)

@@ -32,6 +32,13 @@ pub enum Action {
         /// `$LATEST` as it was read.
         if_revision: RevisionId,
     },
+    /// Bring `$LATEST` back to the code that is live, without publishing it: somebody changed it by hand.
+    RestoreLatest {
+        /// By digest, or by object version.
+        source: Source,
+        /// `$LATEST` as it was read.
+        if_revision: RevisionId,
+    },
     /// Publish `$LATEST`, which has the code already. Answers with the same version again where one exists.
     PublishVersion {
         /// Refused by AWS where `$LATEST` has other code.
@@ -164,6 +171,7 @@ impl Action {
         match self {
             Self::UpdateConfiguration { .. }
             | Self::UpdateCode { .. }
+            | Self::RestoreLatest { .. }
             | Self::PublishVersion { .. }
             | Self::CreateAlias { .. }
             | Self::UpdateAlias { .. }
@@ -211,6 +219,7 @@ impl fmt::Display for Action {
             }
             Self::UpdateCode { source: Source::Image { uri }, .. } => write!(f, "publish {}", short_image(uri)),
             Self::UpdateCode { source: source @ Source::Zip { .. }, .. } => write!(f, "publish {source}"),
+            Self::RestoreLatest { .. } => f.write_str("bring `$LATEST` back to the code that is live"),
             Self::PublishVersion { code, .. } => write!(f, "publish `$LATEST`, which has {}", code.short()),
             Self::SavePublished(_) => f.write_str("note the published version"),
             Self::CreateAlias { version, .. } => write!(f, "create the alias on version {version}"),

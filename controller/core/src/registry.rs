@@ -18,6 +18,20 @@ pub struct Entry {
     pub tag: Option<Tag>,
 }
 
+/// What the registry tells of a service now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registered {
+    /// An entry.
+    Entry {
+        /// The version.
+        version: Version,
+        /// Whether it names the service's alias.
+        names_alias: bool,
+    },
+    /// Parameter Store did not answer: nothing follows from that.
+    NotSeen,
+}
+
 /// The parameter's name.
 #[must_use]
 pub fn parameter_name(environment: &EnvironmentName, service: &ServiceName) -> String {

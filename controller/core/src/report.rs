@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use release_schema::{EnvironmentName, ServiceName, Tag};
 use serde::{Deserialize, Serialize};
 
+use crate::drift::Drifted;
 use crate::history::Record;
 use crate::housekeeping::Kept;
 use crate::ids::{Commit, ReleaseId, Version};
@@ -85,6 +86,9 @@ pub struct ServiceReport {
     pub wanted: Wanted,
     /// What is live, where that was seen.
     pub live: Option<Served>,
+    /// What somebody else changed, as far as it was looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<Drifted>,
     /// How far a release is, where one is under way or was turned back.
     pub rollout: Option<Progress>,
     /// How far the release repository was told of a rollback, where a release is held out.
@@ -118,6 +122,30 @@ pub struct Served {
     pub code: Option<Code>,
     /// What it is called, where that is known.
     pub tag: Option<Tag>,
+}
+
+impl ServiceReport {
+    /// This look, with what only the last report knows: since when each drift is there, and, where this look was not close,
+    /// what the last close one found.
+    #[must_use]
+    pub fn after(mut self, before: &Self, closely: bool) -> Self {
+        for drifted in &mut self.drift {
+            let known = before.drift.iter().find(|known| known.drift == drifted.drift);
+            drifted.since = known.map_or(drifted.since, |known| known.since);
+        }
+        let rests = self.standing.sync == SyncStatus::Synced && self.done.is_empty() && self.error.is_none();
+        let beside = || before.drift.iter().filter(|known| !known.drift.concerns_traffic()).cloned();
+        if !closely
+            && rests
+            && (&self.wanted, &self.live) == (&before.wanted, &before.live)
+            && beside().next().is_some()
+        {
+            self.drift = beside().collect();
+            let waiting_on = before.standing.waiting_on.clone();
+            self.standing = Standing { sync: SyncStatus::OutOfSync, waiting_on, ..self.standing };
+        }
+        self
+    }
 }
 
 impl TickReport {

@@ -54,6 +54,9 @@ pub struct Rollout {
     pub strategy: Option<String>,
     /// Why the strategy is not followed, where it is not.
     pub direct: Option<Direct>,
+    /// What somebody changed by hand, where that is set back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heals: Option<String>,
     /// The new version's timeout in seconds: its metrics are complete only so much later.
     pub timeout: Option<u32>,
     /// How many looks at the metrics were judged so far, over all steps: the confidence is shared out over them.
@@ -80,6 +83,8 @@ pub enum Direct {
     FirstDeploy,
     /// It was fully promoted not long ago: a revert in Git.
     RollbackWindow,
+    /// It was live, and somebody changed that by hand.
+    Healed,
 }
 
 /// How far a person says to go on.

@@ -5,6 +5,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use release_schema::ServiceName;
 use serde::{Deserialize, Serialize};
 
+use crate::drift::Drift;
 use crate::ids::{Version, short_commit};
 use crate::live::VersionState;
 use crate::release::Package;
@@ -204,6 +205,23 @@ pub enum WaitingOn {
         /// What the additional version's share is, in ten-thousandths.
         weight: Option<u16>,
     },
+    /// Something was changed by hand that the traffic does not depend on, or the alias was deleted; a person says `sync` to
+    /// set it back.
+    Drift {
+        /// What, at least one.
+        drift: Vec<Drift>,
+    },
+    /// Somebody keeps changing back what is healed.
+    Fight {
+        /// How often it was healed in the last hour.
+        healed: usize,
+        /// Server time from which it is healed again.
+        until: DateTime<Utc>,
+        /// What is to be healed.
+        what: Box<WaitingOn>,
+    },
+    /// Git has something new, and its policy leaves it to a person to release it.
+    Sync,
     /// This release failed; other content in Git or `retry` by a person starts anew.
     NewRelease {
         /// Why it failed.
@@ -298,6 +316,19 @@ pub enum WaitingOn {
 }
 
 impl WaitingOn {
+    /// Whether it says what somebody else changed.
+    #[must_use]
+    pub const fn is_drift(&self) -> bool {
+        matches!(
+            self,
+            Self::HandEdit { .. }
+                | Self::ForeignEdit { .. }
+                | Self::Drift { .. }
+                | Self::Fight { .. }
+                | Self::FunctionMissing
+        )
+    }
+
     /// Whether a release stands still that waits for this, against everybody's wish: what is asked for in `services.yaml` or
     /// by a person is no standstill.
     #[must_use]
@@ -312,6 +343,9 @@ impl WaitingOn {
             | Self::FunctionMissing
             | Self::HandEdit { .. }
             | Self::ForeignEdit { .. }
+            | Self::Drift { .. }
+            | Self::Fight { .. }
+            | Self::Sync
             | Self::NewRelease { .. }
             | Self::Retry { .. }
             | Self::Held { .. }
@@ -352,6 +386,27 @@ impl fmt::Display for WaitingOn {
                     write!(f, " with {} % on another version", f64::from(*weight) / 100.0)?;
                 }
                 f.write_str("; `tidegate sync ENV/SERVICE` goes on towards Git")
+            }
+            Self::Drift { drift } => {
+                let each: Vec<String> = drift.iter().map(ToString::to_string).collect();
+                let each = each.join("; ");
+                if drift.iter().all(|drift| matches!(drift, Drift::TagMoved { .. })) {
+                    return write!(
+                        f,
+                        "{each}; what was released stays live, and a new tag in Git releases what it names"
+                    );
+                }
+                write!(f, "{each}; `tidegate sync ENV/SERVICE` sets it back")
+            }
+            Self::Fight { healed, until, what } => {
+                write!(
+                    f,
+                    "healed {healed} times within an hour and changed again each time; healed again at {}: {what}",
+                    time(until)
+                )
+            }
+            Self::Sync => {
+                f.write_str("a person: `tidegate sync ENV/SERVICE` releases what Git wants (`automated: false`)")
             }
             Self::NewRelease { reason } => {
                 write!(

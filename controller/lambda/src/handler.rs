@@ -5,6 +5,7 @@ use serde_json::Value;
 use tidegate_core::command::Command;
 use tidegate_core::report::{Answer, Failure, FailureKind};
 use tidegate_runtime::controller::{Caller, Controller, TIMEOUT};
+use tidegate_runtime::tick::SCHEDULE;
 use tokio::time::{Duration, Instant};
 use tracing::Instrument as _;
 
@@ -41,7 +42,7 @@ fn actor(command: &Command, caller: Option<String>) -> String {
     let by_schedule = matches!(command, Command::Sync { service: None, confirm: None, .. });
     match caller {
         Some(caller) => caller,
-        None if by_schedule => "controller".to_owned(),
+        None if by_schedule => SCHEDULE.to_owned(),
         None => "a person, through the Lambda".to_owned(),
     }
 }

@@ -1,10 +1,13 @@
 //! Shows how far a release is: below its service in `status`, and as the answer to a person's word.
 use chrono::{DateTime, TimeDelta, Utc};
 use tidegate_core::analysis::{Outcome, Verdict};
+use tidegate_core::drift::Drifted;
 use tidegate_core::history::{Said, StepResult};
+use tidegate_core::plan::Standing;
 use tidegate_core::report::ServiceReport;
 use tidegate_core::rollout::Progress;
 use tidegate_core::state::{Pushed, Revert};
+use tidegate_core::status::WaitingOn;
 
 use crate::out::Tone;
 use crate::table::Cell;
@@ -23,9 +26,20 @@ pub(super) fn notes(name: &str, service: &ServiceReport, now: DateTime<Utc>) -> 
     let progress = service.rollout.iter().filter(|_| service.standing.phase.is_under_way());
     let progress = progress.flat_map(|progress| lines(progress, now));
     let told = service.revert.iter().filter_map(told);
+    let drift = service.drift.iter().map(|drifted| (changed(drifted, &service.standing), Tone::Busy));
     let waiting = service.standing.waiting_on.iter().map(|on| (format!("waiting on: {on}"), Tone::Busy));
-    let all = error.chain(progress).chain(waiting).chain(told);
+    let all = error.chain(progress).chain(waiting).chain(drift).chain(told);
     all.map(|(note, tone)| Cell::new(text::escaped(&note.replace("ENV/SERVICE", name)), tone)).collect()
+}
+
+/// Since when something is as somebody else left it, and whose doing it likely is. What it is stands in what the service
+/// waits for already, where it waits for that.
+fn changed(drifted: &Drifted, standing: &Standing) -> String {
+    let Drifted { drift, since, whose } = drifted;
+    let is_said = standing.waiting_on.as_ref().is_some_and(WaitingOn::is_drift);
+    let what = if is_said { drift.kind().to_owned() } else { drift.to_string() };
+    let whose = whose.as_ref().map(|whose| format!(", {whose}")).unwrap_or_default();
+    format!("drift: {what}, since {}{whose}", text::clock(*since))
 }
 
 /// What the release repository has of a rollback.

@@ -132,8 +132,18 @@ pub(super) fn heading(report: &TickReport, width: usize, paint: Paint) -> String
 }
 
 fn row(report: &TickReport, name: &ServiceName, service: &ServiceReport, now: DateTime<Utc>) -> Row {
-    let ServiceReport { standing, function: _, alias: _, wanted, live, rollout: _, revert: _, done: _, error: _ } =
-        service;
+    let ServiceReport {
+        standing,
+        function: _,
+        alias: _,
+        wanted,
+        live,
+        drift: _,
+        rollout: _,
+        revert: _,
+        done: _,
+        error: _,
+    } = service;
     let version = live.as_ref().and_then(|live| live.version).map(|version| version.to_string());
     let tag = live.as_ref().and_then(|live| live.tag.as_ref()).map(|tag| tag.as_str().to_owned());
     let tag = match tag {

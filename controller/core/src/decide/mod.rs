@@ -4,6 +4,7 @@
 //! read, and what to read next is decided here, apart from reading.
 mod alias;
 mod command;
+mod heal;
 mod hold;
 mod lost;
 mod prepare;
@@ -19,14 +20,16 @@ mod watch;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use release_schema::{EnvironmentName, Service};
+use release_schema::{Digest, EnvironmentName, Service};
 
 use crate::analysis::{Measure, Measured};
 use crate::command::Word;
+use crate::drift::{self, Recorded};
 use crate::history::{Head, Kind, Said};
-use crate::ids::{Commit, ReleaseId, Version};
+use crate::ids::{Commit, Version};
 use crate::live::{LiveAlias, LiveVersion, Seen};
 use crate::plan::{Action, Plan, Standing};
+use crate::registry::Registered;
 use crate::release::Release;
 use crate::rollout;
 use crate::state::{Phase, ServiceState};
@@ -45,6 +48,10 @@ pub struct Subject<'a> {
     pub commit: &'a Commit,
     /// Whether a person named this service in a `sync`: hand edits and a failure are gone over.
     pub forced: bool,
+    /// Whether a person asked for this tick: what waits for `tidegate sync` goes on.
+    pub asked: bool,
+    /// Whether it is the service's turn to be looked at more closely than its traffic needs.
+    pub audit: bool,
     /// What a person says to the release under way, where one does.
     pub word: Option<(Word, &'a Said)>,
     /// Who is at work: `controller`, or the person behind a command.
@@ -66,9 +73,9 @@ pub struct World {
     pub state: Option<ServiceState>,
     /// Whether something is stored that cannot be read: it is thrown away, and made again from alias and history.
     pub unreadable: bool,
-    /// The release that history is known to end with: a cache, empty where it is not known. It only spares a converged
+    /// What history is known to end with: a cache, empty where it is not known. It only spares a converged
     /// service the look at its history; no release begins or ends by it.
-    pub recorded: Option<ReleaseId>,
+    pub recorded: Option<Recorded>,
     /// `GetFunction` of the alias: the primary version.
     pub serving: Seen<LiveVersion>,
     /// `GetAlias`.
@@ -81,6 +88,10 @@ pub struct World {
     pub preview: Seen<LiveAlias>,
     /// Whether AWS prepares provisioned concurrency of the alias, and shifts its traffic meanwhile.
     pub provisioning: Seen<bool>,
+    /// What the tag in Git names now, where its turn was to be asked for.
+    pub tag: Seen<Digest>,
+    /// The entry in the service registry.
+    pub registry: Seen<Registered>,
     /// What CloudWatch measured.
     pub measured: Seen<Measured>,
     /// The newest end of the history.
@@ -102,6 +113,24 @@ impl Subject<'_> {
         self.forced || matches!(self.word, Some((Word::Resume, _)))
     }
 
+    /// Whether a release may begin: by itself, or because a person asked.
+    const fn may_begin(&self) -> bool {
+        self.service.sync_policy.automated || self.asked || self.forced || self.word.is_some()
+    }
+
+    /// Whether what somebody changed by hand is set back now: because a person said so, or by the policy, unless somebody
+    /// keeps changing it back.
+    fn heals(&self, head: Option<&Head>) -> Result<(), Option<drift::Fight>> {
+        let policy = self.service.sync_policy;
+        if self.forced {
+            return Ok(());
+        }
+        if !(policy.automated && policy.self_heal) {
+            return Err(None);
+        }
+        head.and_then(|head| drift::fight(head, self.now)).map_or(Ok(()), |fight| Err(Some(fight)))
+    }
+
     /// Whether a person decided that what failed, was turned back or is held out is to be tried again.
     const fn starts_anew(&self) -> bool {
         self.forced || matches!(self.word, Some((Word::Retry | Word::Unhold, _)))
@@ -121,6 +150,8 @@ pub enum Look {
     Version(Version),
     /// `GetAlias` of the preview alias, into [`World::preview`].
     Preview,
+    /// `GetParameter` of the service registry's entry, into [`World::registry`].
+    Registry,
     /// `GetProvisionedConcurrencyConfig` of the alias, into [`World::provisioning`].
     Provisioning,
     /// CloudWatch, into [`World::measured`]. All that an environment's services ask for goes into one call.

@@ -9,7 +9,7 @@ use crate::ids::Version;
 use crate::live::LiveAlias;
 use crate::marker::Marker;
 use crate::plan::{Action, Plan, Standing};
-use crate::state::{Phase, ServiceState, Shape};
+use crate::state::{Direct, Phase, ServiceState, Shape};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
 /// What is left to do where the alias has moved for good already: its marker says so, whatever died or was lost afterwards.
@@ -58,7 +58,8 @@ fn is_edited(state: &ServiceState, alias: &LiveAlias) -> bool {
     let expected = state.from.as_ref().and_then(|from| from.version);
     // A restart of the rollout writes that marker with stable as well.
     let undone = alias.marker == Some(marker(state)) && state.rollout.strategy.is_none();
-    alias.version != expected || alias.additional.is_some() || undone
+    let heals = state.rollout.direct == Some(Direct::Healed);
+    alias.version != expected || (alias.additional.is_some() && !heals) || undone
 }
 
 /// All traffic to the new version, from a rollout or before a bake: the intent is stored first, so that it can be read back.
@@ -162,7 +163,9 @@ fn finish(
     version: Version,
     reason: Option<String>,
 ) -> Result<Vec<Action>, Look> {
-    let mut actions = record::finished(subject, world, state, Kind::Promoted, Some(version), reason)?;
+    let kind = if state.rollout.direct == Some(Direct::Healed) { Kind::Healed } else { Kind::Promoted };
+    let reason = reason.or_else(|| state.rollout.heals.clone());
+    let mut actions = record::finished(subject, world, state, kind, Some(version), reason)?;
     actions.push(Action::WriteRegistry { version, tag: state.release.tag.clone() });
     actions.push(Action::ClearState);
     Ok(actions)

@@ -79,6 +79,18 @@ pub(super) fn adopted(
     to: Deployed,
     reason: &str,
 ) -> Result<Action, Look> {
+    at_rest(subject, world, first, Kind::Adopted, to, reason)
+}
+
+/// A record of a service with nothing under way: `to` stays live.
+pub(super) fn at_rest(
+    subject: &Subject<'_>,
+    world: &World,
+    first: &[Action],
+    kind: Kind,
+    to: Deployed,
+    reason: &str,
+) -> Result<Action, Look> {
     let from = seen(&world.head, Look::Head)?.and_then(|head| head.last_live()).map(|record| record.to.clone());
     let record = Record {
         schema_version: SCHEMA_VERSION,
@@ -86,7 +98,7 @@ pub(super) fn adopted(
         previous: None,
         environment: subject.environment.clone(),
         service: subject.service.name.clone(),
-        kind: Kind::Adopted,
+        kind,
         from,
         to,
         held: None,

@@ -1,8 +1,10 @@
 //! A service with nothing under way: is it what Git wants, is it to be adopted, was it moved by hand, or does a release begin.
 use super::{
-    Look, Subject, World, blocked, lost, prepare, publish, record, rollback, seen, suspended, undecryptable, unknown,
+    Look, Subject, World, blocked, heal, lost, prepare, publish, record, rollback, seen, suspended, undecryptable,
+    unknown,
 };
 use crate::SCHEMA_VERSION;
+use crate::drift::Drift;
 use crate::history::{Deployed, Head, Kind};
 use crate::ids::Version;
 use crate::live::{ConfigurationChange, LiveAlias, LiveVersion, VersionState};
@@ -48,8 +50,10 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
     if let Some(plan) = head.and_then(|head| kept_out(subject, head, wanted)).filter(|_| !subject.starts_anew()) {
         return Ok(after(first, plan));
     }
-    if let Some(edit) = hand_edit(head, wanted, serving).filter(|_| !subject.forced) {
-        return Ok(after(first, suspended(PhaseName::Idle, edit)));
+    if let Some(edit) = hand_edit(head, wanted, serving)
+        && let Some(plan) = heal::left_alone(subject, head, edit)
+    {
+        return Ok(after(first, plan));
     }
     let from = record::deployed_live(subject, world, serving);
     if head.is_some() {
@@ -78,9 +82,13 @@ fn kept_out(subject: &Subject<'_>, head: &Head, wanted: &Release) -> Option<Plan
         }
         Kind::Aborted if is_it => Phase::Aborted { reason },
         Kind::Failed if is_it => Phase::Failed { reason },
-        Kind::Adopted | Kind::Promoted | Kind::Superseded | Kind::Aborted | Kind::Failed | Kind::RolledBack => {
-            return None;
-        }
+        Kind::Adopted
+        | Kind::Promoted
+        | Kind::Superseded
+        | Kind::Aborted
+        | Kind::Failed
+        | Kind::RolledBack
+        | Kind::Healed => return None,
     };
     let state = ServiceState {
         schema_version: SCHEMA_VERSION,
@@ -117,20 +125,31 @@ fn as_wanted(
     first: Vec<Action>,
 ) -> Result<Plan, Look> {
     let to = record::deployed(wanted, serving.version);
-    let known = world.recorded.as_ref() == Some(&wanted.id);
+    let known = is_recorded(world, wanted, serving);
     let recorded = known || ends_with(world, &to)?;
     if !known && let Some(plan) = lost::plan(subject, world, &first)? {
         return Ok(after(first, plan));
     }
     // `GetAlias` is scarce: it is asked for where its answer decides, and not passed over where it was seen anyway.
-    let edit = if recorded && !subject.forced { world.alias.found().and_then(weights) } else { weighted(world)? };
-    if let Some(edit) = edit.clone().filter(|_| !subject.forced) {
-        return Ok(after(first, suspended(PhaseName::Idle, edit)));
+    let closely = !recorded || subject.forced || subject.audit;
+    let edit = if closely { weighted(world)? } else { world.alias.found().and_then(weights) };
+    if let Some(edit) = edit.clone()
+        && let Some(plan) = heal::left_alone(subject, seen(&world.head, Look::Head)?, edit)
+    {
+        return Ok(after(first, plan));
     }
     if let (false, Some(head), Some(alias)) = (recorded, world.head.found(), world.alias.found())
         && let Some(plan) = rollback::completion(subject, world, head, alias)
     {
         return Ok(after(first, plan));
+    }
+    let released = if recorded { None } else { released_version(world, wanted, serving)? };
+    if let Some(released) = released {
+        let edit = WaitingOn::HandEdit { found: serving.version, expected: Some(released) };
+        return match heal::left_alone(subject, world.head.found(), edit) {
+            Some(plan) => Ok(after(first, plan)),
+            None => begin_with(subject, world, wanted, released, Some(to), first),
+        };
     }
     let mut actions = first;
     if !recorded {
@@ -143,16 +162,35 @@ fn as_wanted(
     if let (Some(_), Some(version)) = (edit, serving.version) {
         return begin_with(subject, world, wanted, version, Some(to), actions);
     }
-    if subject.forced {
-        // A person who asks has the history looked at as well: one that lost its head gets it again.
-        seen(&world.head, Look::Head)?;
+    let health = health_of(&serving.state);
+    // What a transition ends with is recorded first: only then can be told what is somebody else's.
+    let closely = actions.is_empty() && (subject.audit || subject.forced);
+    Ok(after(
+        actions,
+        heal::beside_traffic(subject, world, &heal::AtRest { wanted, serving, live: &to, health, closely })?,
+    ))
+}
+
+/// Whether the cache knows that history ends with just this.
+fn is_recorded(world: &World, wanted: &Release, serving: &LiveVersion) -> bool {
+    let known = world.recorded.as_ref();
+    known.is_some_and(|known| known.release == wanted.id && Some(known.version) == serving.version)
+}
+
+/// The version that was released, where somebody moved the alias to another one with the same content. What our own alias
+/// tells of, and history not yet, is no such move; nor is it one where the released version is gone.
+fn released_version(world: &World, wanted: &Release, serving: &LiveVersion) -> Result<Option<Version>, Look> {
+    let Some(head) = seen(&world.head, Look::Head)? else { return Ok(None) };
+    let last = head.last_live().map(|record| &record.to).filter(|last| last.release == wanted.id);
+    let Some(released) = last.and_then(|last| last.version).filter(|version| Some(*version) != serving.version) else {
+        return Ok(None);
+    };
+    let marker = world.alias.found().and_then(|alias| alias.marker.as_ref());
+    if marker.is_some_and(|marker| marker.release == wanted.id && marker.transition > head.number) {
+        return Ok(None);
     }
-    let concurrency =
-        subject.service.reserved_concurrency.filter(|wanted| serving.reserved_concurrency != Some(*wanted));
-    actions.extend(concurrency.map(|concurrency| Action::SetReservedConcurrency { concurrency }));
-    let sync = if concurrency.is_some() { SyncStatus::OutOfSync } else { SyncStatus::Synced };
-    let standing = Standing { sync, health: health_of(&serving.state), phase: PhaseName::Idle, waiting_on: None };
-    Ok(Plan { actions, standing })
+    let there = world.version(released)?.is_some_and(|version| version.code.as_ref() == Some(&wanted.code));
+    Ok(there.then_some(released))
 }
 
 /// Whether the last record that moved traffic, or took it over, says just this.
@@ -182,6 +220,13 @@ fn nothing_serves(subject: &Subject<'_>, world: &World, wanted: &Release, first:
     // Two reads that disagree: one of them is stale, and nothing follows from that.
     if seen(&world.alias, Look::Alias)?.is_some() {
         return Ok(after(first, unknown(PhaseName::Idle, WaitingOn::NextTick)));
+    }
+    let head = seen(&world.head, Look::Head)?;
+    if was_live(head, wanted)
+        && let Some(plan) = heal::left_alone(subject, head, WaitingOn::Drift { drift: vec![Drift::AliasMissing] })
+    {
+        let standing = Standing { health: Health::Missing, ..plan.standing };
+        return Ok(after(first, Plan::rest(standing)));
     }
     begin(subject, world, wanted, None, first)
 }
@@ -215,6 +260,18 @@ fn weights(alias: &LiveAlias) -> Option<WaitingOn> {
     Some(WaitingOn::ForeignEdit { found: alias.version, weight })
 }
 
+/// Whether history ends with the release that Git wants: what is not as it was is somebody else's doing then.
+fn was_live(head: Option<&Head>, wanted: &Release) -> bool {
+    head.and_then(Head::last_live).is_some_and(|last| last.to.release == wanted.id)
+}
+
+/// A release that only a person lets begin.
+fn left_to_a_person(world: &World) -> Plan {
+    let health = world.serving.found().map_or(Health::Missing, |serving| health_of(&serving.state));
+    let (sync, phase) = (SyncStatus::OutOfSync, PhaseName::Idle);
+    Plan::rest(Standing { sync, health, phase, waiting_on: Some(WaitingOn::Sync) })
+}
+
 /// A release begins: with the version that was published for it once, else by publishing it.
 fn begin(
     subject: &Subject<'_>,
@@ -223,6 +280,9 @@ fn begin(
     from: Option<Deployed>,
     first: Vec<Action>,
 ) -> Result<Plan, Look> {
+    if !subject.may_begin() {
+        return Ok(after(first, left_to_a_person(world)));
+    }
     if let Some(version) = seen(&world.head, Look::Head)?.and_then(|head| head.version_of(&wanted.id)) {
         let candidate = world.version(version)?;
         if candidate.is_some_and(|candidate| prepare::can_be_reused(subject, candidate, wanted)) {
@@ -260,13 +320,14 @@ fn intent(
     first: &[Action],
     phase: Phase,
 ) -> Result<ServiceState, Look> {
+    let head = seen(&world.head, Look::Head)?;
     let direct = match &from {
+        _ if was_live(head, wanted) => Some(Direct::Healed),
         None => Some(Direct::FirstDeploy),
         Some(from) if from.release == wanted.id => Some(Direct::RollbackWindow),
-        Some(_) => seen(&world.head, Look::Head)?
-            .is_some_and(|head| head.in_rollback_window(&wanted.id))
-            .then_some(Direct::RollbackWindow),
+        Some(_) => head.is_some_and(|head| head.in_rollback_window(&wanted.id)).then_some(Direct::RollbackWindow),
     };
+    let heals = direct.filter(|direct| *direct == Direct::Healed).map(|_| heal::because(subject, world));
     Ok(ServiceState {
         schema_version: SCHEMA_VERSION,
         transition: record::next_number(world, first)?,
@@ -276,7 +337,7 @@ fn intent(
         started: subject.now,
         since: subject.now,
         phase,
-        rollout: Rollout { direct, ..Rollout::default() },
+        rollout: Rollout { direct, heals, ..Rollout::default() },
         paused: None,
         edited: None,
         said: subject.word.map(|(_, said)| said.clone()).into_iter().collect(),

@@ -62,7 +62,7 @@ fn tells_of(record: &Record, published: &Published) -> Option<bool> {
         // What was live before Tidegate came is somebody else's.
         Kind::Adopted => is_it(&record.to).then_some(false),
         // What was there before it began was used again by it.
-        Kind::Promoted | Kind::Failed | Kind::Superseded | Kind::Aborted => {
+        Kind::Promoted | Kind::Healed | Kind::Failed | Kind::Superseded | Kind::Aborted => {
             is_it(&record.to).then_some(record.started - SKEW <= published.at)
         }
         // The release that it ended: its own transition is not recorded.

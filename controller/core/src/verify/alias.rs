@@ -39,7 +39,9 @@ fn against(marker: &Marker, chain: &Chain<'_>) -> Vec<Finding> {
     let backed = if marker.held.is_some() { rollback.is_some() } else { told };
     let disagrees = (!backed).then_some(Finding::AliasDisagrees { number: marker.transition });
     let moved = since.iter().rev().find(|record| {
-        let moves = matches!(record.kind, Kind::Promoted | Kind::RolledBack);
+        let from = record.from.as_ref().and_then(|from| from.version);
+        let heals_alias = record.kind == Kind::Healed && from != record.to.version;
+        let moves = heals_alias || matches!(record.kind, Kind::Promoted | Kind::RolledBack);
         moves && record.number > marker.transition && rollback.is_none_or(|own| own.number != record.number)
     });
     let behind = moved.map(|record| Finding::AliasBehind { number: record.number, alias: marker.transition });

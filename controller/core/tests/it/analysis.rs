@@ -269,6 +269,9 @@ fn any_sample() -> impl Strategy<Value = Sample> {
     (any_sum(), any_sum(), any_sum()).prop_map(|(invocations, errors, slow)| Sample { invocations, errors, slow })
 }
 
+/// 2^53: whole numbers are told apart up to here, and beyond it nothing is a count.
+const MOST: f64 = 9_007_199_254_740_992.0;
+
 /// A count of something that can happen to each of `of` invocations.
 fn is_count(sum: Option<f64>, of: f64) -> bool {
     sum.is_some_and(|sum| sum >= 0.0 && sum.fract() == 0.0 && sum <= of)
@@ -291,7 +294,7 @@ proptest! {
         let verdict = look(&analysis, &measured, number, over, &BTreeSet::new());
         let sound = |sample: Sample| {
             let invocations = sample.invocations.unwrap_or(f64::NAN);
-            invocations >= 50.0 && is_count(sample.invocations, 1e15) && is_count(sample.errors, invocations)
+            invocations >= 50.0 && is_count(sample.invocations, MOST) && is_count(sample.errors, invocations)
         };
         if verdict.outcome == Outcome::Successful {
             prop_assert!(sound(canary) && sound(stable) && is_count(canary.slow, canary.invocations.unwrap_or(0.0)));

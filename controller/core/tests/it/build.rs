@@ -4,6 +4,7 @@ use release_schema::{
     Artifact, Configuration, EcrRepository, EnvironmentName, Image, Service, Strategy, SyncPolicy, Tag,
 };
 use tidegate_core::SCHEMA_VERSION;
+use tidegate_core::drift::Recorded;
 use tidegate_core::history::{Deployed, Kind, Record};
 use tidegate_core::ids::{Commit, RevisionId, TransitionNumber, Version};
 use tidegate_core::live::{LiveConfiguration, LiveVersion, UpdateStatus, VersionState};
@@ -126,6 +127,11 @@ pub(crate) fn deployed(version: u64, release: &Release) -> Deployed {
     Deployed { version: Version::new(version), release: id, code, tag, archive }
 }
 
+/// What the cache says of this release as this version.
+pub(crate) fn recorded(version: u64, letter: char) -> Recorded {
+    Recorded { release: release(letter).id, version: v(version), reserved_concurrency: None }
+}
+
 /// What was live before Tidegate knew its tag.
 pub(crate) fn untagged(version: u64, release: &Release) -> Deployed {
     Deployed { tag: None, ..deployed(version, release) }
@@ -193,6 +199,13 @@ pub(crate) fn state(
 /// The transition, to a release that was live not long ago.
 pub(crate) fn lately(state: ServiceState) -> ServiceState {
     let rollout = Rollout { direct: Some(Direct::RollbackWindow), ..state.rollout.clone() };
+    ServiceState { rollout, ..state }
+}
+
+/// The transition, that sets back what somebody changed by hand.
+pub(crate) fn healing(what: &str, state: ServiceState) -> ServiceState {
+    let heals = Some(what.to_owned());
+    let rollout = Rollout { direct: Some(Direct::Healed), heals, ..state.rollout.clone() };
     ServiceState { rollout, ..state }
 }
 

@@ -49,8 +49,9 @@ fn a_person_goes_over_a_hand_edit_with_the_version_that_history_knows() {
     sim.move_by_hand(7, None);
     sim.forced = true;
     let from = Some(untagged(7, &release('c')));
-    let intent = lately(state(2, &release('a'), from.clone(), 'a', reusing(1)));
-    let promoted = record(2, Kind::Promoted, from, deployed(1, &release('a')), commit('a'), [0, 0]);
+    let why = "the alias names version 7 with sha256:cccccccccccc, and sha256:aaaaaaaaaaaa was released";
+    let intent = healing(why, state(2, &release('a'), from.clone(), 'a', reusing(1)));
+    let healed = because(why, record(2, Kind::Healed, from, deployed(1, &release('a')), commit('a'), [0, 0]));
     let if_revision = alias_revision(&sim);
     assert_eq!(
         sim.tick(),
@@ -58,7 +59,7 @@ fn a_person_goes_over_a_hand_edit_with_the_version_that_history_knows() {
             actions: vec![
                 Action::SaveState(Box::new(intent)),
                 Action::UpdateAlias { version: v(1), marker: marker(2, &release('a')), if_revision },
-                Action::AppendRecord(Box::new(promoted)),
+                Action::AppendRecord(Box::new(healed)),
                 Action::WriteRegistry { version: v(1), tag: release('a').tag },
                 Action::ClearState,
             ],
@@ -70,11 +71,16 @@ fn a_person_goes_over_a_hand_edit_with_the_version_that_history_knows() {
 }
 
 #[test]
-fn an_alias_that_was_moved_to_another_version_with_the_wanted_content_is_adopted() {
+fn an_alias_that_was_moved_to_another_version_with_the_wanted_content_is_drift_while_the_released_one_exists() {
     let mut sim = Sim::at_rest();
     sim.add_version(7, release('a').code);
     sim.move_by_hand(7, None);
-    sim.recorded = None;
+    let edit = WaitingOn::HandEdit { found: Some(v(7)), expected: Some(v(1)) };
+    let (looks, plan) = sim.decide();
+    assert_eq!(looks, [Look::Serving, Look::Head, Look::Alias, Look::Version(v(1))]);
+    assert_eq!(plan, nothing(needs_a_person(PhaseName::Idle, edit)));
+
+    sim.function().versions.remove(&v(1));
     let adopted = record(2, Kind::Adopted, from_a(), deployed(7, &release('a')), commit('a'), [0, 0]);
     assert_eq!(
         sim.tick(),
@@ -106,9 +112,9 @@ fn a_person_takes_weights_back_that_were_set_at_rest() {
     let mut sim = with_version_7();
     sim.move_by_hand(1, on_version_7());
     sim.forced = true;
-    let intent = lately(state(2, &release('a'), from_a(), 'a', reusing(1)));
-    let promoted = record(2, Kind::Promoted, from_a(), deployed(1, &release('a')), commit('a'), [0, 0]);
-    let over = "went over a hand edit: the alias named version 1 with 25 % on version 7";
+    let why = "version 7 gets 25 % of the traffic";
+    let intent = healing(why, state(2, &release('a'), from_a(), 'a', reusing(1)));
+    let healed = because(why, record(2, Kind::Healed, from_a(), deployed(1, &release('a')), commit('a'), [0, 0]));
     let if_revision = alias_revision(&sim);
     let (looks, plan) = sim.decide();
     assert_eq!(looks, [Look::Serving, Look::Alias, Look::Provisioning, Look::Head, Look::Version(v(1))]);
@@ -117,7 +123,7 @@ fn a_person_takes_weights_back_that_were_set_at_rest() {
         [
             Action::SaveState(Box::new(intent)),
             Action::UpdateAlias { version: v(1), marker: marker(2, &release('a')), if_revision },
-            Action::AppendRecord(Box::new(because(over, promoted))),
+            Action::AppendRecord(Box::new(healed)),
             Action::WriteRegistry { version: v(1), tag: release('a').tag },
             Action::ClearState,
         ]
@@ -129,10 +135,11 @@ fn a_person_takes_weights_back_that_were_set_at_rest() {
 }
 
 #[test]
-fn a_persons_sync_of_a_converged_service_looks_at_its_weights_and_its_history_and_does_nothing() {
+fn a_persons_sync_of_a_converged_service_looks_at_all_of_it_and_does_nothing() {
     let mut sim = Sim::at_rest();
     sim.forced = true;
-    assert_eq!(sim.decide(), (vec![Look::Serving, Look::Alias, Look::Head], nothing(synced())));
+    let looks = vec![Look::Serving, Look::Alias, Look::Latest, Look::Registry, Look::Head];
+    assert_eq!(sim.decide(), (looks, nothing(synced())));
 }
 
 /// Git wants `b`, version 2 can serve, and there is a version 7 that nobody here published.

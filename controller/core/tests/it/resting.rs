@@ -1,5 +1,6 @@
 //! A service with nothing under way: converged, seen for the first time, adopted, or not there.
 use tidegate_core::decide::Look;
+use tidegate_core::drift::Drift;
 use tidegate_core::history::Kind;
 use tidegate_core::live::{UpdateStatus, VersionState, Weighted};
 use tidegate_core::plan::{Action, Plan, Standing};
@@ -28,7 +29,7 @@ fn a_converged_service_whose_history_is_not_cached_looks_at_it_and_does_nothing(
 #[test]
 fn a_cache_of_another_release_is_not_believed() {
     let mut sim = Sim::at_rest();
-    sim.recorded = Some(release('b').id);
+    sim.recorded = Some(recorded(2, 'b'));
     assert_eq!(sim.decide(), (vec![Look::Serving, Look::Head], nothing(synced())));
 }
 
@@ -189,11 +190,17 @@ fn no_function_is_created_behind_anybodys_back() {
 }
 
 #[test]
-fn a_deleted_alias_is_created_again_on_the_version_that_history_knows() {
+fn a_deleted_alias_is_created_again_on_the_version_that_history_knows_where_a_person_says_so() {
     let mut sim = Sim::at_rest();
     sim.alias = None;
-    let intent = state(2, &release('a'), None, 'a', reusing(1));
-    let promoted = record(2, Kind::Promoted, None, deployed(1, &release('a')), commit('a'), [0, 0]);
+    let on = WaitingOn::Drift { drift: vec![Drift::AliasMissing] };
+    let standing = Standing { health: Health::Missing, ..needs_a_person(PhaseName::Idle, on) };
+    assert_eq!(sim.decide(), (vec![Look::Serving, Look::Latest, Look::Alias, Look::Head], nothing(standing)));
+
+    sim.forced = true;
+    let why = "the alias was deleted";
+    let intent = healing(why, state(2, &release('a'), None, 'a', reusing(1)));
+    let promoted = because(why, record(2, Kind::Healed, None, deployed(1, &release('a')), commit('a'), [0, 0]));
     assert_eq!(
         sim.tick(),
         Plan {
@@ -207,6 +214,7 @@ fn a_deleted_alias_is_created_again_on_the_version_that_history_knows() {
             standing: synced(),
         }
     );
+    sim.forced = false;
     sim.assert_converged();
 }
 

@@ -2,21 +2,23 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use release_schema::{EnvironmentName, Service, Tag};
+use release_schema::{Digest, EnvironmentName, Service, Tag};
 use tidegate_core::analysis::Measured;
 use tidegate_core::command::Word;
 use tidegate_core::decide::{Decision, Look, Subject, World, decide};
+use tidegate_core::drift::Recorded;
 use tidegate_core::history::{Head, Kind, Record, Said};
-use tidegate_core::ids::{Commit, ReleaseId, RevisionId, Version};
+use tidegate_core::ids::{Commit, RevisionId, Version};
 use tidegate_core::live::{LiveAlias, LiveVersion, Seen, UpdateStatus, VersionState, Weighted};
 use tidegate_core::marker::Marker;
 use tidegate_core::plan::{Action, Plan};
+use tidegate_core::registry::Registered;
 use tidegate_core::release::{Code, Release};
 use tidegate_core::smoke::{self, Invoked};
 use tidegate_core::state::{NotPushed, Phase, Pushed, ServiceState};
 use tidegate_core::status::HoldReason;
 
-use crate::build::{at, commit, deployed, environment, live, record, release, service, v};
+use crate::build::{at, commit, deployed, environment, live, record, recorded, release, service, v};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Function {
@@ -44,6 +46,11 @@ pub(crate) struct Sim {
     pub(crate) wanted: Result<Release, String>,
     pub(crate) commit: Commit,
     pub(crate) forced: bool,
+    /// Whether a person asked for the tick, of everything.
+    pub(crate) asked: bool,
+    pub(crate) audit: bool,
+    /// What the tag in Git names now, where it is asked for.
+    pub(crate) tag: Seen<Digest>,
     pub(crate) hold: Option<HoldReason>,
     now: DateTime<Utc>,
     pub(crate) function: Option<Function>,
@@ -55,7 +62,7 @@ pub(crate) struct Sim {
     pub(crate) head_lost: bool,
     /// Every record, oldest first, as it is stored.
     pub(crate) records: Vec<Record>,
-    pub(crate) recorded: Option<ReleaseId>,
+    pub(crate) recorded: Option<Recorded>,
     pub(crate) preview: Option<LiveAlias>,
     /// Whether AWS prepares provisioned concurrency.
     pub(crate) provisioning: bool,
@@ -83,6 +90,9 @@ impl Sim {
             wanted: Ok(wanted),
             commit: commit('a'),
             forced: false,
+            asked: false,
+            audit: false,
+            tag: Seen::NotYet,
             hold: None,
             now: at(0),
             function: Some(Function { latest, versions: BTreeMap::new(), doom: None, before: None }),
@@ -121,7 +131,7 @@ impl Sim {
     pub(crate) fn at_rest() -> Self {
         let mut sim = Self::unseen();
         sim.append(record(1, Kind::Adopted, None, deployed(1, &release('a')), commit('a'), [-9, -9]));
-        sim.recorded = Some(release('a').id);
+        sim.recorded = Some(recorded(1, 'a'));
         sim.registry = Some((v(1), release('a').tag));
         sim
     }
@@ -204,6 +214,8 @@ impl Sim {
             wanted: self.wanted.as_ref().map_err(String::as_str),
             commit: &self.commit,
             forced: self.forced,
+            asked: self.asked,
+            audit: self.audit,
             word: self.word.as_ref().map(|(word, said)| (*word, said)),
             actor: self.word.as_ref().map_or("controller", |(_, said)| &said.actor),
             writes_back: self.pushed.is_some(),
@@ -213,13 +225,28 @@ impl Sim {
         }
     }
 
+    fn before_any_look(&self) -> World {
+        let (state, recorded, tag) = (self.state.clone(), self.recorded.clone(), self.tag.clone());
+        World { state, recorded, tag, ..World::default() }
+    }
+
     /// What is asked for, in order, and the plan.
     pub(crate) fn decide(&self) -> (Vec<Look>, Plan) {
-        let mut world = World { state: self.state.clone(), recorded: self.recorded.clone(), ..World::default() };
+        let (looks, _, plan) = self.decided();
+        (looks, plan)
+    }
+
+    /// What is seen by the time it is decided.
+    pub(crate) fn world(&self) -> World {
+        self.decided().1
+    }
+
+    fn decided(&self) -> (Vec<Look>, World, Plan) {
+        let mut world = self.before_any_look();
         let mut looks = Vec::new();
         loop {
             match decide(&self.subject(), &world) {
-                Decision::Act(plan) => return (looks, plan),
+                Decision::Act(plan) => return (looks, world, plan),
                 Decision::Refuse(message) => panic!("refused: {message}"),
                 Decision::Look(look) => {
                     assert!(!looks.contains(&look), "{look:?} is asked for twice: {looks:?}");
@@ -232,7 +259,7 @@ impl Sim {
 
     /// Why a word is refused.
     pub(crate) fn refusal(&self) -> String {
-        let mut world = World { state: self.state.clone(), recorded: self.recorded.clone(), ..World::default() };
+        let mut world = self.before_any_look();
         loop {
             match decide(&self.subject(), &world) {
                 Decision::Act(plan) => panic!("not refused: {plan:#?}"),
@@ -254,6 +281,10 @@ impl Sim {
             Look::Latest => world.latest = seen(latest),
             Look::Version(number) => drop(world.versions.insert(number, seen(version(number)))),
             Look::Preview => world.preview = seen(self.preview.clone()),
+            Look::Registry => {
+                let entry = self.registry.clone().map(|(version, _)| Registered::Entry { version, names_alias: true });
+                world.registry = seen(entry);
+            }
             Look::Provisioning => world.provisioning = Seen::Found(self.provisioning),
             Look::Measure(_) => world.measured = Seen::Found(self.measured.clone()),
             Look::Head => (world.head, world.head_lost) = (seen(self.head.clone()), self.head_lost),
@@ -270,10 +301,17 @@ impl Sim {
         let (_, plan) = self.decide();
         let result = self.execute(&plan, crash);
         if result.is_ok() {
-            self.recorded = self.head.as_ref().and_then(Head::last_live).map(|record| record.to.release.clone());
+            self.recorded = self.recorded_now();
         }
         self.pass(1);
         (plan, result)
+    }
+
+    /// What the cache says after a tick.
+    fn recorded_now(&self) -> Option<Recorded> {
+        let last = &self.head.as_ref()?.last_live()?.to;
+        let reserved_concurrency = self.service.reserved_concurrency;
+        Some(Recorded { release: last.release.clone(), version: last.version?, reserved_concurrency })
     }
 
     /// Ticks until nothing is left to do, while AWS finishes what it was told in between.
@@ -375,6 +413,11 @@ impl Sim {
                 latest.code = Some(wanted.code);
                 let model = LiveVersion { last_update: UpdateStatus::Successful, ..latest.clone() };
                 *published = Some(self.publish(model, true));
+            }
+            Action::RestoreLatest { source, if_revision } => {
+                let wanted = self.wanted.clone().map_err(|_| "nothing is wanted")?;
+                assert_eq!(*source, wanted.source);
+                self.update(if_revision)?.code = Some(wanted.code);
             }
             Action::PublishVersion { code, if_revision } => {
                 let latest = self.writable(if_revision)?.clone();

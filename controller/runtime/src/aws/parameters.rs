@@ -41,6 +41,18 @@ pub async fn secret(client: &aws_sdk_ssm::Client, name: &str) -> Result<Option<S
     Ok(answer.parameter.and_then(|parameter| parameter.value).map(Secret::new))
 }
 
+/// One plain parameter; `None` where there is none.
+///
+/// # Errors
+/// Where it may not be read, or Parameter Store does not answer.
+pub async fn get(client: &aws_sdk_ssm::Client, name: &str) -> Result<Option<String>, CallError> {
+    match client.get_parameter().name(name).send().await.map_err(failed("ssm:GetParameter", name)) {
+        Ok(answer) => Ok(answer.parameter.and_then(|parameter| parameter.value)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Writes a plain parameter over whatever it was.
 ///
 /// # Errors

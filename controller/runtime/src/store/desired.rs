@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 
 use release_schema::ServiceName;
 use serde::{Deserialize, Serialize};
-use tidegate_core::ids::{Commit, ReleaseId};
+use tidegate_core::drift::Recorded;
+use tidegate_core::ids::Commit;
 use tidegate_core::release::Code;
 
 /// What Git wanted when it was last valid. While Git is down, or says something that is not valid, this stays in force.
@@ -30,6 +31,6 @@ pub struct Pin {
     pub artifact: String,
     /// What it is.
     pub code: Code,
-    /// The release that the service's history is known to end with: a cache, so that a converged service costs no look.
-    pub recorded: Option<ReleaseId>,
+    /// What the service's history is known to end with: a cache, so that a converged service costs no look at it.
+    pub recorded: Option<Recorded>,
 }

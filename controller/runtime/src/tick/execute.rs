@@ -165,6 +165,9 @@ impl One<'_> {
             Action::UpdateCode { source, if_revision } => {
                 done.published = lambda::update_code(client, function, source, if_revision).await?;
             }
+            Action::RestoreLatest { source, if_revision } => {
+                lambda::restore_latest(client, function, source, if_revision).await?;
+            }
             Action::PublishVersion { code, if_revision } => {
                 done.published = lambda::publish_version(client, function, code, if_revision).await?;
             }

@@ -1,5 +1,6 @@
 //! One tick of one environment: lease, observe Git, load state, observe live and plan, check, execute, record, report.
 mod back;
+mod closely;
 mod execute;
 mod housekeeping;
 mod look;
@@ -34,6 +35,7 @@ use crate::store::{self, If, Store, Stored, keys};
 use crate::wanted::{self, Accept, Wanted};
 
 pub use back::Back;
+use closely::Closely;
 pub use housekeeping::{Outcomes, prune};
 use service::One;
 pub use service::{Seen, Undecided};
@@ -44,6 +46,9 @@ const AT_ONCE: usize = 24;
 
 /// A tick ends this long before its deadline, so that everything it did is stored: a timeout kills without a signal.
 pub const RESERVE: Duration = Duration::from_secs(2);
+
+/// Who asks for the ticks that nobody asked for.
+pub const SCHEDULE: &str = "controller";
 
 /// What a tick works with.
 #[derive(Debug)]
@@ -68,7 +73,7 @@ pub struct Tick<'a> {
     pub calls: &'a Calls,
     /// The tick's id.
     pub id: &'a str,
-    /// Who asked: `controller` for the schedule.
+    /// Who asked: [`SCHEDULE`], or a person.
     pub actor: &'a str,
     /// The one service that a person asked for; all of them, where it is none.
     pub only: Option<&'a ServiceName>,
@@ -143,10 +148,12 @@ async fn under_lease(tick: &Tick<'_>, lease: &Lease, began: Instant) -> Result<T
     let releases = pins::resolve(tick, &mut wanted).await;
     let stored = save_desired(tick, stored, &wanted.document).await?;
     let states = load_states(tick).await?;
-    let planned = plan(tick, lease.now(), &wanted, &releases, &states).await;
-    let services = execute(tick, lease, &wanted, &releases, planned).await;
+    let previous = previous_report(tick).await;
+    let closely = Closely::choose(tick, lease.now(), &wanted, previous.as_ref()).await;
+    let planned = plan(tick, lease.now(), &wanted, &releases, &states, &closely).await;
+    let services = execute(tick, lease, &wanted, &releases, &closely, planned).await;
+    let services = report::remembering(services, previous.as_ref(), &closely);
     let housekeeping = housekeeping::turn(tick, lease, &wanted, &services).await;
-    let previous = previous_report(tick, &wanted).await;
     let report = report::assemble(tick, lease.now(), &wanted, services, previous, began);
     let report = TickReport { housekeeping, ..report };
     finish(tick, stored, wanted, report).await
@@ -207,9 +214,18 @@ async fn plan(
     wanted: &Wanted,
     releases: &Releases,
     states: &[String],
+    closely: &Closely,
 ) -> Planned {
-    let one =
-        |service| One { tick, service, wanted, release: releases.get(&service.name), now, word: None, back: None };
+    let one = |service| One {
+        tick,
+        service,
+        wanted,
+        release: releases.get(&service.name),
+        now,
+        word: None,
+        back: None,
+        closely: closely.tag(&service.name),
+    };
     let services =
         wanted.environment.services.values().filter(|service| tick.only.is_none_or(|only| *only == service.name));
     let decided = futures::stream::iter(services)
@@ -242,6 +258,7 @@ async fn execute(
     lease: &Lease,
     wanted: &Wanted,
     releases: &Releases,
+    closely: &Closely,
     planned: Planned,
 ) -> BTreeMap<ServiceName, ServiceReport> {
     let services = &wanted.environment.services;
@@ -256,7 +273,8 @@ async fn execute(
     futures::stream::iter(work)
         .map(|(service, planned)| async move {
             let (release, now) = (releases.get(&service.name), lease.now());
-            let one = One { tick, service, wanted, release, now, word: None, back: None };
+            let closely = closely.tag(&service.name);
+            let one = One { tick, service, wanted, release, now, word: None, back: None, closely };
             let report = match planned {
                 Ok((seen, plan)) => Box::pin(one.execute(Some(lease), seen, plan)).await.report,
                 Err(Undecided::NotVisited) => report::not_visited(&one),
@@ -271,12 +289,9 @@ async fn execute(
         .collect()
 }
 
-/// The last report, where this one has to take something over from it: the time of the last success, or the services that
-/// nobody asked for. It is derived, so that it cannot be read is no failure.
-async fn previous_report(tick: &Tick<'_>, wanted: &Wanted) -> Option<TickReport> {
-    if wanted.hold.is_none() && tick.only.is_none() {
-        return None;
-    }
+/// The last report: since when a drift is there, the time of the last success, and the services that nobody asked for. It is
+/// derived, so that it cannot be read is no failure.
+async fn previous_report(tick: &Tick<'_>) -> Option<TickReport> {
     match tick.store.get::<TickReport>(&keys::status(tick.name)).await {
         Ok(stored) => stored.map(|stored| stored.value),
         Err(error) => {
@@ -293,7 +308,7 @@ async fn finish(
     mut wanted: Wanted,
     report: TickReport,
 ) -> Result<TickReport, Error> {
-    pins::note_recorded(&mut wanted.document, &report);
+    pins::note_recorded(&mut wanted, &report);
     save_desired(tick, Some(stored), &wanted.document).await?;
     tick.store.overwrite(&keys::status(tick.name), &report).await?;
     if let Err(error) = crate::aws::metrics::publish(&tick.home.cloudwatch, tick.metric_namespace, &report).await {
@@ -329,7 +344,7 @@ pub async fn preview(
 ) -> Result<(Wanted, Releases, BTreeMap<ServiceName, Result<Preview, Undecided>>), Error> {
     let releases = pins::resolve(tick, &mut wanted).await;
     let states = load_states(tick).await?;
-    let planned = plan(tick, now, &wanted, &releases, &states).await;
+    let planned = plan(tick, now, &wanted, &releases, &states, &Closely::default()).await;
     let plans = planned.iter().filter_map(|(name, planned)| Some((name.clone(), planned.as_ref().ok()?.1.clone())));
     let plans = in_order(plans.collect(), &wanted.environment.services);
     let previews = planned.into_iter().map(|(name, planned)| {

@@ -1,7 +1,9 @@
 //! Resolves tags and objects to what they are, once: a release is pinned when it is first seen, and stays what it was then.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use release_schema::{Artifact, Image, Service, ServiceName, Tag, Zip};
+use release_schema::{Artifact, Digest, Image, Service, ServiceName, Tag, Zip};
+use tidegate_core::drift::Recorded;
+use tidegate_core::live::Seen;
 use tidegate_core::release::{AppliedConfiguration, Code, Release, Source};
 use tidegate_core::report::TickReport;
 use tidegate_core::status::SyncStatus;
@@ -124,9 +126,7 @@ async fn look_up<'a>(tick: &Tick<'_>, services: &[&'a Service]) -> Vec<(&'a Serv
         }
     }
     for (repository, wanting) in by_repository {
-        let mut tags: Vec<Tag> = wanting.iter().map(|(_, image)| image.tag.clone()).collect();
-        tags.sort();
-        tags.dedup();
+        let tags = each_once(wanting.iter().map(|(_, image)| image.tag.clone()));
         let digests = ecr::digests(&tick.clients.ecr, &repository, &tags).await;
         let of = |image: &Image| tagged(&repository, image, &digests);
         found.extend(wanting.into_iter().map(|(service, image)| (service, of(image))));
@@ -144,14 +144,46 @@ fn tagged(
     digests.get(&image.tag).cloned().map(Code::Image).ok_or_else(missing)
 }
 
-/// What is synced is in history: the next tick need not look there.
-pub(super) fn note_recorded(document: &mut DesiredDocument, report: &TickReport) {
-    for (name, service) in &report.services {
-        if let Some(pin) = document.pins.get_mut(name)
-            && service.standing.sync == SyncStatus::Synced
-            && service.error.is_none()
+/// What the tags of these services name now, whatever they named when they were released. A repository that cannot be asked
+/// says nothing: that is found when something new is wanted of it.
+pub(super) async fn named_now(tick: &Tick<'_>, services: &[&Service]) -> BTreeMap<ServiceName, Seen<Digest>> {
+    let mut by_repository: BTreeMap<Repository, Vec<(&Service, &Image)>> = BTreeMap::new();
+    for service in services.iter().copied().filter(|service| allowed(tick, service).is_ok()) {
+        if let Artifact::Image(image @ Image { digest: None, .. }) = &service.artifact
+            && let Ok(repository) = repository(tick, image)
         {
-            pin.recorded.clone_from(&service.wanted.release);
+            by_repository.entry(repository).or_default().push((service, image));
+        }
+    }
+    let mut found = BTreeMap::new();
+    for (repository, tagged) in by_repository {
+        let tags = each_once(tagged.iter().map(|(_, image)| image.tag.clone()));
+        match ecr::digests(&tick.clients.ecr, &repository, &tags).await {
+            Ok(digests) => found.extend(tagged.into_iter().map(|(service, image)| {
+                let digest = digests.get(&image.tag).cloned().map_or(Seen::Missing, Seen::Found);
+                (service.name.clone(), digest)
+            })),
+            Err(error) => tracing::warn!(%error, repository = repository.name, "tags cannot be compared"),
+        }
+    }
+    found
+}
+
+fn each_once(tags: impl Iterator<Item = Tag>) -> Vec<Tag> {
+    tags.collect::<BTreeSet<Tag>>().into_iter().collect()
+}
+
+/// What is synced is in history: the next tick need not look there.
+pub(super) fn note_recorded(wanted: &mut Wanted, report: &TickReport) {
+    for (name, service) in &report.services {
+        let synced = service.standing.sync == SyncStatus::Synced && service.error.is_none();
+        let version = service.live.as_ref().and_then(|live| live.version);
+        if let (Some(pin), Some(release), Some(version), true) =
+            (wanted.document.pins.get_mut(name), &service.wanted.release, version, synced)
+        {
+            let declared = wanted.environment.services.get(name);
+            let reserved_concurrency = declared.and_then(|service| service.reserved_concurrency);
+            pin.recorded = Some(Recorded { release: release.clone(), version, reserved_concurrency });
         }
     }
 }

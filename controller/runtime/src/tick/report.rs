@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use release_schema::{Artifact, Service, ServiceName};
 use tidegate_core::SCHEMA_VERSION;
+use tidegate_core::drift;
 use tidegate_core::ids::Version;
 use tidegate_core::plan::Standing;
 use tidegate_core::release::Release;
@@ -14,6 +15,7 @@ use tidegate_core::status::{Health, PhaseName, SyncStatus, WaitingOn};
 use tokio::time::Instant;
 
 use super::Tick;
+use super::closely::Closely;
 use super::service::{One, Seen};
 use crate::wanted::{NothingKnown, Wanted};
 
@@ -67,7 +69,14 @@ pub(super) fn service(one: &One<'_>, seen: &Seen, after: After) -> ServiceReport
     let revert = state.as_ref().and_then(|state| told(one, state));
     let rollout = state.map(|state| Progress::of(&state, &one.service.strategy, alias));
     let live = served(one, seen, shape.and_then(|shape| shape.version));
-    ServiceReport { standing, live, rollout, revert, done, error, ..blank(one) }
+    let drift = match standing.sync {
+        // Set back, or taken over.
+        SyncStatus::Synced => Vec::new(),
+        SyncStatus::OutOfSync | SyncStatus::Unknown => {
+            drift::told(drift::of(&one.subject(), &seen.world), &seen.world, &[], one.now)
+        }
+    };
+    ServiceReport { standing, live, drift, rollout, revert, done, error, ..blank(one) }
 }
 
 /// A service that could not be looked at: nothing is known of it, and nothing was done.
@@ -100,6 +109,7 @@ fn blank(one: &One<'_>) -> ServiceReport {
             code: release.map(|release| release.code.clone()),
         },
         live: None,
+        drift: Vec::new(),
         rollout: None,
         revert: None,
         done: Vec::new(),
@@ -174,6 +184,23 @@ pub(super) fn nothing_known(tick: &Tick<'_>, now: DateTime<Utc>, known: &Nothing
 
 fn millis(began: Instant) -> u64 {
     u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The services with what only the last report knows of them.
+pub(super) fn remembering(
+    services: BTreeMap<ServiceName, ServiceReport>,
+    previous: Option<&TickReport>,
+    closely: &Closely,
+) -> BTreeMap<ServiceName, ServiceReport> {
+    let Some(previous) = previous else { return services };
+    let remember = |(name, service): (ServiceName, ServiceReport)| match previous.services.get(&name) {
+        Some(before) => {
+            let after = service.after(before, closely.tag(&name).is_some());
+            (name, after)
+        }
+        None => (name, service),
+    };
+    services.into_iter().map(remember).collect()
 }
 
 /// The whole tick.

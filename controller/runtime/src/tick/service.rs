@@ -3,16 +3,17 @@ use std::panic::AssertUnwindSafe;
 
 use chrono::{DateTime, Utc};
 use futures::FutureExt as _;
-use release_schema::Service;
+use release_schema::{Digest, Service};
 use tidegate_core::analysis::Measure;
 use tidegate_core::command::Word;
 use tidegate_core::decide::{Decision, Look, Subject, World, decide};
 use tidegate_core::history::Said;
+use tidegate_core::live::Seen as Found;
 use tidegate_core::plan::{Plan, Standing};
 use tidegate_core::release::Release;
 use tidegate_core::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
-use super::{Back, RESERVE, Tick, look, unseen};
+use super::{Back, RESERVE, SCHEDULE, Tick, look, unseen};
 use crate::store::ETag;
 use crate::store::history::Newest;
 use crate::wanted::Wanted;
@@ -75,6 +76,8 @@ pub(super) struct One<'a> {
     pub(super) wanted: &'a Wanted,
     pub(super) release: Option<&'a Result<Release, String>>,
     pub(super) now: DateTime<Utc>,
+    /// What its tag names now, where it is looked at closely.
+    pub(super) closely: Option<&'a Found<Digest>>,
     /// What a person says to it, where one does.
     pub(super) word: Option<(Word, &'a Said)>,
     /// Who is told as soon as its traffic is back, where somebody waits for that.
@@ -82,7 +85,7 @@ pub(super) struct One<'a> {
 }
 
 impl One<'_> {
-    fn subject(&self) -> Subject<'_> {
+    pub(super) fn subject(&self) -> Subject<'_> {
         Subject {
             environment: self.tick.name,
             service: self.service,
@@ -93,6 +96,8 @@ impl One<'_> {
             },
             commit: &self.wanted.document.commit,
             forced: self.tick.only.is_some() && self.word.is_none(),
+            asked: self.tick.actor != SCHEDULE,
+            audit: self.closely.is_some(),
             word: self.word,
             actor: self.word.map_or(self.tick.actor, |(_, said)| &said.actor),
             writes_back: self.tick.origin.takes_reverts(),
@@ -104,7 +109,8 @@ impl One<'_> {
 
     /// Reads what is stored, and looks until it can be decided, or measured.
     pub(super) async fn plan(self, has_state: bool) -> Round {
-        let mut seen = look::nothing(unseen(&self.wanted.document, &self.service.name));
+        let tag = self.closely.cloned().unwrap_or_default();
+        let mut seen = look::nothing(World { tag, ..unseen(&self.wanted.document, &self.service.name) });
         if let Some(Err(message)) = self.release
             && !self.tick.config.allows(&self.service.function)
         {

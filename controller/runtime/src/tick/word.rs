@@ -73,7 +73,7 @@ pub async fn word(tick: &Tick<'_>, spoken: Spoken<'_>) -> Result<ServiceReport, 
         };
         let release = releases.get(&service.name);
         let (word, back) = (Some((spoken.word, &said)), spoken.back);
-        let one = One { tick, service, wanted: &wanted, release, now, word, back };
+        let one = One { tick, service, wanted: &wanted, release, now, word, back, closely: None };
         let has_state = load_states(tick).await?.contains(&keys::state(tick.name, &service.name));
         let decided = match decide(tick, one, has_state).await.map_err(|error| Unheard::Failed(error.to_string()))? {
             (seen, Decided::Plan(plan)) => one.execute(None, seen, plan).await,

@@ -27,6 +27,7 @@ pub(in crate::command) fn service(sync: SyncStatus, health: Health, waiting_on: 
         alias: "live".to_owned(),
         wanted: Wanted { label: wanted.to_owned(), release: None, code: None },
         live: Some(Served { version: Version::new(7), code: None, tag: Some("v1.0.0".parse().unwrap()) }),
+        drift: Vec::new(),
         rollout: None,
         revert: None,
         done: Vec::new(),

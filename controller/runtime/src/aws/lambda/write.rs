@@ -20,9 +20,32 @@ pub async fn update_code(
     source: &Source,
     if_revision: &RevisionId,
 ) -> Result<Option<Version>, CallError> {
+    send_code(lambda, function, source, if_revision, true).await
+}
+
+/// `UpdateFunctionCode` without publishing: only `$LATEST` changes.
+///
+/// # Errors
+/// Where AWS refuses or does not answer; after no answer the update may have begun.
+pub async fn restore_latest(
+    lambda: Paced<'_>,
+    function: &str,
+    source: &Source,
+    if_revision: &RevisionId,
+) -> Result<(), CallError> {
+    send_code(lambda, function, source, if_revision, false).await.map(|_| ())
+}
+
+async fn send_code(
+    lambda: Paced<'_>,
+    function: &str,
+    source: &Source,
+    if_revision: &RevisionId,
+    publish: bool,
+) -> Result<Option<Version>, CallError> {
     const OPERATION: &str = "lambda:UpdateFunctionCode";
     let client = lambda.for_one(OPERATION, function).await?;
-    let call = client.update_function_code().function_name(function).publish(true).revision_id(&if_revision.0);
+    let call = client.update_function_code().function_name(function).publish(publish).revision_id(&if_revision.0);
     let call = match source {
         Source::Image { uri } => call.image_uri(uri),
         Source::Zip { bucket, key, object_version } => {

@@ -35,6 +35,7 @@ fn data(report: &TickReport) -> Vec<MetricDatum> {
         ("OutOfSyncServices", count(&|service| service.standing.sync == SyncStatus::OutOfSync), StandardUnit::Count),
         ("DegradedServices", count(&|service| service.standing.health >= Health::Missing), StandardUnit::Count),
         ("RolloutsInProgress", count(&|service| service.standing.phase.is_under_way()), StandardUnit::Count),
+        ("DriftedServices", count(&|service| !service.drift.is_empty()), StandardUnit::Count),
         ("HeldServices", count(&|service| service.standing.phase == PhaseName::RolledBack), StandardUnit::Count),
         ("SyncDuration", report.duration_ms as f64, StandardUnit::Milliseconds),
         ("SyncErrors", errors, StandardUnit::Count),
@@ -44,17 +45,24 @@ fn data(report: &TickReport) -> Vec<MetricDatum> {
         let seconds = (report.started - last).num_seconds().max(0);
         data.push(("SecondsSinceLastSuccessfulSync", seconds as f64, StandardUnit::Seconds));
     }
+    let oldest = services().flat_map(|service| &service.drift).map(|drifted| drifted.since).min();
+    let age = oldest.map_or(0, |since| (report.started - since).num_seconds().max(0));
+    data.push(("OldestDriftSeconds", age as f64, StandardUnit::Seconds));
     let environment = || Dimension::builder().name("Environment").value(report.environment.as_str()).build();
     let datum = |(name, value, unit): (&str, f64, StandardUnit)| {
         MetricDatum::builder().metric_name(name).value(value).unit(unit).dimensions(environment())
     };
     let whole = data.into_iter().map(|data| datum(data).build());
-    // A series of its own costs money for as long as it is published: only while a service rolls out.
+    // A series of its own costs money for as long as it is published: only while a service rolls out or drifts.
     let canaries = report.services.iter().filter_map(|(name, service)| {
         let progress = service.rollout.as_ref().filter(|_| service.standing.phase.is_under_way())?;
         let weight = f64::from(progress.weight_read?) / 100.0;
         let service = Dimension::builder().name("Service").value(name.as_str()).build();
         Some(datum(("CanaryWeight", weight, StandardUnit::Percent)).dimensions(service).build())
     });
-    whole.chain(canaries).collect()
+    let drifted = report.services.iter().filter(|(_, service)| !service.drift.is_empty()).map(|(name, service)| {
+        let name = Dimension::builder().name("Service").value(name.as_str()).build();
+        datum(("Drift", service.drift.len() as f64, StandardUnit::Count)).dimensions(name).build()
+    });
+    whole.chain(canaries).chain(drifted).collect()
 }

@@ -112,6 +112,8 @@ impl Scene {
             wanted,
             commit,
             forced,
+            asked: false,
+            audit: false,
             word,
             actor: "controller",
             writes_back: false,
