@@ -9,7 +9,7 @@ use tidegate_core::command::Command;
 use tidegate_core::report::{Answer, FailureKind};
 use tidegate_runtime::aws::error::failed;
 use tidegate_runtime::aws::{CallError, Home, Kind, identity};
-use tidegate_runtime::config::{self, Configuration, Source};
+use tidegate_runtime::config::{self, Configuration, Kept, Source};
 use tidegate_runtime::controller::{Caller, Controller, TIMEOUT};
 use tokio::time::Instant;
 
@@ -46,7 +46,9 @@ impl Connection {
 
     /// The configuration, read here.
     pub(crate) async fn configuration(&self) -> Result<Configuration, Error> {
-        config::load(&self.source, &self.home).await.map_err(|error| Error::unavailable(chain(&error)))
+        config::load(&self.source, &self.home, &Kept::default())
+            .await
+            .map_err(|error| Error::unavailable(chain(&error)))
     }
 
     /// Where the controller decides: there, or here if the person says so.

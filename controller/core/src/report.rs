@@ -76,6 +76,9 @@ pub struct Pruned {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ServiceReport {
+    /// Server time of the tick that looked at it: an earlier one than the report's, where it was not its turn since.
+    #[serde(default)]
+    pub seen: DateTime<Utc>,
     /// Sync status, health, phase, and why it waits.
     pub standing: Standing,
     /// The function.

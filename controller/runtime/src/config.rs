@@ -1,13 +1,14 @@
 //! What the controller is told, and by whom: never by the release repository. Parameters, or a file for the command line.
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use release_schema::{EnvironmentName, FunctionName};
 use serde::{Deserialize, Serialize};
 use tidegate_core::SCHEMA_VERSION;
 use tidegate_core::housekeeping::Policy;
 
-use crate::aws::budget::{MOST_CONTROL_PLANE, MOST_GET_FUNCTION};
+use crate::aws::budget::{MOST_CONTROL_PLANE, MOST_GET_FUNCTION, MOST_REGISTRY_WRITES};
 use crate::aws::error::CallError;
 use crate::aws::{Home, parameters};
 use crate::store::{self, If, Store, keys};
@@ -134,7 +135,7 @@ pub struct EnvironmentConfig {
     pub call_budget: CallBudget,
 }
 
-/// The share of Lambda's request rates that an environment's ticks may use. AWS counts by account and region: environments
+/// The share of AWS's request rates that an environment's ticks may use. AWS counts by account and region: environments
 /// that share one have to share these as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -143,12 +144,15 @@ pub struct CallBudget {
     pub get_function: CallsASecond<MOST_GET_FUNCTION>,
     /// All other calls of the control plane in a second.
     pub control_plane: CallsASecond<MOST_CONTROL_PLANE>,
+    /// Writes to the service registry in a second.
+    pub registry_writes: CallsASecond<MOST_REGISTRY_WRITES>,
 }
 
 impl Default for CallBudget {
-    /// Half of AWS's own rate, and about a quarter: people, pipelines and other tools deploy in the same account.
+    /// Half of AWS's own rate, and about a quarter: people, pipelines and other tools deploy in the same account. Of
+    /// Parameter Store, what it takes where nobody pays for more.
     fn default() -> Self {
-        Self { get_function: CallsASecond(50), control_plane: CallsASecond(4) }
+        Self { get_function: CallsASecond(50), control_plane: CallsASecond(4), registry_writes: CallsASecond(3) }
     }
 }
 
@@ -252,11 +256,11 @@ pub fn parameter_path(installation: &str) -> String {
     format!("/tidegate/{installation}")
 }
 
-/// Reads the configuration. Where Parameter Store does not answer, the last good copy serves.
+/// Reads the configuration, and keeps a copy of it where that is wanted. Where Parameter Store does not answer, the last good copy serves.
 ///
 /// # Errors
 /// Where there is none, or it is not valid.
-pub async fn load(source: &Source, home: &Home) -> Result<Configuration, Error> {
+pub async fn load(source: &Source, home: &Home, kept: &Kept) -> Result<Configuration, Error> {
     match source {
         Source::File(path) => {
             let text =
@@ -271,7 +275,7 @@ pub async fn load(source: &Source, home: &Home) -> Result<Configuration, Error> 
             match from_parameters(installation, home).await {
                 Ok(configuration) => {
                     if let Some(store) = copy {
-                        keep_copy(&store, &configuration).await;
+                        keep_copy(&store, &configuration, kept).await;
                     }
                     Ok(configuration)
                 }
@@ -324,17 +328,35 @@ struct Copy {
     configuration: Configuration,
 }
 
+/// The copy as this process knows that it is stored: while it is the same, S3 is not asked.
+#[derive(Debug, Default)]
+pub struct Kept(Mutex<Option<Configuration>>);
+
+impl Kept {
+    fn is(&self, configuration: &Configuration) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(configuration)
+    }
+
+    fn set(&self, configuration: &Configuration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(configuration.clone());
+    }
+}
+
 /// Written only where it differs; that it could not be written never stops a tick.
-async fn keep_copy(store: &Store, configuration: &Configuration) {
+async fn keep_copy(store: &Store, configuration: &Configuration, known: &Kept) {
+    if known.is(configuration) {
+        return;
+    }
     let kept = match store.get::<Copy>(keys::CONFIGURATION).await {
-        Ok(Some(kept)) if kept.value.configuration == *configuration => return,
+        Ok(Some(kept)) if kept.value.configuration == *configuration => return known.set(configuration),
         Ok(kept) => kept.map_or(If::Absent, |kept| If::Unchanged(kept.etag)),
         Err(store::Error::Broken { etag, .. }) => If::Unchanged(etag),
         Err(error) => return tracing::warn!(%error, "the configuration's copy could not be read"),
     };
     let copy = Copy { schema_version: SCHEMA_VERSION, configuration: configuration.clone() };
-    if let Err(error) = store.put(keys::CONFIGURATION, &copy, kept).await {
-        tracing::warn!(%error, "the configuration's copy could not be written");
+    match store.put(keys::CONFIGURATION, &copy, kept).await {
+        Ok(_) => known.set(configuration),
+        Err(error) => tracing::warn!(%error, "the configuration's copy could not be written"),
     }
 }
 

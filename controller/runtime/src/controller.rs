@@ -3,7 +3,7 @@ mod housekeeping;
 mod records;
 mod rollbacks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,12 +22,12 @@ use tracing::Instrument as _;
 
 use crate::aws::error::chain;
 use crate::aws::{Calls, Clients, Home};
-use crate::config::{self, Configuration, EnvironmentConfig, Installation, Source};
+use crate::config::{self, Configuration, EnvironmentConfig, Installation, Kept, Source};
 use crate::git::Cache;
 use crate::origin::Origin;
 use crate::store::desired::DesiredDocument;
 use crate::store::{Store, keys};
-use crate::tick::{self, Tick, Unheard};
+use crate::tick::{self, Memory, Tick, Unheard};
 use crate::wanted::{self, Accept, Content, Wanted};
 
 pub use records::Verified;
@@ -44,6 +44,7 @@ pub struct Controller {
     home: Home,
     source: Source,
     cache: Arc<Cache>,
+    kept: Arc<Kept>,
     reached: Arc<Mutex<BTreeMap<EnvironmentName, Arc<Reached>>>>,
 }
 
@@ -54,6 +55,7 @@ struct Reached {
     home: Home,
     clients: Clients,
     calls: Calls,
+    memory: Memory,
 }
 
 /// Who sent a command, and until when it has to be answered.
@@ -85,12 +87,12 @@ impl Controller {
     /// On these clients, with the configuration from `source`; what is fetched from Git is kept in `cache` between ticks.
     #[must_use]
     pub fn new(home: Home, source: Source, cache: PathBuf) -> Self {
-        Self { home, source, cache: Arc::new(Cache::open(cache)), reached: Arc::default() }
+        Self { home, source, cache: Arc::new(Cache::open(cache)), kept: Arc::default(), reached: Arc::default() }
     }
 
     /// Runs a command.
     pub async fn run(&self, command: &Command, caller: &Caller) -> Answer {
-        let configuration = match config::load(&self.source, &self.home).await {
+        let configuration = match config::load(&self.source, &self.home, &self.kept).await {
             Ok(configuration) => configuration,
             Err(error) => {
                 tracing::error!(error = chain(&error), "there is no configuration");
@@ -178,7 +180,7 @@ impl Controller {
         let calls = Calls::default();
         let home = self.home.counted(&calls);
         let clients = home.environment(config, "tidegate", &calls).await;
-        let new = Arc::new(Reached { config: config.clone(), home, clients, calls });
+        let new = Arc::new(Reached { config: config.clone(), home, clients, calls, memory: Memory::default() });
         reached.insert(name.clone(), Arc::clone(&new));
         new
     }
@@ -288,8 +290,9 @@ impl Controller {
     /// # Errors
     /// Where the configuration cannot be read.
     pub async fn manages(&self, name: &EnvironmentName) -> Result<bool, Failure> {
-        let configuration =
-            config::load(&self.source, &self.home).await.map_err(|error| unavailable(Some(name), &error))?;
+        let configuration = config::load(&self.source, &self.home, &self.kept)
+            .await
+            .map_err(|error| unavailable(Some(name), &error))?;
         Ok(configuration.environments.contains_key(name))
     }
 
@@ -304,8 +307,9 @@ impl Controller {
         now: DateTime<Utc>,
         caller: &Caller,
     ) -> Result<Preview, Failure> {
-        let configuration =
-            config::load(&self.source, &self.home).await.map_err(|error| unavailable(Some(name), &error))?;
+        let configuration = config::load(&self.source, &self.home, &self.kept)
+            .await
+            .map_err(|error| unavailable(Some(name), &error))?;
         let (name, config) = known(&configuration, name)?;
         let environment = wanted::validate(name, content).map_err(|problems| Failure {
             environment: Some(name.clone()),
@@ -364,6 +368,7 @@ fn tick<'a>(
     origin: &'a Origin<'a>,
     caller: &'a Caller,
 ) -> Tick<'a> {
+    let now = Instant::now();
     Tick {
         name,
         config: &reached.config,
@@ -377,7 +382,11 @@ fn tick<'a>(
         id: &caller.id,
         actor: &caller.actor,
         only: None,
+        hinted: BTreeSet::new(),
+        memory: &reached.memory,
         accept: Accept::default(),
+        // 45 of a minute.
+        looks_until: now + caller.deadline.saturating_duration_since(now) * 3 / 4,
         deadline: caller.deadline,
     }
 }

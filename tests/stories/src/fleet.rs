@@ -1,15 +1,16 @@
 //! Many services of one environment, all in the middle of a canary at the same time.
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use local_aws::Options;
+use local_aws::{Fault, Options};
 use tidegate_core::report::Answer;
 use tidegate_core::status::PhaseName;
 
 use crate::account::environment_configuration;
 use crate::releases::Releases;
-use crate::world::{Calls, World};
+use crate::world::{Calls, World, only, sync};
 
 /// The alarm that every service names.
 pub const ALARM: &str = "fleet-5xx";
@@ -169,4 +170,57 @@ pub async fn rollback_of(count: usize, options: Options) -> RollbackCosts {
     };
     let most = |mutating| (0..count).map(|number| of(number, mutating)).max().unwrap_or(0);
     RollbackCosts { failed: failures.len(), first, all, reads_of_one: most(false), mutations_of_one: most(true) }
+}
+
+/// All that AWS takes: for the scenes before what is measured.
+pub const WHOLE_BUDGET: &str = "callBudget: { getFunction: 100, controlPlane: 15, registryWrites: 10 }\n";
+
+/// What a call of AWS takes.
+const LATENCY: Duration = Duration::from_millis(20);
+
+/// So many services that live as Git wants them, adopted; no call until then is remembered.
+pub async fn adopted(count: usize, options: Options) -> World {
+    let world = World::empty(Arc::new(Releases::of(&plain(count, "v1.0.0"))), options).await;
+    world.account.create_repository("company/all").await.expect("a repository");
+    let image = world.push_image("all", "v1.0.0").await;
+    world.push_image("all", "v1.1.0").await;
+    for number in 0..count {
+        world.account.create_function(&function(number), &image, 10, &[]).await.expect("a function");
+        world.account.publish_by_hand(&function(number), "live").await.expect("a version");
+    }
+    world.configure("staging", &format!("{}{WHOLE_BUDGET}", environment_configuration("Staging"))).await;
+    world.settle().await;
+    world
+}
+
+/// One tick in which nothing is to be done.
+#[derive(Clone, Debug)]
+pub struct Sweep {
+    /// How long it took, in server time.
+    pub took: Duration,
+    /// What it called, as `service:Operation`.
+    pub calls: BTreeMap<String, usize>,
+}
+
+/// A converged tick of `count` services at `a_second` calls of `GetFunction`, while AWS's request rates are enforced and each
+/// call takes 20 ms. Needs paused time: what is measured is how long calls and their turns take, not this machine.
+pub async fn sweep(count: usize, a_second: u16, options: Options) -> Sweep {
+    let world = adopted(count, options).await;
+    let budget = format!("callBudget: {{ getFunction: {a_second} }}\n");
+    world.configure("staging", &format!("{}{budget}", environment_configuration("Staging"))).await;
+    // The process with this budget knows nothing yet.
+    world.tick().await;
+    world.aws.enforce_rates(true);
+    world.break_calls(|_| Some(Fault::Delay(LATENCY)));
+    world.calls();
+    let began = world.aws.clock().now();
+    let report = only(world.run(&sync("staging", None, None)).await).expect("a tick");
+    let took = (world.aws.clock().now() - began).to_std().unwrap_or_default();
+    assert!(report.services.values().all(|service| service.seen == report.started), "each service was visited");
+    let mut calls = BTreeMap::new();
+    for call in world.calls().0 {
+        assert_eq!(call.error, None, "{call:?}");
+        *calls.entry(format!("{}:{}", call.service, call.operation)).or_default() += 1;
+    }
+    Sweep { took, calls }
 }

@@ -203,9 +203,9 @@ impl World {
         self.try_tick().await.expect("a tick")
     }
 
-    /// Ticks until everything in staging is as Git wants it, at most five times; forgets the calls until then.
+    /// Ticks until everything in staging is as Git wants it, at most 30 times; forgets the calls until then.
     pub async fn settle(&self) -> TickReport {
-        for _ in 0..5 {
+        for _ in 0..30 {
             let report = self.tick().await;
             let settled = report.services.values().all(|service| service.done.is_empty());
             if settled && report.sync() == tidegate_core::status::SyncStatus::Synced {

@@ -133,6 +133,7 @@ pub(super) fn heading(report: &TickReport, width: usize, paint: Paint) -> String
 
 fn row(report: &TickReport, name: &ServiceName, service: &ServiceReport, now: DateTime<Utc>) -> Row {
     let ServiceReport {
+        seen: _,
         standing,
         function: _,
         alias: _,

@@ -21,8 +21,9 @@ pub const MOST_GET_FUNCTION: u16 = 100;
 /// What AWS takes in a second of all other control-plane calls together, for each account and region (the same page).
 pub const MOST_CONTROL_PLANE: u16 = 15;
 
-/// What Parameter Store takes of `PutParameter` in a second, for each account and region (Systems Manager quotas).
-const REGISTRY_WRITES: u16 = 3;
+/// What Parameter Store takes of `PutParameter` in a second where an account and region pays for its higher throughput
+/// (Systems Manager quotas); 3 where it does not.
+pub const MOST_REGISTRY_WRITES: u16 = 10;
 
 /// What people's words may take in a second: AWS's own rates, less a margin for who else is at work.
 const WORDS: (u16, u16) = (MOST_GET_FUNCTION - 10, MOST_CONTROL_PLANE - 1);
@@ -69,7 +70,7 @@ impl Budgets {
         Self {
             sweep: Arc::new(Budget::new(sweep.get_function.get(), sweep.control_plane.get())),
             words: Arc::new(Budget::new(get_function, control_plane)),
-            registry: Arc::new(Bucket::new(REGISTRY_WRITES)),
+            registry: Arc::new(Bucket::new(sweep.registry_writes.get())),
         }
     }
 }

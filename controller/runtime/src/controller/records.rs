@@ -112,8 +112,9 @@ impl Controller {
         environment: &EnvironmentName,
         service: Option<&ServiceName>,
     ) -> Result<Vec<(ServiceName, Verified)>, Failure> {
-        let configuration =
-            config::load(&self.source, &self.home).await.map_err(|error| unavailable(Some(environment), &error))?;
+        let configuration = config::load(&self.source, &self.home, &self.kept)
+            .await
+            .map_err(|error| unavailable(Some(environment), &error))?;
         let (name, config) = known(&configuration, environment)?;
         let reached = self.reach(name, config).await;
         let store = self.state(&configuration);

@@ -85,6 +85,12 @@ impl Lease {
         self.now
     }
 
+    /// Which tick of the environment this is, counted over all that ever were.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.document.epoch
+    }
+
     /// Whether it can still be held: counted from before it was asked for, by this machine's own clock.
     #[must_use]
     pub fn holds(&self) -> bool {

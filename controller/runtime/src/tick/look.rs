@@ -48,7 +48,7 @@ pub(super) async fn state(tick: &Tick<'_>, service: &Service, seen: &mut Seen) -
 
 /// Looks, and puts what was seen where decisions find it.
 pub(super) async fn at(tick: &Tick<'_>, service: &Service, look: Look, seen: &mut Seen) -> Result<(), Error> {
-    let (client, function, alias) = (tick.lambda(), service.function.as_str(), service.alias.as_str());
+    let (client, function, alias) = (tick.looking(), service.function.as_str(), service.alias.as_str());
     match look {
         Look::Serving => seen.world.serving = version(client, function, alias, &mut seen.function_arn).await?,
         Look::Latest => seen.world.latest = version(client, function, "$LATEST", &mut seen.function_arn).await?,

@@ -5,17 +5,19 @@ mod execute;
 mod housekeeping;
 mod look;
 mod measure;
+mod memory;
 mod pins;
 mod report;
 mod revert;
 mod service;
+mod slice;
 mod word;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use release_schema::{EnvironmentName, Service, ServiceName};
+use release_schema::{EnvironmentName, FunctionName, Service, ServiceName};
 use tidegate_core::decide::World;
 use tidegate_core::environment::in_order;
 use tidegate_core::plan::Plan;
@@ -25,7 +27,7 @@ use tidegate_core::status::HoldReason;
 use tokio::time::Instant;
 
 use crate::aws::lambda::Paced;
-use crate::aws::{Budget, Calls, Clients, Home};
+use crate::aws::{Budget, Calls, Clients, Home, metrics};
 use crate::config::EnvironmentConfig;
 use crate::nearest::nearest;
 use crate::origin::Origin;
@@ -37,8 +39,10 @@ use crate::wanted::{self, Accept, Wanted};
 pub use back::Back;
 use closely::Closely;
 pub use housekeeping::{Outcomes, prune};
+pub use memory::Memory;
 use service::One;
 pub use service::{Seen, Undecided};
+use slice::Known;
 pub use word::{Spoken, Unheard, word};
 
 /// How many services are looked at, or changed, at a time.
@@ -77,13 +81,24 @@ pub struct Tick<'a> {
     pub actor: &'a str,
     /// The one service that a person asked for; all of them, where it is none.
     pub only: Option<&'a ServiceName>,
+    /// Functions that something happened to, as somebody says: their services are looked at first.
+    pub hinted: BTreeSet<FunctionName>,
+    /// What this process knows from its last tick.
+    pub memory: &'a Memory,
     /// What to accept beside the ordinary.
     pub accept: Accept,
+    /// When looking ends: what was decided until then has to be done as well.
+    pub looks_until: Instant,
     /// When everything has to be over.
     pub deadline: Instant,
 }
 
 impl Tick<'_> {
+    /// Lambda for looking, within the budget and the time for that.
+    fn looking(&self) -> Paced<'_> {
+        Paced::new(&self.clients.lambda, self.budget, self.looks_until)
+    }
+
     /// Lambda, within the budget and until only the reserve for storing is left.
     fn lambda(&self) -> Paced<'_> {
         Paced::new(&self.clients.lambda, self.budget, self.ends())
@@ -125,21 +140,43 @@ pub enum Error {
 /// Where it could not be run as a whole; what concerns one service is in the report.
 pub async fn run(tick: &Tick<'_>) -> Result<TickReport, Error> {
     let began = Instant::now();
-    let lease = Lease::acquire(tick.store, tick.name, tick.id).await?;
-    let outcome = under_lease(tick, &lease, began).await;
+    let lease = match Lease::acquire(tick.store, tick.name, tick.id).await {
+        Ok(lease) => lease,
+        // Who holds it is at work, and tells.
+        Err(held @ NoLease::Held { .. }) => return Err(held.into()),
+        Err(error) => {
+            tell_failure(tick, None).await;
+            return Err(error.into());
+        }
+    };
+    let mut before = Before::default();
+    let outcome = under_lease(tick, &lease, &mut before, began).await;
+    if let Err(Error::NothingWanted(_) | Error::Store(_)) = &outcome {
+        tell_failure(tick, before.last_success.map(|last| lease.now() - last)).await;
+    }
     if let Err(error) = lease.release(tick.store).await {
         tracing::warn!(%error, "the lease could not be given back: it ends by itself");
     }
     outcome
 }
 
-async fn under_lease(tick: &Tick<'_>, lease: &Lease, began: Instant) -> Result<TickReport, Error> {
-    let stored = load_desired(tick).await?;
-    let before = stored.as_ref().map(|stored| stored.value.clone());
-    let mut wanted = match wanted::observe(tick.name, tick.origin.repository().await, before, &tick.accept).await {
+/// What a tick that fails as a whole knows from the one before.
+#[derive(Debug, Default)]
+struct Before {
+    last_success: Option<chrono::DateTime<chrono::Utc>>,
+}
+
+async fn under_lease(tick: &Tick<'_>, lease: &Lease, before: &mut Before, began: Instant) -> Result<TickReport, Error> {
+    let (stored, previous) = match tick.memory.recall(lease) {
+        Some(known) => (Some(known.desired), Some(known.report)),
+        None => (load_desired(tick).await?, load_report(tick).await),
+    };
+    before.last_success = previous.as_ref().and_then(|report| report.last_success);
+    let document = stored.as_ref().map(|stored| stored.value.clone());
+    let mut wanted = match wanted::observe(tick.name, tick.origin.repository().await, document, &tick.accept).await {
         Ok(wanted) => wanted,
         Err(known) => {
-            let report = report::nothing_known(tick, lease.now(), &known, began);
+            let report = report::nothing_known(tick, lease.now(), &known, previous.as_ref(), began);
             tick.store.overwrite(&keys::status(tick.name), &report).await?;
             return Err(Error::NothingWanted(known.reason));
         }
@@ -148,15 +185,25 @@ async fn under_lease(tick: &Tick<'_>, lease: &Lease, began: Instant) -> Result<T
     let releases = pins::resolve(tick, &mut wanted).await;
     let stored = save_desired(tick, stored, &wanted.document).await?;
     let states = load_states(tick).await?;
-    let previous = previous_report(tick).await;
     let closely = Closely::choose(tick, lease.now(), &wanted, previous.as_ref()).await;
-    let planned = plan(tick, lease.now(), &wanted, &releases, &states, &closely).await;
-    let services = execute(tick, lease, &wanted, &releases, &closely, planned).await;
+    let known =
+        Known { wanted: &wanted, releases: &releases, states: &states, previous: previous.as_ref(), closely: &closely };
+    let visits = slice::visits(tick, lease.now(), &known);
+    let planned = plan(tick, lease.now(), &known, visits).await;
+    let services = execute(tick, lease, &known, planned).await;
     let services = report::remembering(services, previous.as_ref(), &closely);
     let housekeeping = housekeeping::turn(tick, lease, &wanted, &services).await;
     let report = report::assemble(tick, lease.now(), &wanted, services, previous, began);
     let report = TickReport { housekeeping, ..report };
-    finish(tick, stored, wanted, report).await
+    finish(tick, lease, stored, wanted, report).await
+}
+
+/// Says that a tick failed as a whole, and for how long none succeeded, so that silence is visible.
+async fn tell_failure(tick: &Tick<'_>, silence: Option<chrono::TimeDelta>) {
+    let told = metrics::publish_failure(&tick.home.cloudwatch, tick.metric_namespace, tick.name, silence).await;
+    if let Err(error) = told {
+        tracing::warn!(%error, "the metrics could not be published");
+    }
 }
 
 /// The last valid content. A broken copy counts as lost: Git has it.
@@ -198,8 +245,8 @@ fn check_asked_for(tick: &Tick<'_>, wanted: &Wanted) -> Result<(), Error> {
 }
 
 /// The names of the services of which something is under way: one list call.
-async fn load_states(tick: &Tick<'_>) -> Result<Vec<String>, Error> {
-    Ok(tick.store.list(&keys::states(tick.name)).await?)
+async fn load_states(tick: &Tick<'_>) -> Result<BTreeSet<String>, Error> {
+    Ok(tick.store.list(&keys::states(tick.name)).await?.into_iter().collect())
 }
 
 /// What Git wants of one service: its release, or why there is none.
@@ -211,11 +258,10 @@ type Planned = BTreeMap<ServiceName, Result<(Seen, Plan), Undecided>>;
 async fn plan(
     tick: &Tick<'_>,
     now: chrono::DateTime<chrono::Utc>,
-    wanted: &Wanted,
-    releases: &Releases,
-    states: &[String],
-    closely: &Closely,
+    known: &Known<'_>,
+    visits: Vec<&Service>,
 ) -> Planned {
+    let Known { wanted, releases, states, closely, previous: _ } = *known;
     let one = |service| One {
         tick,
         service,
@@ -226,9 +272,7 @@ async fn plan(
         back: None,
         closely: closely.tag(&service.name),
     };
-    let services =
-        wanted.environment.services.values().filter(|service| tick.only.is_none_or(|only| *only == service.name));
-    let decided = futures::stream::iter(services)
+    let decided = futures::stream::iter(visits)
         .map(|service| async move {
             let has_state = states.contains(&keys::state(tick.name, &service.name));
             (service, service::quarantined(Box::pin(one(service).plan(has_state))).await)
@@ -256,11 +300,10 @@ async fn plan(
 async fn execute(
     tick: &Tick<'_>,
     lease: &Lease,
-    wanted: &Wanted,
-    releases: &Releases,
-    closely: &Closely,
+    known: &Known<'_>,
     planned: Planned,
 ) -> BTreeMap<ServiceName, ServiceReport> {
+    let Known { wanted, releases, previous, closely, states: _ } = *known;
     let services = &wanted.environment.services;
     let plans = planned.iter().filter_map(|(name, planned)| Some((name.clone(), planned.as_ref().ok()?.1.clone())));
     // A person who names one service has decided about its dependencies.
@@ -277,21 +320,26 @@ async fn execute(
             let one = One { tick, service, wanted, release, now, word: None, back: None, closely };
             let report = match planned {
                 Ok((seen, plan)) => Box::pin(one.execute(Some(lease), seen, plan)).await.report,
+                // What the last tick saw of it stands, where there was one.
+                Err(Undecided::NotVisited) if previous.is_some_and(|it| it.services.contains_key(&service.name)) => {
+                    return None;
+                }
                 Err(Undecided::NotVisited) => report::not_visited(&one),
                 Err(Undecided::Failed(error)) => report::failed(&one, error),
             };
-            (service.name.clone(), report)
+            Some((service.name.clone(), report))
         })
         .buffer_unordered(AT_ONCE)
+        .filter_map(std::future::ready)
         .collect::<Vec<_>>()
         .await
         .into_iter()
         .collect()
 }
 
-/// The last report: since when a drift is there, the time of the last success, and the services that nobody asked for. It is
+/// The last report: since when a drift is there, the time of the last success, and the services whose turn it is not. It is
 /// derived, so that it cannot be read is no failure.
-async fn previous_report(tick: &Tick<'_>) -> Option<TickReport> {
+async fn load_report(tick: &Tick<'_>) -> Option<TickReport> {
     match tick.store.get::<TickReport>(&keys::status(tick.name)).await {
         Ok(stored) => stored.map(|stored| stored.value),
         Err(error) => {
@@ -304,16 +352,18 @@ async fn previous_report(tick: &Tick<'_>) -> Option<TickReport> {
 /// Stores what the next tick should know, tells people and dashboards, and logs the one summary line.
 async fn finish(
     tick: &Tick<'_>,
+    lease: &Lease,
     stored: Stored<DesiredDocument>,
     mut wanted: Wanted,
     report: TickReport,
 ) -> Result<TickReport, Error> {
     pins::note_recorded(&mut wanted, &report);
-    save_desired(tick, Some(stored), &wanted.document).await?;
+    let desired = save_desired(tick, Some(stored), &wanted.document).await?;
     tick.store.overwrite(&keys::status(tick.name), &report).await?;
-    if let Err(error) = crate::aws::metrics::publish(&tick.home.cloudwatch, tick.metric_namespace, &report).await {
+    if let Err(error) = metrics::publish(&tick.home.cloudwatch, tick.metric_namespace, &report).await {
         tracing::warn!(%error, "the metrics could not be published");
     }
+    tick.memory.keep(lease, memory::Known { desired, report: report.clone() });
     let report = TickReport { calls: report.calls.into_iter().chain(tick.calls.take()).collect(), ..report };
     tracing::info!(
         commit = report.commit.as_ref().map(|commit| commit.short()),
@@ -344,7 +394,10 @@ pub async fn preview(
 ) -> Result<(Wanted, Releases, BTreeMap<ServiceName, Result<Preview, Undecided>>), Error> {
     let releases = pins::resolve(tick, &mut wanted).await;
     let states = load_states(tick).await?;
-    let planned = plan(tick, now, &wanted, &releases, &states, &Closely::default()).await;
+    let visits = wanted.environment.services.values().collect();
+    let closely = Closely::default();
+    let known = Known { wanted: &wanted, releases: &releases, states: &states, previous: None, closely: &closely };
+    let planned = plan(tick, now, &known, visits).await;
     let plans = planned.iter().filter_map(|(name, planned)| Some((name.clone(), planned.as_ref().ok()?.1.clone())));
     let plans = in_order(plans.collect(), &wanted.environment.services);
     let previews = planned.into_iter().map(|(name, planned)| {

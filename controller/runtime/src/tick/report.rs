@@ -14,9 +14,9 @@ use tidegate_core::state::{Phase, Revert, ServiceState, Shape};
 use tidegate_core::status::{Health, PhaseName, SyncStatus, WaitingOn};
 use tokio::time::Instant;
 
-use super::Tick;
 use super::closely::Closely;
 use super::service::{One, Seen};
+use super::{Tick, slice};
 use crate::wanted::{NothingKnown, Wanted};
 
 /// What a plan left behind.
@@ -95,6 +95,7 @@ pub(super) fn not_visited(one: &One<'_>) -> ServiceReport {
 fn blank(one: &One<'_>) -> ServiceReport {
     let release = one.release.and_then(|release| release.as_ref().ok());
     ServiceReport {
+        seen: one.now,
         standing: Standing {
             sync: SyncStatus::Unknown,
             health: Health::Unknown,
@@ -124,7 +125,7 @@ fn told(one: &One<'_>, state: &ServiceState) -> Option<Revert> {
     (pushed || one.tick.origin.takes_reverts()).then(|| revert.clone())
 }
 
-fn label(service: &Service) -> String {
+pub(super) fn label(service: &Service) -> String {
     match &service.artifact {
         Artifact::Image(image) => image.tag.to_string(),
         Artifact::Zip(zip) => format!("{} ({})", zip.key, zip.object_version),
@@ -165,7 +166,13 @@ fn moved(seen: &Seen, wanted: Option<&Release>, version: Version) -> Option<Serv
 }
 
 /// A tick that learned of nothing to do: people find the reason where they look for the status.
-pub(super) fn nothing_known(tick: &Tick<'_>, now: DateTime<Utc>, known: &NothingKnown, began: Instant) -> TickReport {
+pub(super) fn nothing_known(
+    tick: &Tick<'_>,
+    now: DateTime<Utc>,
+    known: &NothingKnown,
+    previous: Option<&TickReport>,
+    began: Instant,
+) -> TickReport {
     TickReport {
         schema_version: SCHEMA_VERSION,
         environment: tick.name.clone(),
@@ -175,7 +182,7 @@ pub(super) fn nothing_known(tick: &Tick<'_>, now: DateTime<Utc>, known: &Nothing
         commit: None,
         hold: Some(known.reason.clone()),
         problems: known.problems.clone(),
-        last_success: None,
+        last_success: previous.and_then(|report| report.last_success),
         calls: tick.calls.take(),
         services: BTreeMap::new(),
         housekeeping: None,
@@ -212,10 +219,9 @@ pub(super) fn assemble(
     previous: Option<TickReport>,
     began: Instant,
 ) -> TickReport {
-    let (mut all, last_success) = previous.map(|report| (report.services, report.last_success)).unwrap_or_default();
-    let last_success = if wanted.hold.is_none() { Some(now) } else { last_success };
-    // A person asked for one service: of the others, what the last tick saw.
-    all.retain(|name, _| tick.only.is_some() && wanted.environment.services.contains_key(name));
+    let before = previous.as_ref().and_then(|report| report.last_success);
+    let last_success = if wanted.hold.is_none() { Some(now) } else { before };
+    let mut all: BTreeMap<ServiceName, ServiceReport> = slice::unvisited(previous, wanted).collect();
     all.extend(services);
     TickReport {
         schema_version: SCHEMA_VERSION,

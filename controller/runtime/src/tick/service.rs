@@ -126,7 +126,7 @@ impl One<'_> {
     /// Looks until it can be decided, or measured: that is done for all services together.
     pub(super) async fn decide(self, seen: &mut Seen) -> Result<Decided, Undecided> {
         for _ in 0..LOOKS {
-            if self.out_of_time() {
+            if tokio::time::Instant::now() >= self.tick.looks_until {
                 return Err(Undecided::NotVisited);
             }
             match decide(&self.subject(), &seen.world) {

@@ -9,6 +9,7 @@ use tidegate_core::report::{ServiceReport, TickReport};
 use tidegate_core::slice::Slice;
 use tidegate_core::status::SyncStatus;
 
+use super::closely::Closely;
 use super::{AT_ONCE, Releases, Tick, report};
 use crate::store::keys;
 use crate::wanted::Wanted;
@@ -28,6 +29,7 @@ enum Why {
 }
 
 /// What is known before anything was looked at.
+#[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
     /// What Git wants.
     pub(super) wanted: &'a Wanted,
@@ -37,6 +39,8 @@ pub(super) struct Known<'a> {
     pub(super) states: &'a BTreeSet<String>,
     /// The last report.
     pub(super) previous: Option<&'a TickReport>,
+    /// The services that are looked at closely.
+    pub(super) closely: &'a Closely,
 }
 
 /// The services to visit, in order.
@@ -46,7 +50,10 @@ pub(super) fn visits<'a>(tick: &Tick<'_>, now: DateTime<Utc>, known: &Known<'a>)
         return services.get(only).into_iter().collect();
     }
     let a_second = usize::from(tick.config.call_budget.get_function.get());
-    let slice = Slice::of(now, services.len(), SWEEP.saturating_mul(a_second));
+    let whole = SWEEP.saturating_mul(a_second);
+    // A close look is a visit and another call.
+    let closely = services.keys().filter(|name| known.closely.tag(name).is_some()).count();
+    let slice = Slice::of(now, services.len(), whole.saturating_sub(closely.saturating_mul(2)).max(whole / 2));
     let needed: BTreeSet<&ServiceName> = services
         .values()
         .filter(|service| why(tick, known, service).is_some())
@@ -55,7 +62,8 @@ pub(super) fn visits<'a>(tick: &Tick<'_>, now: DateTime<Utc>, known: &Known<'a>)
     let mut visits: Vec<(Why, usize, &Service)> = Vec::new();
     for (place, service) in services.values().enumerate() {
         let needed = needed.contains(&service.name).then_some(Why::Changed);
-        let turn = slice.has(place).then_some(Why::Turn);
+        let is_turn = slice.has(place) || known.closely.tag(&service.name).is_some();
+        let turn = is_turn.then_some(Why::Turn);
         if let Some(why) = why(tick, known, service).or(needed).or(turn) {
             visits.push((why, place, service));
         }
@@ -82,6 +90,7 @@ fn why(tick: &Tick<'_>, known: &Known<'_>, service: &Service) -> Option<Why> {
     let before = known.previous.and_then(|report| report.services.get(&service.name));
     let is_recorded = || {
         let recorded = known.wanted.document.pins.get(&service.name).and_then(|pin| pin.recorded.as_ref());
+        let recorded = recorded.map(|recorded| &recorded.release);
         let wanted = known.releases.get(&service.name).and_then(|release| release.as_ref().ok());
         recorded.is_some() && recorded == wanted.map(|wanted| &wanted.id)
     };

@@ -22,6 +22,7 @@ pub(in crate::command) fn service(sync: SyncStatus, health: Health, waiting_on: 
     let phase = if health == Health::Progressing { PhaseName::Publishing } else { PhaseName::Idle };
     let wanted = if sync == SyncStatus::Synced { "v1.0.0" } else { "v1.1.0" };
     ServiceReport {
+        seen: chrono::DateTime::UNIX_EPOCH,
         standing: Standing { sync, health, phase, waiting_on },
         function: "F".to_owned(),
         alias: "live".to_owned(),

@@ -5,5 +5,5 @@ mod read;
 mod sample;
 mod series;
 
-pub use publish::publish;
+pub use publish::{publish, publish_failure};
 pub use read::{Request, measure};

@@ -1,9 +1,13 @@
 //! Publishes what dashboards and alarms read of a tick, in one call. A failure to publish never fails a tick.
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
+use release_schema::EnvironmentName;
 use tidegate_core::report::TickReport;
 use tidegate_core::status::{Health, PhaseName, SyncStatus};
 
 use crate::aws::error::{CallError, failed};
+
+/// For how long no tick succeeded: the one to put an alarm on.
+const SILENCE: &str = "SecondsSinceLastSuccessfulSync";
 
 /// Publishes the metrics of one environment's tick.
 ///
@@ -21,6 +25,31 @@ pub async fn publish(
         .send()
         .await
         .map_err(failed("cloudwatch:PutMetricData", namespace))?;
+    Ok(())
+}
+
+/// Publishes that a tick failed as a whole, and for how long there was none that succeeded, where that is known.
+///
+/// # Errors
+/// Where CloudWatch refuses or does not answer; the caller logs it and goes on.
+pub async fn publish_failure(
+    client: &aws_sdk_cloudwatch::Client,
+    namespace: &str,
+    environment: &EnvironmentName,
+    silence: Option<chrono::TimeDelta>,
+) -> Result<(), CallError> {
+    let dimension = || Dimension::builder().name("Environment").value(environment.as_str()).build();
+    let datum = |name: &str, value: f64, unit: StandardUnit| {
+        MetricDatum::builder().metric_name(name).value(value).unit(unit).dimensions(dimension()).build()
+    };
+    let seconds = silence.map(|silence| silence.num_seconds().max(0) as f64);
+    let call = client.put_metric_data().namespace(namespace);
+    let call = call.metric_data(datum("SyncErrors", 1.0, StandardUnit::Count));
+    let call = match seconds {
+        Some(seconds) => call.metric_data(datum(SILENCE, seconds, StandardUnit::Seconds)),
+        None => call,
+    };
+    call.send().await.map_err(failed("cloudwatch:PutMetricData", namespace))?;
     Ok(())
 }
 
@@ -43,7 +72,7 @@ fn data(report: &TickReport) -> Vec<MetricDatum> {
     ];
     if let Some(last) = report.last_success {
         let seconds = (report.started - last).num_seconds().max(0);
-        data.push(("SecondsSinceLastSuccessfulSync", seconds as f64, StandardUnit::Seconds));
+        data.push((SILENCE, seconds as f64, StandardUnit::Seconds));
     }
     let oldest = services().flat_map(|service| &service.drift).map(|drifted| drifted.since).min();
     let age = oldest.map_or(0, |since| (report.started - since).num_seconds().max(0));
