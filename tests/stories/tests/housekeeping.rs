@@ -127,7 +127,7 @@ async fn nothing_is_listed_or_deleted_where_nobody_configured_it() {
     world.advance(400 * DAY).await;
     an_hour(&world).await;
     let calls = world.calls().lambda();
-    assert_eq!(calls.keys().copied().collect::<Vec<_>>(), ["GetFunction"], "{calls:?}");
+    assert_eq!(calls.keys().copied().collect::<Vec<_>>(), ["GetAlias", "GetFunction"], "{calls:?}");
     let Answer::Failed(failure) = prune(&world, false).await else { panic!("it is not refused") };
     assert_eq!(failure.kind, FailureKind::Refused);
     assert_eq!(

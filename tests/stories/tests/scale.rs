@@ -52,7 +52,9 @@ async fn sixty_services_converge_under_the_rates_of_aws() {
     world.tick().await;
     let calls = world.calls();
     let throttled = calls.0.iter().filter(|call| call.error.as_deref() == Some("TooManyRequestsException")).count();
-    assert_eq!((calls.lambda()["GetFunction"], throttled), (SERVICES, 0), "a converged tick stays within the rates");
+    // Once for each, and `$LATEST` of those that are looked at closely.
+    assert!((SERVICES..=2 * SERVICES).contains(&calls.lambda()["GetFunction"]), "{:?}", calls.lambda());
+    assert_eq!(throttled, 0, "a converged tick stays within the rates");
 }
 
 #[tokio::test(start_paused = true)]
