@@ -1,7 +1,8 @@
 //! Decides what concerns the services of an environment together: the order that `dependsOn` asks for, forwards and back.
 use std::collections::{BTreeMap, BTreeSet};
 
-use release_schema::{Service, ServiceName};
+use release_schema::{Environment, Service, ServiceName};
+use serde::{Deserialize, Serialize};
 
 use crate::plan::{Plan, Standing};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
@@ -96,4 +97,53 @@ fn dependants<'a>(
         open.extend(new);
     }
     found
+}
+
+/// How much of an environment one commit may change without a person's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// This share of its services, in percent.
+    pub percent: u8,
+    /// Fewer services than this never wait.
+    pub at_least: usize,
+}
+
+/// More than a commit may change without a person's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MassChange {
+    /// Services that would be released, or moved to another function or alias.
+    pub changed: usize,
+    /// Services that are not there any more.
+    pub removed: usize,
+    /// Services that there were.
+    pub of: usize,
+}
+
+/// Whether `after` changes so much of `before` that a person has to say that it is meant: a bad search-and-replace, an emptied
+/// file, the wrong branch. What is new, and what only changes how a release gets its traffic, does not count.
+#[must_use]
+pub fn mass_change(before: &Environment, after: &Environment, guard: Guard) -> Option<MassChange> {
+    let of = before.services.len();
+    let (mut changed, mut removed) = (0_usize, 0_usize);
+    for (name, old) in &before.services {
+        match after.services.get(name) {
+            None => removed = removed.saturating_add(1),
+            Some(new) if releases_anew(old, new) => changed = changed.saturating_add(1),
+            Some(_) => {}
+        }
+    }
+    let touched = changed.saturating_add(removed);
+    let emptied = of > 0 && after.services.is_empty();
+    let much = touched.saturating_mul(100) > of.saturating_mul(guard.percent.into());
+    (emptied || (much && touched >= guard.at_least)).then_some(MassChange { changed, removed, of })
+}
+
+/// Whether something else would run, or run elsewhere.
+fn releases_anew(old: &Service, new: &Service) -> bool {
+    let what = |service: &Service| {
+        let Service { function, alias, artifact, configuration, reserved_concurrency, .. } = service.clone();
+        (function, alias, artifact, configuration, reserved_concurrency)
+    };
+    what(old) != what(new)
 }

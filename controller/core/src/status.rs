@@ -6,6 +6,7 @@ use release_schema::ServiceName;
 use serde::{Deserialize, Serialize};
 
 use crate::drift::Drift;
+use crate::environment::MassChange;
 use crate::ids::{Version, short_commit};
 use crate::live::VersionState;
 use crate::release::Package;
@@ -136,6 +137,13 @@ pub enum HoldReason {
         /// The commit that the branch names now.
         found: String,
     },
+    /// The newest commit changes more of the environment than the configuration allows without a person's word.
+    MassChange {
+        /// The commit.
+        commit: String,
+        /// How much it changes.
+        change: MassChange,
+    },
     /// What Git wants cannot be known: it was never read, or what was stored of it is from a newer build.
     NothingKnown {
         /// What went wrong.
@@ -158,6 +166,13 @@ impl fmt::Display for HoldReason {
                 short_commit(found),
                 short_commit(applied),
                 short_commit(found)
+            ),
+            Self::MassChange { commit, change: MassChange { changed, removed, of } } => write!(
+                f,
+                "commit {} changes {changed} and removes {removed} of {of} services at once; \
+                 `tidegate sync ENV --confirm {}` says that it is meant",
+                short_commit(commit),
+                short_commit(commit)
             ),
             Self::NothingKnown { message } => f.write_str(message),
         }
@@ -399,10 +414,13 @@ impl fmt::Display for WaitingOn {
                 write!(f, "{each}; `tidegate sync ENV/SERVICE` sets it back")
             }
             Self::Fight { healed, until, what } => {
+                let told = what.to_string();
+                // What a person could do is done by itself.
+                let what = told.split("; `tidegate ").next().unwrap_or(&told);
+                let until = time(until);
                 write!(
                     f,
-                    "healed {healed} times within an hour and changed again each time; healed again at {}: {what}",
-                    time(until)
+                    "healed {healed} times within an hour, and changed again each time; healed again at {until}: {what}"
                 )
             }
             Self::Sync => {

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use release_schema::{EnvironmentName, FunctionName};
 use serde::{Deserialize, Serialize};
 use tidegate_core::SCHEMA_VERSION;
+use tidegate_core::environment::Guard;
 use tidegate_core::housekeeping::Policy;
 
 use crate::aws::budget::{MOST_CONTROL_PLANE, MOST_GET_FUNCTION, MOST_REGISTRY_WRITES};
@@ -130,9 +131,53 @@ pub struct EnvironmentConfig {
     /// How long published versions are kept; left out, none is ever deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version_housekeeping: Option<Policy>,
+    /// How much one commit may change without a person's word.
+    #[serde(default)]
+    pub mass_change: MassChangeGuard,
     /// What its ticks may call.
     #[serde(default)]
     pub call_budget: CallBudget,
+}
+
+/// How much of an environment one commit may change without a person's word. An emptied one always waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct MassChangeGuard {
+    /// This share of its services, in percent: 100 for all of them.
+    pub percent: Percent,
+    /// Fewer services than this never wait.
+    pub at_least: usize,
+}
+
+impl Default for MassChangeGuard {
+    fn default() -> Self {
+        Self { percent: Percent(50), at_least: 5 }
+    }
+}
+
+impl From<MassChangeGuard> for Guard {
+    fn from(MassChangeGuard { percent, at_least }: MassChangeGuard) -> Self {
+        Self { percent: percent.0, at_least }
+    }
+}
+
+/// A share, 0 to 100.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct Percent(u8);
+
+impl TryFrom<u8> for Percent {
+    type Error = String;
+
+    fn try_from(percent: u8) -> Result<Self, String> {
+        (percent <= 100).then_some(Self(percent)).ok_or_else(|| "it should be from 0 to 100 percent".to_owned())
+    }
+}
+
+impl From<Percent> for u8 {
+    fn from(percent: Percent) -> Self {
+        percent.0
+    }
 }
 
 /// The share of AWS's request rates that an environment's ticks may use. AWS counts by account and region: environments
@@ -373,6 +418,16 @@ async fn from_copy(store: &Store, error: CallError) -> Result<Configuration, Err
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mass_change_is_a_share_of_an_environment() {
+        let parse = serde_yaml::from_str::<MassChangeGuard>;
+        assert_eq!(Guard::from(parse("{}").unwrap()), Guard { percent: 50, at_least: 5 });
+        assert_eq!(Guard::from(parse("{percent: 100, atLeast: 0}").unwrap()), Guard { percent: 100, at_least: 0 });
+        for bad in ["{percent: 101}", "{percent: -1}", "{atLeast: -1}", "{share: 50}"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn a_call_budget_is_a_share_of_what_aws_takes() {

@@ -203,7 +203,11 @@ impl Controller {
             let reached = self.reach(name, config).await;
             drop(reached.calls.take());
             let store = Store::new(reached.home.s3.clone(), installation.state.clone());
-            let accept = Accept { confirmed: wish.confirm.map(str::to_owned), rewrites: config.allow_history_rewrite };
+            let accept = Accept {
+                confirmed: wish.confirm.map(str::to_owned),
+                rewrites: config.allow_history_rewrite,
+                guard: Some(config.mass_change.into()),
+            };
             let origin = self.origin(installation, &reached);
             let ordinary = tick(name, installation, &reached, &store, &origin, caller);
             let budgets = &reached.clients.budgets;

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use release_schema::{Environment, EnvironmentName, Problems, SourceFile};
 use tidegate_core::SCHEMA_VERSION;
+use tidegate_core::environment::{Guard, MassChange, mass_change};
 use tidegate_core::ids::Commit;
 use tidegate_core::status::HoldReason;
 
@@ -26,6 +27,13 @@ pub struct Content {
     pub release_config: Vec<u8>,
     /// The environment's `services.yaml`.
     pub services: Vec<u8>,
+}
+
+impl From<&DesiredDocument> for Content {
+    fn from(stored: &DesiredDocument) -> Self {
+        let (release_config, services) = (stored.release_config.clone(), stored.services.clone());
+        Self { release_config: release_config.into_bytes(), services: services.into_bytes() }
+    }
 }
 
 /// What an environment shall be.
@@ -100,11 +108,23 @@ pub struct Accept {
     pub confirmed: Option<String>,
     /// Any rewritten branch.
     pub rewrites: bool,
+    /// How much a commit may change that nobody confirmed.
+    pub guard: Option<Guard>,
 }
 
 impl Accept {
     fn rewrite_to(&self, commit: &str) -> bool {
-        self.rewrites || self.confirmed.as_deref().is_some_and(|id| id.len() >= 7 && commit.starts_with(id))
+        self.rewrites || self.confirms(commit)
+    }
+
+    fn confirms(&self, commit: &str) -> bool {
+        self.confirmed.as_deref().is_some_and(|id| id.len() >= 7 && commit.starts_with(id))
+    }
+
+    /// What a commit changes beyond what it may.
+    fn too_much(&self, commit: &str, before: Option<&Environment>, after: &Environment) -> Option<MassChange> {
+        let guard = self.guard.filter(|_| !self.confirms(commit))?;
+        mass_change(before?, after, guard)
     }
 }
 
@@ -136,7 +156,7 @@ pub async fn observe(
                 let reason = HoldReason::HistoryRewritten { applied, found: commit.id };
                 return last_good(name, stored, reason, Vec::new());
             }
-            take_in(name, commit, &content, stored)
+            take_in(name, commit, &content, stored, accept)
         }
         Err(Trouble::Git(error)) => {
             let message = chain(&error);
@@ -188,6 +208,7 @@ fn take_in(
     commit: Commit,
     content: &Content,
     stored: Option<DesiredDocument>,
+    accept: &Accept,
 ) -> Result<Wanted, NothingKnown> {
     let environment = match validate(name, content) {
         Ok(environment) => environment,
@@ -199,6 +220,10 @@ fn take_in(
             return last_good(name, stored, reason, problems);
         }
     };
+    let before = stored.as_ref().and_then(|stored| validate(name, &Content::from(stored)).ok());
+    if let Some(change) = accept.too_much(&commit.id, before.as_ref(), &environment) {
+        return last_good(name, stored, HoldReason::MassChange { commit: commit.id, change }, Vec::new());
+    }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let pins = stored.map(|stored| stored.pins).unwrap_or_default();
     let document = DesiredDocument {
@@ -220,11 +245,7 @@ pub fn stored(name: &EnvironmentName, stored: DesiredDocument) -> Result<Wanted,
 }
 
 fn in_force_still(name: &EnvironmentName, stored: DesiredDocument) -> Result<Wanted, NothingKnown> {
-    let content = Content {
-        release_config: stored.release_config.clone().into_bytes(),
-        services: stored.services.clone().into_bytes(),
-    };
-    match validate(name, &content) {
+    match validate(name, &Content::from(&stored)) {
         Ok(environment) => Ok(Wanted { document: stored, environment, hold: None, problems: Vec::new() }),
         // Only where another build wrote it, with other rules.
         Err(problems) => Err(NothingKnown::because(format!("the stored content is not valid: {problems}"))),

@@ -1,8 +1,8 @@
 //! Decides what a file says: text to positions, positions to shape, shape to values.
 //!
 //! Three passes, because each needs the one before to be safe. An event parser builds a bounded tree with positions
-//! ([`events`], [`tree`]); the tree is held against the JSON Schema that editors use too ([`shape`]), which leaves out whatever is
-//! wrong; what remains is read with `serde_yaml` into the types of [`crate::parsed`]. So one wrong field hides no other.
+//! ([`events`], [`mod@tree`]); the tree is held against the JSON Schema that editors use too ([`shape`]), which leaves out
+//! whatever is wrong; what remains is read with `serde_yaml` into the types of [`crate::parsed`]. So one wrong field hides no other.
 
 mod events;
 mod scalar;

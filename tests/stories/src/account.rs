@@ -299,7 +299,8 @@ impl Account {
 #[must_use]
 pub fn environment_configuration(prefix: &str) -> String {
     format!(
-        "schemaVersion: 1\nregion: {REGION}\nallowedFunctions: [\"{prefix}*\"]\nregistries: [{}]\nbuckets: [artifacts]\n",
+        "schemaVersion: 1\nregion: {REGION}\nallowedFunctions: [\"{prefix}*\"]\nregistries: [{}]\nbuckets: [artifacts]\n\
+         massChange: {{ percent: 100 }}\n",
         registry()
     )
 }

@@ -8,6 +8,7 @@ use local_aws::{AwsError, Fault, Service};
 use stories::account::{ACCOUNT, INSTALLATION, environment_configuration};
 use stories::releases::Releases;
 use stories::world::{SAMPLE, World, only, options, service, sync, waiting};
+use tidegate_core::environment::MassChange;
 use tidegate_core::report::FailureKind;
 use tidegate_core::status::{Health, HoldReason, SyncStatus};
 
@@ -318,4 +319,44 @@ async fn a_function_that_does_not_exist_is_missing_and_none_is_created() {
     let report = world.tick().await;
     assert_eq!(service(&report, "flight-service").standing.health, Health::Missing);
     assert_eq!(world.calls().lambda_mutations(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_changes_most_of_an_environment_waits_until_a_person_says_that_it_is_meant() {
+    let mut text = "services:\n".to_owned();
+    for number in 0..6 {
+        text.push_str(&format!(
+            "  service-{number}:\n    imageTag: \"v1.0.0\"\n    functionName: StagingService{number}\n    \
+             ecrRepository: company/service-{number}\n"
+        ));
+    }
+    let world = World::empty(Arc::new(Releases::of(&text)), options()).await;
+    for number in 0..6 {
+        world.create_service(&format!("service-{number}"), &format!("StagingService{number}")).await;
+    }
+    // As a platform team writes it that says nothing of it.
+    let configuration = environment_configuration("Staging").replace("massChange: { percent: 100 }\n", "");
+    world.configure("staging", &configuration).await;
+    world.settle().await;
+
+    // Five of six at once, by a script that went wrong; and an environment that was emptied by a bad merge.
+    let scripted = text.replacen("v1.0.0", "v1.1.0", 5);
+    for (content, changed, removed) in [(scripted.as_str(), 5, 0), ("services: {}\n", 0, 6)] {
+        let commit = world.releases.replace("staging", content);
+        world.calls();
+        for _ in 0..3 {
+            let report = world.tick().await;
+            let change = MassChange { changed, removed, of: 6 };
+            assert_eq!(report.hold, Some(HoldReason::MassChange { commit: commit.clone(), change }));
+            assert_eq!((report.services.len(), report.health()), (6, Health::Degraded));
+        }
+        assert_eq!(world.calls().lambda_mutations(), Vec::<String>::new());
+    }
+    let commit = world.releases.replace("staging", &scripted);
+    world.run(&sync("staging", None, Some(&commit[..12]))).await;
+    world.settle().await;
+    assert_eq!(
+        (world.live("StagingService0").await.as_str(), world.live("StagingService5").await.as_str()),
+        ("2", "1")
+    );
 }

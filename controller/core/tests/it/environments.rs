@@ -1,8 +1,8 @@
 //! The services of an environment together: what `dependsOn` holds back, and the order in which several are rolled back.
 use std::collections::BTreeMap;
 
-use release_schema::{Service, ServiceName};
-use tidegate_core::environment::{Turn, in_order, rollback_order};
+use release_schema::{Artifact, Image, Service, ServiceName};
+use tidegate_core::environment::{Guard, MassChange, Turn, in_order, mass_change, rollback_order};
 use tidegate_core::plan::{Action, Plan, Standing};
 use tidegate_core::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
@@ -121,4 +121,52 @@ fn what_does_not_depend_on_each_other_is_rolled_back_as_named_and_once() {
 fn a_circle_that_no_valid_file_has_keeps_nothing_from_being_rolled_back() {
     let services = depending(&[("a", &["b"]), ("b", &["a"]), ("c", &["c"])]);
     assert_eq!(order(&["c", "a", "b"], &services), ["c", "a", "b < a"]);
+}
+
+/// An environment of so many services, each with image `a` but for these.
+fn of(count: usize, others: &[(usize, Option<char>)]) -> release_schema::Environment {
+    let mut services = BTreeMap::new();
+    for number in 0..count {
+        let letter = others.iter().find(|(other, _)| *other == number).map_or(Some('a'), |(_, letter)| *letter);
+        let Some(letter) = letter else { continue };
+        let name: ServiceName = format!("service-{number}").parse().unwrap();
+        let image = Image { repository: "company/service".parse().unwrap(), tag: tag(letter), digest: None };
+        services.insert(name.clone(), Service { name, artifact: Artifact::Image(image), ..service() });
+    }
+    release_schema::Environment { name: environment(), services }
+}
+
+#[test]
+fn a_commit_that_changes_more_than_half_and_at_least_five_waits_for_a_person() {
+    let guard = Guard { percent: 50, at_least: 5 };
+    let retag = |count: usize| (0..count).map(|number| (number, Some('b'))).collect::<Vec<_>>();
+    let change =
+        |count: usize, others: &[(usize, Option<char>)]| mass_change(&of(count, &[]), &of(count, others), guard);
+    assert_eq!(change(10, &retag(5)), None, "half");
+    assert_eq!(change(10, &retag(6)), Some(MassChange { changed: 6, removed: 0, of: 10 }));
+    assert_eq!(change(4, &retag(4)), None, "few");
+    assert_eq!(change(5, &retag(5)), Some(MassChange { changed: 5, removed: 0, of: 5 }));
+    let mut mixed = retag(3);
+    mixed.extend([(3, None), (4, None), (5, None)]);
+    assert_eq!(change(10, &mixed), Some(MassChange { changed: 3, removed: 3, of: 10 }));
+}
+
+#[test]
+fn an_emptied_environment_waits_for_a_person_however_small_it_was() {
+    let guard = Guard { percent: 100, at_least: 1_000 };
+    assert_eq!(mass_change(&of(1, &[]), &of(0, &[]), guard), Some(MassChange { changed: 0, removed: 1, of: 1 }));
+    assert_eq!(mass_change(&of(0, &[]), &of(0, &[]), guard), None);
+    assert_eq!(mass_change(&of(9, &[]), &of(9, &[(0, None)]), guard), None);
+}
+
+#[test]
+fn what_is_new_and_how_a_release_gets_its_traffic_is_no_mass_change() {
+    let guard = Guard { percent: 0, at_least: 0 };
+    assert_eq!(mass_change(&of(2, &[]), &of(9, &[]), guard), None);
+    let mut careful = of(9, &[]);
+    for service in careful.services.values_mut() {
+        service.progress_deadline = std::time::Duration::from_secs(300);
+        service.sync_policy.self_heal = true;
+    }
+    assert_eq!(mass_change(&of(9, &[]), &careful, guard), None);
 }

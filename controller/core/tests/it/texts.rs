@@ -1,4 +1,6 @@
 //! What people read of why nothing happens: short, without a full stop, with the hint behind.
+use tidegate_core::drift::Drift;
+use tidegate_core::environment::MassChange;
 use tidegate_core::ids::{ReleaseId, TransitionNumber};
 use tidegate_core::live::VersionState;
 use tidegate_core::marker::Marker;
@@ -19,6 +21,7 @@ fn holds() -> Vec<HoldReason> {
         invalid(0),
         invalid(2),
         HoldReason::HistoryRewritten { applied: "a".repeat(40), found: "b".repeat(40) },
+        HoldReason::MassChange { commit: "c".repeat(40), change: MassChange { changed: 200, removed: 3, of: 300 } },
         HoldReason::NothingKnown { message: "the release repository was never read".to_owned() },
     ]
 }
@@ -41,6 +44,14 @@ fn reasons() -> Vec<WaitingOn> {
         WaitingOn::ForeignEdit { found: None, weight: None },
         WaitingOn::ForeignEdit { found: Some(v(7)), weight: Some(1_000) },
         WaitingOn::ForeignEdit { found: Some(v(7)), weight: Some(25) },
+        WaitingOn::Drift { drift: vec![Drift::AliasMissing] },
+        WaitingOn::Drift { drift: vec![Drift::TagMoved { tag: tag('a'), wanted: digest('a'), live: None }] },
+        WaitingOn::Fight {
+            healed: 3,
+            until: at(10),
+            what: Box::new(WaitingOn::Drift { drift: vec![Drift::AliasMissing] }),
+        },
+        WaitingOn::Sync,
         WaitingOn::NewRelease { reason: "version 2 cannot serve: InvalidImage".to_owned() },
         WaitingOn::Retry { reason: "the analysis failed: alarm flight-5xx is in ALARM".to_owned() },
         WaitingOn::StepTime { until: at(10) },
@@ -60,6 +71,10 @@ fn reasons() -> Vec<WaitingOn> {
     ]);
     reasons.extend(holds().into_iter().map(WaitingOn::Hold));
     reasons
+}
+
+fn digest(letter: char) -> release_schema::Digest {
+    format!("sha256:{}", letter.to_string().repeat(64)).parse().unwrap()
 }
 
 #[test]
@@ -82,6 +97,10 @@ fn every_reason_to_wait_reads_like_this() {
     somebody changed the alias by hand: it names `$LATEST`; `tidegate sync ENV/SERVICE` goes on towards Git
     somebody changed the alias by hand: it names version 7 with 10 % on another version; `tidegate sync ENV/SERVICE` goes on towards Git
     somebody changed the alias by hand: it names version 7 with 0.25 % on another version; `tidegate sync ENV/SERVICE` goes on towards Git
+    the alias was deleted; `tidegate sync ENV/SERVICE` sets it back
+    the tag `v-a` was deleted; what was released stays live, and a new tag in Git releases what it names
+    healed 3 times within an hour, and changed again each time; healed again at 2024-10-04T00:10:00Z: the alias was deleted
+    a person: `tidegate sync ENV/SERVICE` releases what Git wants (`automated: false`)
     the release failed: version 2 cannot serve: InvalidImage; change it in Git, or try again with `tidegate retry ENV/SERVICE`
     turned back: the analysis failed: alarm flight-5xx is in ALARM; change it in Git, or try again with `tidegate retry ENV/SERVICE`
     the step's time, until 2024-10-04T00:10:00Z
@@ -102,6 +121,7 @@ fn every_reason_to_wait_reads_like_this() {
     commit cccccccccccc is not valid: environments/staging/services.yaml:3:5: unknown field `imageTga`
     commit cccccccccccc is not valid: environments/staging/services.yaml:3:5: unknown field `imageTga` (and 2 more)
     the branch was rewritten: bbbbbbbbbbbb does not descend from aaaaaaaaaaaa, which is applied; `tidegate sync ENV --confirm bbbbbbbbbbbb` accepts it
+    commit cccccccccccc changes 200 and removes 3 of 300 services at once; `tidegate sync ENV --confirm cccccccccccc` says that it is meant
     the release repository was never read
     ");
 }
