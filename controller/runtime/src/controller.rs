@@ -340,6 +340,7 @@ impl Controller {
             release_config: String::new(),
             services: String::new(),
             pins: stored.map(|stored| stored.pins).unwrap_or_default(),
+            unmanaged: BTreeMap::new(),
         };
         let wanted = Wanted { document, environment, hold: None, problems: Vec::new() };
         let (wanted, releases, previews) =

@@ -1,7 +1,8 @@
 //! Observes what Git wants of one environment: the newest commit where it is valid, else the last good content and why.
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use release_schema::{Environment, EnvironmentName, Problems, SourceFile};
+use release_schema::{Environment, EnvironmentName, Problems, Service, ServiceName, SourceFile};
 use tidegate_core::SCHEMA_VERSION;
 use tidegate_core::environment::{Guard, MassChange, mass_change};
 use tidegate_core::ids::Commit;
@@ -225,6 +226,7 @@ fn take_in(
         return last_good(name, stored, HoldReason::MassChange { commit: commit.id, change }, Vec::new());
     }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let unmanaged = unmanaged(stored.as_ref(), before.as_ref(), &environment);
     let pins = stored.map(|stored| stored.pins).unwrap_or_default();
     let document = DesiredDocument {
         schema_version: SCHEMA_VERSION,
@@ -232,8 +234,23 @@ fn take_in(
         release_config: text(&content.release_config),
         services: text(&content.services),
         pins,
+        unmanaged,
     };
     Ok(Wanted { document, environment, hold: None, problems: Vec::new() })
+}
+
+/// The services that were in Git once and are not any more, with their aliases, which stay as they are.
+fn unmanaged(
+    stored: Option<&DesiredDocument>,
+    before: Option<&Environment>,
+    after: &Environment,
+) -> BTreeMap<ServiceName, String> {
+    let known = stored.iter().flat_map(|stored| &stored.unmanaged).map(|(name, alias)| (name.clone(), alias.clone()));
+    let removed = before.iter().flat_map(|before| &before.services).map(|(name, service)| {
+        let Service { function, alias, .. } = service;
+        (name.clone(), format!("{function}:{alias}"))
+    });
+    known.chain(removed).filter(|(name, _)| !after.services.contains_key(name)).collect()
 }
 
 /// The last good content, without asking Git.

@@ -360,3 +360,35 @@ async fn a_commit_that_changes_most_of_an_environment_waits_until_a_person_says_
         ("2", "1")
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_removed_from_git_is_told_and_left_as_it_is() {
+    let world = World::deployed().await;
+    let before = world.releases.services("staging");
+    let without: String = {
+        let mut entry = false;
+        let keep = |line: &&str| {
+            if line.starts_with("  ") && !line.starts_with("   ") && !line.trim_start().starts_with('#') {
+                entry = line.trim() == "flight-bff:";
+            }
+            !entry
+        };
+        before.lines().filter(keep).map(|line| format!("{line}\n")).collect()
+    };
+    world.releases.replace("staging", &without);
+    world.calls();
+    for _ in 0..3 {
+        let report = world.tick().await;
+        assert_eq!(report.services.len(), 2, "{without}");
+        let unmanaged: Vec<(&str, &str)> =
+            report.unmanaged.iter().map(|(name, alias)| (name.as_str(), alias.as_str())).collect();
+        assert_eq!(unmanaged, [("flight-bff", "StagingFlightBff:live")]);
+    }
+    assert_eq!(world.calls().lambda_mutations(), Vec::<String>::new());
+    assert_eq!(world.live("StagingFlightBff").await, "1");
+
+    world.releases.replace("staging", &before);
+    let report = world.settle().await;
+    assert_eq!((report.services.len(), report.unmanaged.len()), (3, 0), "it is taken up again where it was");
+    assert_eq!(world.calls().lambda_mutations(), Vec::<String>::new());
+}

@@ -121,6 +121,10 @@ pub(super) fn heading(report: &TickReport, width: usize, paint: Paint) -> String
     if let Some(hold) = &report.hold {
         push_wrapped(&mut text, "  hold    ", &text::escaped(&hold.to_string()), Tone::Bad, width, paint);
     }
+    for (service, alias) in &report.unmanaged {
+        let removed = format!("{service} is not in Git any more; {alias} is left as it is");
+        push_wrapped(&mut text, "  removed ", &text::escaped(&removed), Tone::Busy, width, paint);
+    }
     for problem in &report.problems {
         push_wrapped(&mut text, "  problem ", &text::escaped(problem), Tone::Bad, width, paint);
     }

@@ -21,6 +21,9 @@ pub struct DesiredDocument {
     pub services: String,
     /// What each service's artifact was resolved to, when it was first seen.
     pub pins: BTreeMap<ServiceName, Pin>,
+    /// Services that were removed from Git, with the alias that each had: nobody manages them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unmanaged: BTreeMap<ServiceName, String>,
 }
 
 /// What an artifact was resolved to. It stays so when the tag is pushed again.

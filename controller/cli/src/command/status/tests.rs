@@ -56,6 +56,7 @@ pub(in crate::command) fn report(services: impl IntoIterator<Item = (String, Ser
         }),
         hold: None,
         problems: Vec::new(),
+        unmanaged: std::collections::BTreeMap::new(),
         last_success: Some(ticked()),
         calls: std::collections::BTreeMap::new(),
         services: services.into_iter().map(|(name, service)| (name.parse().unwrap(), service)).collect(),
