@@ -1,5 +1,6 @@
 //! Decides what may be written on the command line, and says it in `--help`.
 mod init;
+mod status;
 mod versions;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use release_schema::{EnvironmentName, ServiceName};
 
 pub(crate) use self::init::Init;
+pub(crate) use self::status::Status;
 pub(crate) use self::versions::PruneVersions;
 use crate::exit;
 
@@ -61,7 +63,7 @@ pub(crate) enum Command {
     #[command(after_help = SYNC)]
     Sync(Sync),
     /// Show how environments stand, as the last tick saw them
-    #[command(after_help = STATUS)]
+    #[command(after_help = status::HELP)]
     Status(Status),
     /// Send all traffic back to the last good release, and hold out what Git wants
     #[command(after_help = ROLLBACK)]
@@ -130,18 +132,6 @@ Examples:
   tidegate sync production --confirm 3f2a9c1d4e5b   # the branch was rewritten, and that is right
 
 Exit codes: 0 done or under way, 1 something is degraded or on hold, 4 refused, 5 could not be done";
-
-const STATUS: &str = "\
-Reads what the last tick stored with your own credentials, so that it works while the controller does not; where they cannot read
-it, the controller is asked. Trouble comes first.
-
-Examples:
-  tidegate status
-  tidegate status staging --watch
-  tidegate status production/flight-service -o json
-
-Exit codes: 0 healthy, suspended or progressing; 1 degraded, missing, unknown, on hold, out of sync with nothing under way, or no
-tick for more than 5 minutes; 4 an unknown environment or service; 5 could not be read";
 
 const ROLLBACK: &str = "\
 One call moves the traffic. The target is the last release in the history that was fully promoted and not rolled back since. What Git
@@ -304,18 +294,6 @@ pub(crate) struct Sync {
     /// Accept that the branch was rewritten to this commit: its id, or at least the first 7 digits of it
     #[arg(long, value_name = "COMMIT", value_parser = commit, requires = "target")]
     pub(crate) confirm: Option<String>,
-    #[command(flatten)]
-    pub(crate) output: Output,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct Status {
-    /// An environment, or one service of it; all environments where it is left out
-    #[arg(value_name = "ENV[/SERVICE]")]
-    pub(crate) target: Option<Target>,
-    /// Show it again every 2 seconds, until Ctrl-C
-    #[arg(short, long, conflicts_with = "format")]
-    pub(crate) watch: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use release_schema::ServiceName;
 use tidegate_core::command::Command;
+use tidegate_core::plan::Standing;
 use tidegate_core::report::{Housekeeping, ServiceReport, TickReport};
-use tidegate_core::status::{Health, SyncStatus};
+use tidegate_core::status::{Health, PhaseName, SyncStatus};
 
 use super::progress;
 use crate::arguments::{Format, Reach, Status, Target};
@@ -18,6 +19,10 @@ use crate::text;
 
 /// A report that is older than this says that nothing ticks: five schedules were missed.
 const STALE: TimeDelta = TimeDelta::minutes(5);
+/// As many services at rest are shown one by one; more are counted.
+const FEW: usize = 20;
+/// A look that is older than the report by this is not of its tick.
+const NOT_VISITED: TimeDelta = TimeDelta::seconds(30);
 /// How often `--watch` looks.
 const EVERY: Duration = Duration::from_secs(2);
 /// Clears the terminal, and goes to its upper left corner.
@@ -47,7 +52,8 @@ async fn once(options: &Status, connection: &Connection, clear: &str, out: &Out)
     let now = text::now();
     if !reports.is_empty() || options.output.format != Format::Table {
         out.value(options.output.format, &reports, || {
-            let all: Vec<String> = reports.iter().map(|report| render(report, now, out.width, out.paint)).collect();
+            let one = |report| render(report, now, options.all, out.width, out.paint);
+            let all: Vec<String> = reports.iter().map(one).collect();
             format!("{clear}{}", all.join("\n"))
         })?;
     }
@@ -79,8 +85,8 @@ pub(super) fn exit(report: &TickReport, now: DateTime<Utc>) -> Exit {
     if report.hold.is_some() || stale || report.services.values().any(trouble) { Exit::Difference } else { Exit::Done }
 }
 
-/// One environment.
-pub(super) fn render(report: &TickReport, now: DateTime<Utc>, width: usize, paint: Paint) -> String {
+/// One environment. Where many services are at rest they are counted, unless `all` are to be shown.
+pub(super) fn render(report: &TickReport, now: DateTime<Utc>, all: bool, width: usize, paint: Paint) -> String {
     let mut text = heading(report, width, paint);
     // No report is from the future: where it seems so, this machine's clock is behind.
     let now = now.max(report.started);
@@ -99,10 +105,27 @@ pub(super) fn render(report: &TickReport, now: DateTime<Utc>, width: usize, pain
     services.sort_by_key(|(name, service)| {
         (Reverse(service.error.is_some()), Reverse(service.standing.health), Reverse(service.standing.sync), *name)
     });
-    let rows: Vec<Row> = services.into_iter().map(|(name, service)| row(report, name, service, now)).collect();
+    let resting = services.iter().filter(|(_, service)| rests(service)).count();
+    let counted = if all || resting <= FEW { 0 } else { resting };
+    services.retain(|(_, service)| counted == 0 || !rests(service));
     text.push('\n');
-    text.push_str(&table::render(&["SERVICE", "SYNC", "HEALTH", "PHASE", "VERSION", "TAG"], &rows, width, paint));
+    if !services.is_empty() {
+        let rows: Vec<Row> = services.into_iter().map(|(name, service)| row(report, name, service, now)).collect();
+        text.push_str(&table::render(&["SERVICE", "SYNC", "HEALTH", "PHASE", "VERSION", "TAG"], &rows, width, paint));
+    }
+    if counted > 0 {
+        let more = if counted == report.services.len() { "all" } else { "the other" };
+        let note = format!("{more} {counted} services are Synced and Healthy; `--all` shows them");
+        push_wrapped(&mut text, "", &note, Tone::Good, width, paint);
+    }
     text
+}
+
+/// Whether there is nothing to say of a service.
+fn rests(service: &ServiceReport) -> bool {
+    let Standing { sync, health, phase, waiting_on } = &service.standing;
+    let is_well = (*sync, *health, *phase) == (SyncStatus::Synced, Health::Healthy, PhaseName::Idle);
+    is_well && waiting_on.is_none() && service.error.is_none() && service.drift.is_empty()
 }
 
 /// The environment as a whole: how it is, what it was decided from, and what stops it.
@@ -166,7 +189,10 @@ fn row(report: &TickReport, name: &ServiceName, service: &ServiceReport, now: Da
         Cell::plain(text::escaped(&tag)),
     ];
     let notes = progress::notes(&format!("{}/{name}", report.environment), service, now);
-    Row { cells, notes }
+    let age = report.started - service.seen;
+    let is_older = age > NOT_VISITED && !rests(service);
+    let older = is_older.then(|| Cell::new(format!("as it was seen at {}", text::clock(service.seen)), Tone::Faint));
+    Row { cells, notes: notes.into_iter().chain(older).collect() }
 }
 
 /// How a sync status looks.

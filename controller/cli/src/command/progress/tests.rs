@@ -57,7 +57,7 @@ fn shown_at(now: DateTime<Utc>, progress: Progress, phase: PhaseName, health: He
     let (sync, waiting_on) = (SyncStatus::OutOfSync, Some(on));
     let standing = Standing { sync, health, phase, waiting_on };
     let service = ServiceReport { standing, rollout: Some(progress), ..service(sync, health, None) };
-    let text = render(&report([("flight-service".to_owned(), service)]), now, 80, Paint::OFF);
+    let text = render(&report([("flight-service".to_owned(), service)]), now, true, 80, Paint::OFF);
     assert!(text.lines().all(|line| textwrap::core::display_width(line) <= 80), "{text}");
     text
 }

@@ -1,8 +1,7 @@
 //! What people read of a report, at 80 columns and narrower, and how scripts are told.
 use tidegate_core::ids::{Commit, Version};
-use tidegate_core::plan::Standing;
 use tidegate_core::report::{Served, Wanted};
-use tidegate_core::status::{HoldReason, PhaseName, WaitingOn};
+use tidegate_core::status::{HoldReason, WaitingOn};
 
 use super::*;
 
@@ -22,7 +21,7 @@ pub(in crate::command) fn service(sync: SyncStatus, health: Health, waiting_on: 
     let phase = if health == Health::Progressing { PhaseName::Publishing } else { PhaseName::Idle };
     let wanted = if sync == SyncStatus::Synced { "v1.0.0" } else { "v1.1.0" };
     ServiceReport {
-        seen: chrono::DateTime::UNIX_EPOCH,
+        seen: ticked(),
         standing: Standing { sync, health, phase, waiting_on },
         function: "F".to_owned(),
         alias: "live".to_owned(),
@@ -90,7 +89,7 @@ fn five() -> TickReport {
 
 #[test]
 fn trouble_comes_first_and_says_what_it_waits_on() {
-    insta::assert_snapshot!(render(&five(), soon(), 80, Paint::OFF));
+    insta::assert_snapshot!(render(&five(), soon(), true, 80, Paint::OFF));
 }
 
 #[test]
@@ -110,7 +109,7 @@ fn a_hold_says_why_and_names_every_problem() {
         problems: problems.map(str::to_owned).to_vec(),
         ..report([("flight-bff".to_owned(), healthy())])
     };
-    insta::assert_snapshot!(render(&report, soon(), 80, Paint::OFF));
+    insta::assert_snapshot!(render(&report, soon(), true, 80, Paint::OFF));
     assert_eq!(exit(&report, soon()), Exit::Difference);
 }
 
@@ -122,16 +121,43 @@ fn no_line_is_wider_than_it_may_be() {
     }));
     for width in [40, 60, 80, 200] {
         for report in [&many, &five()] {
-            let text = render(report, soon(), width, Paint::OFF);
+            let text = render(report, soon(), true, width, Paint::OFF);
             let widest = text.lines().map(textwrap::core::display_width).max();
             assert!(widest <= Some(width), "{widest:?} columns of {width}:\n{text}");
             assert!(text.lines().all(|line| line == line.trim_end()), "spaces at the end of a line:\n{text}");
         }
     }
-    let text = render(&many, soon(), 80, Paint::OFF);
+    let text = render(&many, soon(), true, 80, Paint::OFF);
     let first: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("SERVICE")).skip(1).collect();
     assert_eq!(first.len(), 60, "each service has its one line at 80 columns");
     assert!(first[..9].iter().all(|line| line.contains("Degraded")), "trouble first");
+}
+
+#[test]
+fn where_many_services_are_healthy_they_are_counted_and_trouble_is_what_is_left() {
+    let many = report((0..300).map(|n| {
+        let one = match n {
+            7 => service(SyncStatus::OutOfSync, Health::Degraded, None),
+            8 => service(SyncStatus::OutOfSync, Health::Progressing, None),
+            _ => healthy(),
+        };
+        (format!("service-{n}"), one)
+    }));
+    let text = render(&many, soon(), false, 80, Paint::OFF);
+    insta::assert_snapshot!(text.split_once("\n\n").unwrap().1, @r"
+    SERVICE    SYNC       HEALTH       PHASE       VERSION  TAG
+    service-7  OutOfSync  Degraded     Idle        7        v1.0.0 → v1.1.0
+    service-8  OutOfSync  Progressing  Publishing  7        v1.0.0 → v1.1.0
+    the other 298 services are Synced and Healthy; `--all` shows them
+    ");
+    assert!(render(&many, soon(), true, 80, Paint::OFF).lines().count() > 300);
+    let well = report((0..21).map(|n| (format!("service-{n}"), healthy())));
+    assert!(
+        render(&well, soon(), false, 80, Paint::OFF)
+            .ends_with("\nall 21 services are Synced and Healthy; `--all` shows them\n")
+    );
+    let few = report((0..20).map(|n| (format!("service-{n}"), healthy())));
+    assert!(!render(&few, soon(), false, 80, Paint::OFF).contains("--all"));
 }
 
 #[test]
@@ -140,7 +166,7 @@ fn a_report_that_is_old_says_so_and_is_no_success() {
     let later = ticked() + TimeDelta::minutes(5) + TimeDelta::seconds(1);
     assert_eq!(exit(&report, ticked() + TimeDelta::minutes(5)), Exit::Done);
     assert_eq!(exit(&report, later), Exit::Difference);
-    insta::assert_snapshot!(render(&report, later, 80, Paint::OFF));
+    insta::assert_snapshot!(render(&report, later, true, 80, Paint::OFF));
 }
 
 #[test]
