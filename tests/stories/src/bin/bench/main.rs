@@ -20,6 +20,32 @@ struct Arguments {
     /// How often the start is measured
     #[arg(long, default_value_t = 20)]
     starts: usize,
+    /// Only these groups of figures; all of them takes half an hour
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Group>,
+}
+
+/// Figures that are measured together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Group {
+    /// Size and start.
+    Start,
+    /// How often releases are turned back.
+    Verdicts,
+    /// Converged ticks of many services, on paused time.
+    Sweeps,
+    /// The calls of rollouts in flight.
+    Rollouts,
+    /// The calls and the time of rollbacks.
+    Rollbacks,
+    /// Memory, CPU and calls of the shipped process.
+    Ticks,
+}
+
+impl Arguments {
+    fn measures(&self, group: Group) -> bool {
+        self.only.is_empty() || self.only.contains(&group)
+    }
 }
 
 /// One figure: its name in `bench.json`, its value, and what it should be.
@@ -53,23 +79,41 @@ async fn main() -> Result<()> {
     let programs = std::env::current_exe()?.parent().context("a program without a folder")?.to_path_buf();
     let target = programs.parent().context("a build without a target folder")?.to_path_buf();
     let bootstrap = target.join("release/bootstrap");
-    let mut figures = vec![
-        figure("zip_bytes", "release zip", measure::zip_bytes(&bootstrap)?, "bytes", Some(Goal::AtMost(6_000_000.0))),
+    let mut figures = Vec::new();
+    if arguments.measures(Group::Start) {
+        figures.extend(start(&bootstrap, arguments.starts)?);
+    }
+    if arguments.measures(Group::Verdicts) {
+        figures.extend(verdicts()?);
+    }
+    if arguments.measures(Group::Sweeps) {
+        figures.extend(sweeps()?);
+    }
+    if arguments.measures(Group::Rollouts) {
+        figures.extend(rollouts()?);
+    }
+    if arguments.measures(Group::Rollbacks) {
+        figures.extend(rollbacks()?);
+    }
+    if arguments.measures(Group::Ticks) {
+        figures.extend(ticks(&bootstrap).await?);
+    }
+    show(&figures);
+    write(&target.join("bench.json"), &figures)
+}
+
+/// How big it is, and how soon it asks for its first event.
+fn start(bootstrap: &std::path::Path, starts: usize) -> Result<[Figure; 2]> {
+    Ok([
+        figure("zip_bytes", "release zip", measure::zip_bytes(bootstrap)?, "bytes", Some(Goal::AtMost(6_000_000.0))),
         figure(
             "first_next_ms",
             "exec to first `next`, median",
-            measure::first_next_ms(&bootstrap, arguments.starts)?,
+            measure::first_next_ms(bootstrap, starts)?,
             "ms",
             Some(Goal::AtMost(8.0)),
         ),
-    ];
-    figures.extend(verdicts()?);
-    figures.extend(sweeps()?);
-    figures.extend(rollouts()?);
-    figures.extend(rollbacks()?);
-    figures.extend(ticks(&bootstrap).await?);
-    show(&figures);
-    write(&target.join("bench.json"), &figures)
+    ])
 }
 
 /// How often releases are turned back: those that should be, and those that should not.
