@@ -21,6 +21,7 @@ pub mod registry;
 pub mod release;
 pub mod report;
 pub mod rollout;
+pub mod shard;
 pub mod slice;
 pub mod smoke;
 pub mod state;

@@ -23,6 +23,7 @@ mod resting;
 mod reverts;
 mod rollbacks;
 mod rollout;
+mod shards;
 mod slices;
 mod superseding;
 mod texts;
