@@ -1,0 +1,221 @@
+/** Props that cannot work are told at synthesis, all at once, each with what to change. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Duration } from "aws-cdk-lib";
+import { describe, expect, it } from "vitest";
+import { tidegateApp, type TidegateConfig } from "../lib/app.ts";
+import { InvalidProps } from "../lib/index.ts";
+import type { EnvironmentProps } from "../lib/props.ts";
+import { archiveOf, everything, HOME, smallest } from "./fixtures.ts";
+
+function problemsOf(config: TidegateConfig): readonly string[] {
+  try {
+    tidegateApp(config);
+  } catch (error) {
+    if (error instanceof InvalidProps) {
+      return error.problems;
+    }
+    throw error;
+  }
+  return [];
+}
+
+/** The smallest installation, its environment changed. */
+function withEnvironment(change: Partial<EnvironmentProps>, name = "staging"): TidegateConfig {
+  const { staging } = smallest().environments;
+  return { ...smallest(), environments: { [name]: { allowedFunctions: [], ...staging, ...change } } };
+}
+
+describe("an installation that works", () => {
+  it("has no problem, small or large", () => {
+    expect(problemsOf(smallest())).toEqual([]);
+    expect(problemsOf(everything())).toEqual([]);
+  });
+});
+
+describe("an archive", () => {
+  it("that was not built is told with the command that builds it", () => {
+    expect(problemsOf({ ...smallest(), archive: "target/package/nothing.zip" })).toEqual([
+      "`archive` is `target/package/nothing.zip`, which was not built: run `cargo xtask package --arch arm64`",
+    ]);
+  });
+
+  it("that is no zip, or has another program, is told", () => {
+    const text = join(archiveOf("bootstrap"), "..", "text.zip");
+    writeFileSync(text, "not a zip archive, though it has enough bytes");
+    expect(problemsOf({ ...smallest(), archive: text })[0]).toContain(
+      "which is no zip archive: run `cargo xtask package",
+    );
+    expect(problemsOf({ ...smallest(), archive: archiveOf("tidegate") })[0]).toContain(
+      "which begins with `tidegate` and not with `bootstrap`",
+    );
+  });
+});
+
+describe("an environment", () => {
+  const cases: [string, Partial<EnvironmentProps>, string][] = [
+    [
+      "without a name pattern",
+      { allowedFunctions: [] },
+      '`environments.staging.allowedFunctions` is empty: give the pattern of the functions that may be managed, such as `["Production*"]`',
+    ],
+    [
+      "with an ARN in place of a name",
+      { allowedFunctions: ["arn:aws:lambda:eu-central-1:111111111111:function:A"] },
+      "`environments.staging.allowedFunctions` has `arn:aws:lambda:eu-central-1:111111111111:function:A`: give names of functions, `*` for any characters; no ARN",
+    ],
+    [
+      "with a registry that is none",
+      { registries: ["docker.io"] },
+      "`environments.staging.registries` has `docker.io`: give hosts of ECR, such as `222222222222.dkr.ecr.eu-central-1.amazonaws.com`",
+    ],
+    [
+      "that no release could come to",
+      { registries: [] },
+      "`environments.staging.registries` and `environments.staging.buckets` are both empty: no release could come from anywhere; name the ECR registry of its images, or the bucket of its archives",
+    ],
+    [
+      "with a schedule under a minute",
+      { every: Duration.seconds(30) },
+      "`environments.staging.every` is 30 seconds: EventBridge Scheduler begins at one minute; use `Duration.minutes(1)`",
+    ],
+    [
+      "with a schedule of a minute and a half",
+      { every: Duration.seconds(90) },
+      "`environments.staging.every` is 90 seconds: use whole minutes, at most 60",
+    ],
+    [
+      "with two shards that overlap",
+      { shards: ["1/2", "2/3"] },
+      "`environments.staging.shards` has `1/2` and `2/3`, which overlap: some services would be visited by both; give all the same number of parts",
+    ],
+    [
+      "with the same shard twice",
+      { shards: ["1/2", "1/2"] },
+      "`environments.staging.shards` has `1/2` twice: its services would be visited by both; name each part once",
+    ],
+    [
+      "with a shard that is none",
+      { shards: ["3/2"] },
+      "`environments.staging.shards` has `3/2`: write part and number of parts, such as `1/2`, up to 64 parts",
+    ],
+    ["with too many shards", { shards: 65 }, "`environments.staging.shards` is 65: give a whole number from 1 to 64"],
+    [
+      "with more calls than AWS takes",
+      { callBudget: { controlPlane: 16 } },
+      "`environments.staging.callBudget.controlPlane` is 16: give a whole number from 1 to 15",
+    ],
+    [
+      "that keeps fewer versions than a rollback may need",
+      { versionHousekeeping: { keepVersions: 1 } },
+      "`environments.staging.versionHousekeeping.keepVersions` is 1: give a whole number from 5 to 1000",
+    ],
+    [
+      "whose account lost its leading zero",
+      { account: "12345678901", externalId: "abc" },
+      "`environments.staging.account` is `12345678901`: give the 12 digits of an account, in quotes",
+    ],
+  ];
+  it.each(cases)("%s is told what to change", (_, change, problem) => {
+    expect(problemsOf(withEnvironment(change))).toEqual([problem]);
+  });
+
+  it("in another account needs an external id", () => {
+    const [problem] = problemsOf({ ...withEnvironment({ account: "222222222222" }), home: HOME });
+    expect(problem).toContain("give it an `externalId`, and deploy `TidegateTarget` there");
+  });
+
+  it("has a name that a directory of the release repository can have", () => {
+    expect(problemsOf(withEnvironment({}, "Staging"))).toEqual([
+      "`Staging` is no name of an environment: use at most 32 lower-case letters, digits and dashes",
+    ]);
+  });
+
+  it("has a name that fits into a role's", () => {
+    const config = { ...withEnvironment({}, "a".repeat(32)), installation: "b".repeat(20) };
+    expect(problemsOf(config)[0]).toMatch(/would be a role's name, and is 6 characters too long/);
+  });
+
+  it("has to be there at all", () => {
+    expect(problemsOf({ ...smallest(), environments: {} })[0]).toMatch(/^`environments` is empty/);
+  });
+});
+
+describe("an installation", () => {
+  const { url } = smallest().repository;
+  const cases: [string, Partial<TidegateConfig>, string][] = [
+    [
+      "over plain HTTP",
+      { repository: { url: "http://git.acme.example/releases" } },
+      "`repository.url` has to begin with `https://`",
+    ],
+    [
+      "with a credential in the address",
+      { repository: { url: "https://ann:secret@git.acme.example/r" } },
+      "`repository.url` has a credential in it",
+    ],
+    [
+      "with a token where a name belongs",
+      { repository: { url, credential: "ghp_abc" } },
+      "`repository.credential` is no name of a parameter",
+    ],
+    [
+      "that writes back without a right to",
+      { repository: { url, writeBack: true } },
+      "`repository.writeBack` is on without a `repository.credential`",
+    ],
+    [
+      "with a name that resources cannot have",
+      { installation: "Main" },
+      "`installation` is `Main`: use at most 20 lower-case letters",
+    ],
+    [
+      "with the on-call function's name",
+      { installation: "main-on-call" },
+      "`-on-call` is the end of the on-call function's own",
+    ],
+    ["with a prefix that has slashes", { state: { prefix: "/main/" } }, "`state.prefix` is no prefix"],
+    [
+      "with an Object Lock of no days",
+      { state: { objectLock: { mode: "compliance", days: 0 } } },
+      "`state.objectLock.days` is 0",
+    ],
+    [
+      "with impatient alarms",
+      { alarms: { driftOlderThan: Duration.seconds(5) } },
+      "`alarms.driftOlderThan` is under a minute",
+    ],
+    ["with pages that run into each other", { alarms: { pages: "https://acme.example" } }, "end it with a slash"],
+  ];
+  it.each(cases)("%s is told what to change", (_, change, problem) => {
+    const problems = problemsOf({ ...smallest(), ...change });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(problem);
+  });
+
+  it("is told everything at once, and never a secret", () => {
+    const config = {
+      ...withEnvironment({ every: Duration.seconds(10), allowedFunctions: [] }),
+      archive: "missing.zip",
+      repository: { url: "https://ann:s3cret@git.acme.example/r", credential: "ghp_s3cret" },
+    };
+    expect(() => tidegateApp(config)).toThrowErrorMatchingInlineSnapshot(`
+      [InvalidProps: TidegateController cannot work like this:
+        - \`archive\` is \`missing.zip\`, which was not built: run \`cargo xtask package --arch arm64\`
+        - \`repository.url\` has a credential in it: put it into a SecureString, and name that in \`repository.credential\`
+        - \`repository.credential\` is no name of a parameter: give the SecureString's name, such as \`/tidegate/main/git-token\`, never the token itself
+        - \`environments.staging.allowedFunctions\` is empty: give the pattern of the functions that may be managed, such as \`["Production*"]\`
+        - \`environments.staging.every\` is 10 seconds: EventBridge Scheduler begins at one minute; use \`Duration.minutes(1)\`]
+    `);
+    expect(problemsOf(config).join()).not.toContain("s3cret");
+  });
+});
+
+describe("sample services", () => {
+  it("that were not built are told with the command that builds them", () => {
+    const problems = problemsOf({ ...smallest(), sampleServices: { environment: "staging", archives: "nowhere" } });
+    expect(problems).toContain(
+      "`archive` is `nowhere/flight-bff-arm64.zip`, which was not built: run `cargo xtask package --services --arch arm64`",
+    );
+  });
+});
