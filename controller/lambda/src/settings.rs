@@ -15,20 +15,23 @@ const COMMANDS: &str = "TIDEGATE_COMMANDS";
 
 /// Where things are.
 #[derive(Debug)]
-pub(crate) struct Settings {
-    pub(crate) source: Source,
-    pub(crate) cache: PathBuf,
-    pub(crate) commands: Commands,
+pub struct Settings {
+    /// Where the configuration comes from.
+    pub source: Source,
+    /// Where the release repository is cached.
+    pub cache: PathBuf,
+    /// What this function takes.
+    pub commands: Commands,
 }
 
 /// The commands that a function takes: a right to roll back is not a right to deploy, so that a second function, with a
 /// narrower role, can serve who is on call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Commands(Vec<&'static str>);
+pub struct Commands(Vec<&'static str>);
 
 impl Commands {
     /// Every command.
-    pub(crate) fn all() -> Self {
+    pub fn all() -> Self {
         Self(Command::NAMES.to_vec())
     }
 
@@ -47,18 +50,22 @@ impl Commands {
     }
 
     /// Whether a command is one of them.
-    pub(crate) fn take(&self, name: &str) -> bool {
+    pub fn take(&self, name: &str) -> bool {
         self.0.contains(&name)
     }
 
     /// Their names, for people.
-    pub(crate) fn names(&self) -> String {
+    pub fn names(&self) -> String {
         self.0.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
     }
 }
 
 impl Settings {
-    pub(crate) fn from_environment() -> anyhow::Result<Self> {
+    /// As the variables of this process say.
+    ///
+    /// # Errors
+    /// Where one of them is missing or cannot be read.
+    pub fn from_environment() -> anyhow::Result<Self> {
         Self::from(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     }
 

@@ -235,6 +235,13 @@ impl EnvironmentConfig {
     pub fn allows(&self, function: &FunctionName) -> bool {
         self.allowed_functions.iter().any(|pattern| wildmatch::WildMatch::new(pattern).matches(function.as_str()))
     }
+
+    /// The number of its account, where it has a role of its own.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        // `arn:aws:iam::222222222222:role/…`
+        self.role_arn.as_deref()?.split(':').nth(4)
+    }
 }
 
 /// Where the configuration comes from.

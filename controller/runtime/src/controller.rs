@@ -1,9 +1,10 @@
 //! The controller: runs a command, whoever sent it, and answers with what happened.
+mod hints;
 mod housekeeping;
 mod records;
 mod rollbacks;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,7 @@ use crate::store::{Store, keys};
 use crate::tick::{self, Memory, Tick, Unheard};
 use crate::wanted::{self, Accept, Content, Wanted};
 
+pub use hints::Looked;
 pub use records::Verified;
 
 /// How many records `history` shows where nobody says how many.
@@ -387,7 +389,6 @@ fn tick<'a>(
         id: &caller.id,
         actor: &caller.actor,
         only: None,
-        hinted: BTreeSet::new(),
         memory: &reached.memory,
         accept: Accept::default(),
         // 45 of a minute.

@@ -5,6 +5,7 @@ pub mod aws;
 pub mod config;
 pub mod controller;
 pub mod git;
+pub mod hint;
 pub mod logs;
 mod nearest;
 pub mod origin;

@@ -9,6 +9,7 @@
 )]
 
 pub mod account;
+pub mod events;
 pub mod fleet;
 pub mod release_repository;
 pub mod releases;

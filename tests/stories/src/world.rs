@@ -13,11 +13,12 @@ use serde_json::Value;
 use tidegate_core::command::{Command, To};
 use tidegate_core::history::{Head, Record, hash_bytes};
 use tidegate_core::report::{Answer, Failure, ServiceReport, TickReport};
+use tidegate_lambda::{Commands, Invocation, Reply, reply};
 use tidegate_runtime::config::{Source, StateLocation};
 use tidegate_runtime::controller::{Caller, Controller, TIMEOUT, Verified};
 use tokio::time::Instant;
 
-use crate::account::{ACCOUNT, Account, BUCKET, Build, INSTALLATION, config_in, environment_configuration};
+use crate::account::{ACCOUNT, Account, BUCKET, Build, CONTROLLER, INSTALLATION, config_in, environment_configuration};
 use crate::releases::Releases;
 
 /// The tags that every service has an image of.
@@ -128,6 +129,14 @@ impl World {
             Caller { actor: "controller".to_owned(), id: format!("tick-{number}"), deadline: Instant::now() + TIMEOUT };
         // Boxed: a story that says many words would hold the whole of each on its stack.
         Box::pin(self.controller.run(command, &caller)).await
+    }
+
+    /// One event of AWS at this moment, as the controller's Lambda gets it.
+    pub async fn deliver(&self, event: Value) -> Reply {
+        let number = self.ticks.fetch_add(1, Ordering::Relaxed) + 1;
+        let (request, function) = (format!("event-{number}"), CONTROLLER.to_owned());
+        let invocation = Invocation { request, function, deadline: Instant::now() + TIMEOUT };
+        Box::pin(reply(&self.controller, &Commands::all(), event, invocation)).await
     }
 
     /// A person's word to a service of staging, sent through the controller; gives how the service stands then.

@@ -14,6 +14,9 @@ use crate::aws::error::{CallError, Kind, failed};
 /// Longer than the Lambda's timeout of 60 s, so that a tick that was killed is over before the next one begins.
 pub const DURATION: Duration = Duration::from_secs(75);
 
+/// Who holds a lease that was taken in the same moment.
+pub const UNKNOWN: &str = "unknown";
+
 /// Who holds an environment, and until when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -73,7 +76,7 @@ impl Lease {
         let document = LeaseDocument { schema_version: SCHEMA_VERSION, holder: holder.to_owned(), epoch, until };
         let granted = tokio::time::Instant::now();
         let (etag, now) = store.put_dated(&name, &document, condition).await.map_err(|error| match error {
-            Error::Raced { .. } => NoLease::Held { holder: "unknown".to_owned(), until },
+            Error::Raced { .. } => NoLease::Held { holder: UNKNOWN.to_owned(), until },
             error => NoLease::Store(error),
         })?;
         Ok(Self { name, document, etag, now, granted })

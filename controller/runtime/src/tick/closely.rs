@@ -8,14 +8,15 @@ use tidegate_core::report::TickReport;
 use tidegate_core::slice::Slice;
 
 use super::{Tick, pins};
+use crate::config::CallBudget;
 use crate::wanted::Wanted;
 
 /// For how long a tick spends a quarter of its control-plane budget on close looks, in seconds: each costs one such call.
 const SWEEP: usize = 45;
 
 /// How many services have their turn in a tick.
-fn at_once(tick: &Tick<'_>) -> usize {
-    usize::from(tick.config.call_budget.control_plane.get()).saturating_mul(SWEEP).div_ceil(4)
+fn at_once(budget: &CallBudget) -> usize {
+    usize::from(budget.control_plane.get()).saturating_mul(SWEEP).div_ceil(4)
 }
 
 /// The services that are looked at closely, with what their tags name now.
@@ -32,18 +33,27 @@ impl Closely {
         previous: Option<&TickReport>,
     ) -> Self {
         let services = &wanted.environment.services;
-        let slice = Slice::of(now, services.len(), at_once(tick));
+        let slice = Slice::of(now, services.len(), at_once(&tick.config.call_budget));
         let turn = services.keys().enumerate().filter(|(place, _)| slice.has(*place)).map(|(_, name)| name);
         let drifted = previous
             .iter()
             .flat_map(|report| &report.services)
             .filter(|(_, service)| service.drift.iter().any(|drifted| !drifted.drift.concerns_traffic()));
-        let drifted = drifted.map(|(name, _)| name).filter(|name| services.contains_key(*name)).take(at_once(tick));
+        let drifted = drifted
+            .map(|(name, _)| name)
+            .filter(|name| services.contains_key(*name))
+            .take(at_once(&tick.config.call_budget));
         let chosen: BTreeSet<&ServiceName> = match tick.only {
             Some(only) => services.get_key_value(only).map(|(name, _)| name).into_iter().collect(),
             None => turn.chain(drifted).collect(),
         };
-        let chosen: Vec<&Service> = chosen.into_iter().filter_map(|name| services.get(name)).collect();
+        Self::of(tick, wanted, chosen).await
+    }
+
+    /// These, as far as Git has them.
+    pub(super) async fn of(tick: &Tick<'_>, wanted: &Wanted, these: impl IntoIterator<Item = &ServiceName>) -> Self {
+        let services = &wanted.environment.services;
+        let chosen: Vec<&Service> = these.into_iter().filter_map(|name| services.get(name)).collect();
         let mut tags = pins::named_now(tick, &chosen).await;
         let with_tag = |service: &Service| (service.name.clone(), tags.remove(&service.name).unwrap_or_default());
         Self(chosen.into_iter().map(with_tag).collect())
@@ -52,5 +62,24 @@ impl Closely {
     /// What the service's tag names now, where it is looked at closely.
     pub(super) fn tag(&self, service: &ServiceName) -> Option<&Seen<Digest>> {
         self.0.get(service)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::slice::sweep;
+    use super::*;
+
+    #[test]
+    fn sweeps_and_rounds_take_as_long_as_the_documentation_says() {
+        let documentation = include_str!("../../../../docs/drift.md");
+        let budget = CallBudget::default();
+        for (services, name) in [(100, "100"), (1_000, "1,000"), (3_000, "3,000")] {
+            let closely = at_once(&budget);
+            let round = Slice::of(DateTime::UNIX_EPOCH, services, closely).rounds();
+            let sweep = sweep(DateTime::UNIX_EPOCH, services, closely, &budget).rounds();
+            let row = format!("| {name} | {sweep} min | {round} min |");
+            assert!(documentation.contains(&row), "{row}");
+        }
     }
 }

@@ -11,13 +11,15 @@ mod report;
 mod revert;
 mod service;
 mod slice;
+mod targeted;
+mod turn;
 mod word;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use release_schema::{EnvironmentName, FunctionName, Service, ServiceName};
+use release_schema::{EnvironmentName, Service, ServiceName};
 use tidegate_core::decide::World;
 use tidegate_core::environment::in_order;
 use tidegate_core::plan::Plan;
@@ -43,6 +45,7 @@ pub use memory::Memory;
 use service::One;
 pub use service::{Seen, Undecided};
 use slice::Known;
+pub use targeted::{Hinted, hinted, targeted};
 pub use word::{Spoken, Unheard, word};
 
 /// How many services are looked at, or changed, at a time.
@@ -81,8 +84,6 @@ pub struct Tick<'a> {
     pub actor: &'a str,
     /// The one service that a person asked for; all of them, where it is none.
     pub only: Option<&'a ServiceName>,
-    /// Functions that something happened to, as somebody says: their services are looked at first.
-    pub hinted: BTreeSet<FunctionName>,
     /// What this process knows from its last tick.
     pub memory: &'a Memory,
     /// What to accept beside the ordinary.
@@ -140,7 +141,7 @@ pub enum Error {
 /// Where it could not be run as a whole; what concerns one service is in the report.
 pub async fn run(tick: &Tick<'_>) -> Result<TickReport, Error> {
     let began = Instant::now();
-    let lease = match Lease::acquire(tick.store, tick.name, tick.id).await {
+    let lease = match turn::whole(tick).await {
         Ok(lease) => lease,
         // Who holds it is at work, and tells.
         Err(held @ NoLease::Held { .. }) => return Err(held.into()),
@@ -182,7 +183,7 @@ async fn under_lease(tick: &Tick<'_>, lease: &Lease, before: &mut Before, began:
         }
     };
     check_asked_for(tick, &wanted)?;
-    let releases = pins::resolve(tick, &mut wanted).await;
+    let releases = pins::resolve(tick, &mut wanted, |_| true).await;
     let stored = save_desired(tick, stored, &wanted.document).await?;
     let states = load_states(tick).await?;
     let closely = Closely::choose(tick, lease.now(), &wanted, previous.as_ref()).await;
@@ -354,16 +355,33 @@ async fn finish(
     tick: &Tick<'_>,
     lease: &Lease,
     stored: Stored<DesiredDocument>,
-    mut wanted: Wanted,
+    wanted: Wanted,
     report: TickReport,
 ) -> Result<TickReport, Error> {
+    keep(tick, lease, stored, wanted, report.clone()).await?;
+    Ok(tell(tick, report, None).await)
+}
+
+/// Stores what the next tick should know, and people read.
+async fn keep(
+    tick: &Tick<'_>,
+    lease: &Lease,
+    stored: Stored<DesiredDocument>,
+    mut wanted: Wanted,
+    report: TickReport,
+) -> Result<(), Error> {
     pins::note_recorded(&mut wanted, &report);
     let desired = save_desired(tick, Some(stored), &wanted.document).await?;
     tick.store.overwrite(&keys::status(tick.name), &report).await?;
+    tick.memory.keep(lease, memory::Known { desired, report });
+    Ok(())
+}
+
+/// Tells dashboards, and logs the one summary line, with what the tick was hinted by, where it was.
+async fn tell(tick: &Tick<'_>, report: TickReport, hinted: Option<&str>) -> TickReport {
     if let Err(error) = metrics::publish(&tick.home.cloudwatch, tick.metric_namespace, &report).await {
         tracing::warn!(%error, "the metrics could not be published");
     }
-    tick.memory.keep(lease, memory::Known { desired, report: report.clone() });
     let report = TickReport { calls: report.calls.into_iter().chain(tick.calls.take()).collect(), ..report };
     tracing::info!(
         commit = report.commit.as_ref().map(|commit| commit.short()),
@@ -372,9 +390,10 @@ async fn finish(
         services = report.services.len(),
         hold = report.hold.as_ref().map(tracing::field::display),
         duration_ms = report.duration_ms,
+        hinted,
         "tick"
     );
-    Ok(report)
+    report
 }
 
 /// What a preview of one service shows.
@@ -392,7 +411,7 @@ pub async fn preview(
     mut wanted: Wanted,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<(Wanted, Releases, BTreeMap<ServiceName, Result<Preview, Undecided>>), Error> {
-    let releases = pins::resolve(tick, &mut wanted).await;
+    let releases = pins::resolve(tick, &mut wanted, |_| true).await;
     let states = load_states(tick).await?;
     let visits = wanted.environment.services.values().collect();
     let closely = Closely::default();

@@ -14,15 +14,16 @@ use crate::aws::{CallError, zip};
 use crate::store::desired::{DesiredDocument, Pin};
 use crate::wanted::Wanted;
 
-/// The release of every service, or why there is none. New pins are put into the document.
-pub(super) async fn resolve(tick: &Tick<'_>, wanted: &mut Wanted) -> Releases {
+/// The release of every service, or why there is none. New pins are put into the document; only those that `asked` names are
+/// asked for.
+pub(super) async fn resolve(tick: &Tick<'_>, wanted: &mut Wanted, asked: impl Fn(&ServiceName) -> bool) -> Releases {
     let services = &wanted.environment.services;
     let allowed: BTreeMap<&ServiceName, Result<(), String>> =
         services.iter().map(|(name, service)| (name, allowed(tick, service))).collect();
     let mut missing: BTreeMap<ServiceName, String> = BTreeMap::new();
     let unpinned: Vec<&Service> = services
         .values()
-        .filter(|service| allowed.get(&service.name).is_some_and(Result::is_ok))
+        .filter(|service| asked(&service.name) && allowed.get(&service.name).is_some_and(Result::is_ok))
         .filter(|service| wanted.document.pins.get(&service.name).is_none_or(|pin| pin.artifact != written(service)))
         .collect();
     for (service, code) in look_up(tick, &unpinned).await {

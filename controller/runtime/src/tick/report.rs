@@ -240,3 +240,25 @@ pub(super) fn assemble(
         housekeeping: None,
     }
 }
+
+/// A tick of some services: what is stored, and what is told. What is stored is the last whole tick's report, with these
+/// services as they were seen now: when the whole was looked at last, and how long that took, is not changed by a look at a
+/// part, so that a schedule that stopped is seen.
+pub(super) fn targeted(
+    tick: &Tick<'_>,
+    now: DateTime<Utc>,
+    services: BTreeMap<ServiceName, ServiceReport>,
+    mut previous: TickReport,
+    began: Instant,
+) -> (TickReport, TickReport) {
+    previous.services.extend(services);
+    let told = TickReport {
+        tick: tick.id.to_owned(),
+        started: now,
+        duration_ms: millis(began),
+        calls: tick.calls.take(),
+        housekeeping: None,
+        ..previous.clone()
+    };
+    (previous, told)
+}

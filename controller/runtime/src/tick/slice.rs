@@ -11,6 +11,7 @@ use tidegate_core::status::SyncStatus;
 
 use super::closely::Closely;
 use super::{AT_ONCE, Releases, Tick, report};
+use crate::config::CallBudget;
 use crate::store::keys;
 use crate::wanted::Wanted;
 
@@ -20,7 +21,7 @@ const SWEEP: usize = 45;
 /// Why a service is visited: what is first here is visited first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Why {
-    /// Something is under way, or somebody says that it is worth a look.
+    /// Something is under way.
     UnderWay,
     /// It is not what Git wants, as far as is known, or another such service depends on it.
     Changed,
@@ -49,11 +50,8 @@ pub(super) fn visits<'a>(tick: &Tick<'_>, now: DateTime<Utc>, known: &Known<'a>)
     if let Some(only) = tick.only {
         return services.get(only).into_iter().collect();
     }
-    let a_second = usize::from(tick.config.call_budget.get_function.get());
-    let whole = SWEEP.saturating_mul(a_second);
-    // A close look is a visit and another call.
     let closely = services.keys().filter(|name| known.closely.tag(name).is_some()).count();
-    let slice = Slice::of(now, services.len(), whole.saturating_sub(closely.saturating_mul(2)).max(whole / 2));
+    let slice = sweep(now, services.len(), closely, &tick.config.call_budget);
     let needed: BTreeSet<&ServiceName> = services
         .values()
         .filter(|service| why(tick, known, service).is_some())
@@ -74,6 +72,13 @@ pub(super) fn visits<'a>(tick: &Tick<'_>, now: DateTime<Utc>, known: &Known<'a>)
     visits.into_iter().map(|(_, _, service)| service).collect()
 }
 
+/// The part of all services that a sweep has time for, beside so many close looks.
+pub(super) fn sweep(now: DateTime<Utc>, services: usize, closely: usize, budget: &CallBudget) -> Slice {
+    let whole = SWEEP.saturating_mul(usize::from(budget.get_function.get()));
+    // A close look is a visit and another call.
+    Slice::of(now, services, whole.saturating_sub(closely.saturating_mul(2)).max(whole / 2))
+}
+
 /// Where in the list a tick begins. Each minute it is a little further, so that a tick without time for everything does not
 /// leave out the same services as the one before.
 fn begin(now: DateTime<Utc>, services: usize) -> usize {
@@ -84,7 +89,7 @@ fn begin(now: DateTime<Utc>, services: usize) -> usize {
 /// Why a service is visited whoever's turn it is.
 fn why(tick: &Tick<'_>, known: &Known<'_>, service: &Service) -> Option<Why> {
     let is_under_way = known.states.contains(&keys::state(tick.name, &service.name));
-    if is_under_way || tick.hinted.contains(&service.function) {
+    if is_under_way {
         return Some(Why::UnderWay);
     }
     let before = known.previous.and_then(|report| report.services.get(&service.name));

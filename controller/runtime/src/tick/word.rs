@@ -58,7 +58,7 @@ pub async fn word(tick: &Tick<'_>, spoken: Spoken<'_>) -> Result<ServiceReport, 
         }
     };
     check_asked_for(tick, &wanted)?;
-    let releases = pins::resolve(tick, &mut wanted).await;
+    let releases = pins::resolve(tick, &mut wanted, |_| true).await;
     let Some(service) = wanted.environment.services.get(spoken.service) else {
         return Err(Unheard::Refused(format!("there is no service `{}`", spoken.service)));
     };

@@ -2,6 +2,8 @@
 use serde_json::Value;
 use tidegate_core::command::Command;
 
+use super::shown;
+
 /// Why an event is not a command.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
@@ -58,11 +60,6 @@ pub(crate) fn take_caller(event: &mut Value) -> Option<String> {
     let caller = event.as_object_mut()?.remove("caller")?;
     let caller: String = caller.as_str()?.chars().take(256).flat_map(char::escape_default).collect();
     (!caller.is_empty()).then_some(caller)
-}
-
-/// Text from outside: escaped and cut.
-fn shown(text: &str) -> String {
-    text.chars().take(80).flat_map(char::escape_default).collect()
 }
 
 #[cfg(test)]
