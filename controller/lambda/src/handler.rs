@@ -47,7 +47,8 @@ pub async fn handle(controller: &Controller, commands: &Commands, event: LambdaE
         function: context.env_config.function_name.clone(),
         deadline: deadline(&context),
     };
-    Ok(reply(controller, commands, payload, invocation).instrument(span).await)
+    // Boxed: the whole of a tick and of a hinted one is too deep a type for the compiler.
+    Ok(Box::pin(reply(controller, commands, payload, invocation)).instrument(span).await)
 }
 
 /// What an event is answered.
@@ -72,7 +73,7 @@ pub async fn reply(controller: &Controller, commands: &Commands, mut payload: Va
     };
     tracing::debug!(command = command.name(), "command");
     let caller = Caller { actor: actor(&command, sender), id, deadline };
-    Reply::Answer(controller.run(&command, &caller).await)
+    Reply::Answer(Box::pin(controller.run(&command, &caller)).await)
 }
 
 /// A schedule's `sync` is the controller's own. Everything else was sent by a person: who that says to be is recorded with

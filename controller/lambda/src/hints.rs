@@ -38,7 +38,7 @@ pub(crate) async fn batch(controller: &Controller, Batch(records): Batch, caller
     if sightings.is_empty() {
         return BatchReply::default();
     }
-    let missed = controller.look(&sightings, caller).await.missed;
+    let missed = Box::pin(controller.look(&sightings, caller)).await.missed;
     let again = changes.into_iter().filter(|(_, sighting)| missed.contains(&sighting.hint));
     let failed = |id| FailedRecord { item_identifier: id };
     BatchReply { batch_item_failures: again.filter_map(|(id, _)| id).map(failed).collect() }
@@ -47,7 +47,7 @@ pub(crate) async fn batch(controller: &Controller, Batch(records): Batch, caller
 /// Looks where one event says that came without a queue. Nobody sends it again.
 pub(crate) async fn one(controller: &Controller, happening: Result<Happening, Unread>, caller: &Caller) -> Answer {
     match Counts::default().change(happening) {
-        Some(sighting) => controller.look(&BTreeSet::from([sighting]), caller).await.answer,
+        Some(sighting) => Box::pin(controller.look(&BTreeSet::from([sighting]), caller)).await.answer,
         None => Answer::Reports { reports: Vec::new(), failures: Vec::new() },
     }
 }
