@@ -13,5 +13,6 @@ try {
     throw error;
   }
   console.error(`error: ${error.message}\nhint: edit \`${file}\``);
-  process.exitCode = 1;
+  // At once: CDK would go on and write what there is of the stacks.
+  process.exit(1);
 }

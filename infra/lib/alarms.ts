@@ -1,5 +1,5 @@
 /** When people are woken: an alarm for each way in which Tidegate can be of no use, each with a page that says what to do. */
-import { Duration, Stack } from "aws-cdk-lib";
+import { Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
 import { Alarm, ComparisonOperator, Metric, Stats, TreatMissingData, type IMetric } from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import { ServicePrincipal } from "aws-cdk-lib/aws-iam";
@@ -165,6 +165,7 @@ export class Alarms extends Construct {
     const key = new Key(this, "Key", {
       description: "Alarms of Tidegate on their way to people",
       enableKeyRotation: true,
+      removalPolicy: RemovalPolicy.DESTROY,
       pendingWindow: Duration.days(7),
     });
     const cloudwatch = new ServicePrincipal("cloudwatch.amazonaws.com", {

@@ -14,6 +14,12 @@ export interface TidegateConfig extends TidegateControllerProps {
    * @default - where the credentials of who deploys lead
    */
   readonly home?: { readonly account: string; readonly region: string };
+  /**
+   * Whether the controller's stack is protected against being deleted by accident.
+   *
+   * @default true
+   */
+  readonly terminationProtection?: boolean;
   /** Tags of everything, beside Tidegate's own. */
   readonly tags?: Readonly<Record<string, string>>;
   /**
@@ -28,9 +34,16 @@ export interface TidegateConfig extends TidegateControllerProps {
   };
 }
 
+/** How CDK behaves, whoever runs it: here and not in `cdk.json`, so that tests see what is deployed. */
+const FLAGS = {
+  "@aws-cdk/core:defaultCrossStackReferences": "strong",
+  "@aws-cdk/core:validateAgainstDefaultRules": true,
+};
+
 /** All stacks of an installation. */
-export function tidegateApp({ home, tags, sampleServices, ...props }: TidegateConfig, appProps?: AppProps): App {
-  const app = new App(appProps);
+export function tidegateApp(config: TidegateConfig, appProps?: AppProps): App {
+  const { home, tags, sampleServices, terminationProtection = true, ...props } = config;
+  const app = new App({ context: FLAGS, ...appProps });
   const installation = props.installation ?? "main";
   const env: Environment =
     home ?? known({ account: process.env["CDK_DEFAULT_ACCOUNT"], region: process.env["CDK_DEFAULT_REGION"] });
@@ -48,7 +61,7 @@ export function tidegateApp({ home, tags, sampleServices, ...props }: TidegateCo
   const stack = new Stack(app, `tidegate-${installation}`, {
     env,
     description: "Tidegate: GitOps for AWS Lambda",
-    terminationProtection: true,
+    terminationProtection,
   });
   new TidegateController(stack, "Tidegate", withArtifacts(props, sampleServices?.environment, samples));
   if (home !== undefined) {

@@ -90,7 +90,7 @@ export class Hints extends Construct {
       deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: 3 },
     });
     const source = new SqsEventSource(this.queue, {
-      batchSize: 50,
+      batchSize: 1000,
       maxBatchingWindow: BATCHING_WINDOW,
       reportBatchItemFailures: true,
       // The fewest that Lambda takes: a lease lets one of them work at a time.

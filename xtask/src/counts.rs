@@ -40,6 +40,13 @@ pub(crate) fn of_pytest(line: &str) -> Option<Counts> {
     Some(tally(list, ','))
 }
 
+/// Reads vitest's last line but one: `      Tests  1 failed | 74 passed | 1 skipped (76)`.
+pub(crate) fn of_vitest(line: &str) -> Option<Counts> {
+    let (list, total) = line.trim_start().strip_prefix("Tests  ")?.rsplit_once(" (")?;
+    total.strip_suffix(')')?.parse::<usize>().ok()?;
+    Some(tally(list, '|'))
+}
+
 fn tally(list: &str, separator: char) -> Counts {
     let mut counts = Counts::default();
     for (number, what) in list.split(separator).filter_map(|part| part.trim().split_once(' ')) {
@@ -77,6 +84,18 @@ mod tests {
         for (line, (passed, failed, skipped)) in cases {
             assert_eq!(of_pytest(line), Some(Counts { passed, failed, skipped }), "{line}");
         }
+    }
+
+    #[test]
+    fn vitest_says_what_ran_in_its_summary() {
+        let cases = [
+            ("      Tests  75 passed (75)", (75, 0, 0)),
+            ("      Tests  1 failed | 74 passed | 1 skipped (76)", (74, 1, 1)),
+        ];
+        for (line, (passed, failed, skipped)) in cases {
+            assert_eq!(of_vitest(line), Some(Counts { passed, failed, skipped }), "{line}");
+        }
+        assert_eq!(of_vitest(" Test Files  6 passed (6)"), None);
     }
 
     #[test]

