@@ -8,19 +8,26 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt as _;
 
-use crate::LocalAws;
+use crate::{LocalAws, Purpose};
 
 impl LocalAws {
     /// An HTTP client for SDK configurations: whatever they ask for, this world answers.
     #[must_use]
     pub fn http_client(&self) -> SharedHttpClient {
-        SharedHttpClient::new(InProcess { aws: self.clone() })
+        SharedHttpClient::new(InProcess { aws: self.clone(), purpose: || None })
+    }
+
+    /// The same, for a program that says what it makes each call for: see [`LocalAws::used`].
+    #[must_use]
+    pub fn http_client_for(&self, purpose: fn() -> Option<Purpose>) -> SharedHttpClient {
+        SharedHttpClient::new(InProcess { aws: self.clone(), purpose })
     }
 }
 
 #[derive(Clone, Debug)]
 struct InProcess {
     aws: LocalAws,
+    purpose: fn() -> Option<Purpose>,
 }
 
 impl HttpClient for InProcess {
@@ -31,14 +38,21 @@ impl HttpClient for InProcess {
 
 impl HttpConnector for InProcess {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let aws = self.aws.clone();
-        HttpConnectorFuture::new(async move { exchange(&aws, request).await })
+        let Self { aws, purpose } = self.clone();
+        HttpConnectorFuture::new(async move { exchange(&aws, purpose(), request).await })
     }
 }
 
-async fn exchange(aws: &LocalAws, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+async fn exchange(
+    aws: &LocalAws,
+    purpose: Option<Purpose>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ConnectorError> {
     let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    if let Some(purpose) = purpose {
+        head.extensions.insert(purpose);
+    }
     let body = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
     let answer = aws.handle(http::Request::from_parts(head, body)).await;
     let answer = answer.map_err(|lost| ConnectorError::io(lost.into()))?;

@@ -34,5 +34,5 @@ mod sts;
 pub use cloudwatch::{MetricFate, MetricTrouble};
 pub use faults::{Fault, Hook};
 pub use lambda::{AliasRef, Context, Event, FunctionError, Handler, LogLine, Served, Traffic, VersionState};
-pub use wire::{AwsError, Call, Caller, Service};
-pub use world::{CallRecord, LocalAws, Options};
+pub use wire::{AwsError, Call, Caller, Purpose, Service};
+pub use world::{CallRecord, LocalAws, Options, Used};

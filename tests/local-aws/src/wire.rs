@@ -117,6 +117,11 @@ impl Credential {
     }
 }
 
+/// What the program that sends a request does at that moment, as it says itself: an extension of the request, which no
+/// wire carries.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Purpose(pub String);
+
 /// One request, its body read, its operation named.
 #[derive(Clone, Debug)]
 pub struct Call {

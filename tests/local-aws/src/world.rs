@@ -1,5 +1,5 @@
 //! One world: its state, clock and chance, and the one entrance through which every call comes.
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::clock::Clock;
 use crate::faults::{Fault, Hook, Lost};
 use crate::limits::{self, Limits};
-use crate::wire::{self, Answer, AwsError, Call, Caller, Credential, Service};
+use crate::wire::{self, Answer, AwsError, Call, Caller, Credential, Purpose, Service};
 use crate::{cloudwatch, ecr, lambda, s3, scheduler, ssm, sts};
 
 /// How many calls the log keeps before it forgets the oldest.
@@ -117,17 +117,36 @@ pub fn is_mutating(operation: &str) -> bool {
     !reads.iter().any(|prefix| operation.starts_with(prefix))
 }
 
+/// An operation that was called for a purpose.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Used {
+    /// What for.
+    pub purpose: Purpose,
+    /// The signing name, for example `lambda`.
+    pub service: &'static str,
+    /// For example `UpdateAlias`.
+    pub operation: &'static str,
+    /// What it was about, as [`CallRecord::resource`].
+    pub resource: String,
+}
+
 /// The calls of a world, the newest at the back.
 #[derive(Default)]
 struct CallLog {
     next: u64,
     records: VecDeque<CallRecord>,
+    /// Of the calls that said what for: never forgotten.
+    used: BTreeSet<Used>,
 }
 
 impl CallLog {
     fn open(&mut self, call: &Call, resource: String) -> u64 {
         let sequence = self.next;
         self.next += 1;
+        let service = call.service.signing_name();
+        if let Some(purpose) = call.head.extensions.get::<Purpose>().cloned() {
+            self.used.insert(Used { purpose, service, operation: call.operation, resource: resource.clone() });
+        }
         if self.records.len() == CALL_LOG {
             self.records.pop_front();
         }
@@ -137,7 +156,7 @@ impl CallLog {
             account: call.caller.account.clone(),
             region: call.caller.region.clone(),
             caller: call.caller.arn.clone(),
-            service: call.service.signing_name(),
+            service,
             operation: call.operation,
             resource,
             status: None,
@@ -263,6 +282,12 @@ impl LocalAws {
     #[must_use]
     pub fn calls(&self) -> Vec<CallRecord> {
         lock(&self.0.calls).records.iter().cloned().collect()
+    }
+
+    /// The operations that were called by programs that said what for, since the world began.
+    #[must_use]
+    pub fn used(&self) -> BTreeSet<Used> {
+        lock(&self.0.calls).used.clone()
     }
 
     /// Empties the log of calls.

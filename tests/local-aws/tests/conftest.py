@@ -11,6 +11,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
+import models
+
 ACCOUNT = "111111111111"
 STRANGER = "222222222222"
 REGION = "eu-central-1"
@@ -32,10 +34,15 @@ def endpoint():
 
 @pytest.fixture
 def client(endpoint):
-    """Makes boto3 clients: an access key of 12 digits is the account itself."""
+    """Makes boto3 clients: an access key of 12 digits is the account itself. Every answer is held against AWS's models."""
+    problems = []
+
+    def check(response_dict, operation_model, **_):
+        status, headers, body = (response_dict[key] for key in ("status_code", "headers", "body"))
+        problems.extend(models.problems_of_answer(operation_model, status, headers, body))
 
     def make(service, account=ACCOUNT, region=REGION, token=None):
-        return boto3.client(
+        made = boto3.client(
             service,
             endpoint_url=endpoint,
             region_name=region,
@@ -44,8 +51,11 @@ def client(endpoint):
             aws_session_token=token,
             config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
         )
+        made.meta.events.register("before-parse.*.*", check)
+        return made
 
-    return make
+    yield make
+    assert not problems, "\n".join(sorted(set(problems)))
 
 
 @pytest.fixture

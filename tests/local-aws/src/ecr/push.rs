@@ -9,6 +9,7 @@ const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// `PutImage`.
 pub(super) fn put(state: &mut State, call: &Call, input: &Value) -> Result<Value, AwsError> {
+    input.required("repositoryName")?;
     let manifest = input.required("imageManifest")?;
     let tag = input.text("imageTag")?;
     let parsed: serde_json::Value = serde_json::from_str(manifest).map_err(|_| {

@@ -109,6 +109,7 @@ pub(super) fn delete(state: &mut State, call: &Call, input: &Value) -> Result<Va
 
 /// `SetRepositoryPolicy`: any policy lets every account in.
 pub(super) fn set_policy(state: &mut State, call: &Call, input: &Value) -> Result<Value, AwsError> {
+    input.required("repositoryName")?;
     let policy = input.required("policyText")?.to_owned();
     if serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&policy).is_err() {
         let message =

@@ -100,6 +100,15 @@ fn unpublished() -> AwsError {
     invalid_parameter("Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
 }
 
+/// What a request is about that has to have a `Qualifier`.
+fn qualified(call: &Call) -> Result<Target, AwsError> {
+    let target = Target::of(call)?;
+    let mut problems = Problems::default();
+    problems.required(target.qualifier.as_ref(), "qualifier");
+    problems.finish()?;
+    Ok(target)
+}
+
 /// The alias that the request's `Qualifier` names: versions of their own are not served here.
 fn alias<'f>(function: &'f mut Function, target: &Target) -> Result<&'f mut Alias, AwsError> {
     match target.qualifier.as_deref() {
@@ -116,6 +125,7 @@ pub(crate) fn put(aws: &LocalAws, call: &Call) -> Result<Answer, AwsError> {
     let request: PutRequest = call.json()?;
     let mut problems = Problems::default();
     let wanted = request.provisioned_concurrent_executions;
+    problems.required(target.qualifier.as_ref(), "qualifier");
     problems.required(wanted.as_ref(), "provisionedConcurrentExecutions");
     if let Some(wanted) = wanted {
         problems.range(wanted, "provisionedConcurrentExecutions", 1, i64::from(u32::MAX));
@@ -144,7 +154,7 @@ pub(crate) fn put(aws: &LocalAws, call: &Call) -> Result<Answer, AwsError> {
 }
 
 pub(crate) fn get(aws: &LocalAws, call: &Call) -> Result<Answer, AwsError> {
-    let target = Target::of(call)?;
+    let target = qualified(call)?;
     let mut state = aws.lambda();
     let alias = alias(state.function(&target, call.now)?, &target)?;
     let provisioned = alias.provisioned.as_ref().ok_or_else(|| {
@@ -156,7 +166,7 @@ pub(crate) fn get(aws: &LocalAws, call: &Call) -> Result<Answer, AwsError> {
 
 /// With it go the weights that were injected for it. The model knows no error for an alias that has none.
 pub(crate) fn delete(aws: &LocalAws, call: &Call) -> Result<Answer, AwsError> {
-    let target = Target::of(call)?;
+    let target = qualified(call)?;
     let mut state = aws.lambda();
     alias(state.function(&target, call.now)?, &target)?.provisioned = None;
     Ok(wire::empty(204))

@@ -5,14 +5,14 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Target;
+use super::validation::Problems;
 use crate::LocalAws;
 use crate::wire::{self, Answer, AwsError, Call};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct TagRequest {
-    #[serde(default)]
-    tags: BTreeMap<String, String>,
+    tags: Option<BTreeMap<String, String>>,
 }
 
 pub(crate) fn list(aws: &LocalAws, call: &Call) -> Result<Answer, AwsError> {
@@ -24,8 +24,11 @@ pub(crate) fn list(aws: &LocalAws, call: &Call) -> Result<Answer, AwsError> {
 
 pub(crate) fn add(aws: &LocalAws, call: &Call) -> Result<Answer, AwsError> {
     let target = Target::of(call)?;
-    let request: TagRequest = call.json()?;
-    aws.lambda().function(&target, call.now)?.tags.extend(request.tags);
+    let TagRequest { tags } = call.json()?;
+    let mut problems = Problems::default();
+    problems.required(tags.as_ref(), "tags");
+    problems.finish()?;
+    aws.lambda().function(&target, call.now)?.tags.extend(tags.unwrap_or_default());
     Ok(wire::empty(204))
 }
 
@@ -36,6 +39,9 @@ pub(crate) fn remove(aws: &LocalAws, call: &Call) -> Result<Answer, AwsError> {
         .filter(|(name, _)| name == "tagKeys")
         .map(|(_, key)| key.into_owned())
         .collect();
+    let mut problems = Problems::default();
+    problems.required(keys.first(), "tagKeys");
+    problems.finish()?;
     aws.lambda().function(&target, call.now)?.tags.retain(|key, _| !keys.contains(key));
     Ok(wire::empty(204))
 }

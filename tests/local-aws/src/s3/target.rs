@@ -36,43 +36,38 @@ fn virtual_host(head: &http::request::Parts) -> Option<String> {
     aws.then(|| host[..at].to_owned())
 }
 
-/// The subresources that this AWS knows; any other one that S3 has is refused, never ignored.
-const ELSEWHERE: [&str; 27] = [
-    "accelerate",
-    "acl",
-    "analytics",
-    "attributes",
-    "cors",
-    "encryption",
-    "intelligent-tiering",
-    "inventory",
-    "legal-hold",
-    "lifecycle",
-    "logging",
-    "metrics",
-    "notification",
-    "object-lock",
-    "ownershipControls",
-    "policy",
-    "policyStatus",
-    "publicAccessBlock",
-    "replication",
-    "requestPayment",
-    "restore",
-    "retention",
-    "select",
-    "tagging",
-    "torrent",
-    "uploadId",
-    "website",
+/// The query parameters that this AWS knows: with any other one a request asks for something that S3 has and this has not,
+/// and is refused, never answered as if it had not asked.
+const KNOWN: [&str; 17] = [
+    "bucket-region",
+    "continuation-token",
+    "delete",
+    "delimiter",
+    "encoding-type",
+    "fetch-owner",
+    "key-marker",
+    "list-type",
+    "location",
+    "max-keys",
+    "prefix",
+    "start-after",
+    "version-id-marker",
+    "versionId",
+    "versioning",
+    "versions",
+    "x-id",
 ];
+
+fn is_known(name: &str) -> bool {
+    KNOWN.contains(&name) || name.starts_with("response-") || name.starts_with("X-Amz-")
+}
 
 /// The operation that method and query spell, if this AWS has it.
 pub(super) fn operation(head: &http::request::Parts) -> Option<&'static str> {
     let query = head.uri.query().unwrap_or_default();
     let names: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name.into_owned()).collect();
     let asks = |name: &str| names.iter().any(|asked| asked == name);
-    if ELSEWHERE.iter().any(|name| asks(name)) || asks("uploads") || asks("partNumber") {
+    if !names.iter().all(|name| is_known(name)) {
         return None;
     }
     let target = Target::of(head);
