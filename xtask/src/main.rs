@@ -1,6 +1,7 @@
 //! Decides which task `cargo xtask …` runs: everything that a newcomer or CI starts is one of these.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
+mod calls;
 mod command;
 mod counts;
 mod doctor;
@@ -47,6 +48,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Write `tests/stories/recorded-calls.json` from what the stories called last
+    Calls,
     /// Serve the local AWS alone, on loopback
     #[command(disable_help_flag = true)]
     LocalAws {
@@ -79,6 +82,10 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Bench { arguments } => {
             let workspace = prepare(launch::NEEDS)?;
             launch::bench(&workspace, &arguments)
+        }
+        Task::Calls => {
+            calls::write(&prepare(&[Tool::Rust])?)?;
+            Ok(ExitCode::SUCCESS)
         }
         Task::LocalAws { arguments } => {
             let workspace = prepare(&[Tool::Rust, Tool::C])?;

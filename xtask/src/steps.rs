@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::Context;
 
+use crate::calls;
 use crate::command::{cargo, run, run_counting};
 use crate::counts::{self, Counts};
 use crate::doctor::Tool;
@@ -27,6 +28,12 @@ pub(crate) static STEPS: [Step; 10] = [
     Step { name: "format", about: "the code is formatted", needs: &[Tool::Rust], run: format },
     Step { name: "clippy", about: "no warning in any target", needs: &[Tool::Rust, Tool::C], run: clippy },
     Step { name: "test", about: "all tests of the workspace", needs: &[Tool::Rust, Tool::C, Tool::Git], run: test },
+    Step {
+        name: "calls",
+        about: "what the stories called is what policies allow",
+        needs: &[Tool::Rust],
+        run: recorded,
+    },
     Step { name: "doc", about: "documentation builds, no link is broken", needs: &[Tool::Rust, Tool::C], run: doc },
     Step { name: "deny", about: "licences, banned crates, sources", needs: &[Tool::Rust, Tool::Python], run: deny },
     Step {
@@ -75,8 +82,14 @@ fn clippy(_: &Workspace) -> anyhow::Result<Counts> {
     Ok(CHECKED)
 }
 
-fn test(_: &Workspace) -> anyhow::Result<Counts> {
+fn test(workspace: &Workspace) -> anyhow::Result<Counts> {
+    calls::forget(workspace)?;
     run_counting(&mut cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]), counts::of_cargo)
+}
+
+fn recorded(workspace: &Workspace) -> anyhow::Result<Counts> {
+    calls::check(workspace)?;
+    Ok(CHECKED)
 }
 
 fn doc(_: &Workspace) -> anyhow::Result<Counts> {

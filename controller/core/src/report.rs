@@ -39,6 +39,9 @@ pub struct TickReport {
     pub last_success: Option<DateTime<Utc>>,
     /// Calls made, by service and operation (`lambda:GetFunction`).
     pub calls: BTreeMap<String, u64>,
+    /// How many of them Lambda throttled.
+    #[serde(default)]
+    pub throttled: u64,
     /// Services that were removed from Git, with the alias that each had: they are left as they are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unmanaged: BTreeMap<ServiceName, String>,

@@ -50,6 +50,12 @@ pub fn config_in(world: &LocalAws, account: &str) -> SdkConfig {
     base(account).to_builder().http_client(world.http_client()).build()
 }
 
+/// The same for the controller, which says what each call is for.
+#[must_use]
+pub fn controller_config_in(world: &LocalAws, account: &str) -> SdkConfig {
+    base(account).to_builder().http_client(world.http_client_for(crate::used::purpose)).build()
+}
+
 fn base(account: &str) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

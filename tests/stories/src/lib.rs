@@ -13,4 +13,5 @@ pub mod events;
 pub mod fleet;
 pub mod release_repository;
 pub mod releases;
+pub mod used;
 pub mod world;

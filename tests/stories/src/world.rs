@@ -18,8 +18,12 @@ use tidegate_runtime::config::{Source, StateLocation};
 use tidegate_runtime::controller::{Caller, Controller, TIMEOUT, Verified};
 use tokio::time::Instant;
 
-use crate::account::{ACCOUNT, Account, BUCKET, Build, CONTROLLER, INSTALLATION, config_in, environment_configuration};
+use crate::account::{
+    ACCOUNT, Account, BUCKET, Build, CONTROLLER, INSTALLATION, config_in, controller_config_in,
+    environment_configuration,
+};
 use crate::releases::Releases;
+use crate::used;
 
 /// The tags that every service has an image of.
 pub const TAGS: [&str; 3] = ["v1.0.0", "v1.1.0", "v1.2.0"];
@@ -52,6 +56,12 @@ pub struct World {
 #[must_use]
 pub fn options() -> Options {
     Options { epoch: std::time::SystemTime::now().into(), ..Options::default() }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        used::keep(&self.aws.used());
+    }
 }
 
 impl World {
@@ -90,7 +100,8 @@ impl World {
         let copy = StateLocation { bucket: BUCKET.to_owned(), prefix: "tidegate".to_owned() };
         let source = Source::Parameters { installation: INSTALLATION.to_owned(), copy: Some(copy) };
         let cache = tempfile::tempdir().expect("a folder");
-        let controller = Controller::new(tidegate_runtime::aws::Home::new(&config), source, cache.path().join("git"));
+        let home = tidegate_runtime::aws::Home::new(&controller_config_in(&aws, ACCOUNT));
+        let controller = Controller::new(home, source, cache.path().join("git"));
         Self { aws, account, releases, controller, ticks: AtomicU64::new(0), _cache: cache }
     }
 
@@ -128,7 +139,7 @@ impl World {
         let caller =
             Caller { actor: "controller".to_owned(), id: format!("tick-{number}"), deadline: Instant::now() + TIMEOUT };
         // Boxed: a story that says many words would hold the whole of each on its stack.
-        Box::pin(self.controller.run(command, &caller)).await
+        used::by(command.name(), Box::pin(self.controller.run(command, &caller))).await
     }
 
     /// One event of AWS at this moment, as the controller's Lambda gets it.
@@ -136,7 +147,7 @@ impl World {
         let number = self.ticks.fetch_add(1, Ordering::Relaxed) + 1;
         let (request, function) = (format!("event-{number}"), CONTROLLER.to_owned());
         let invocation = Invocation { request, function, deadline: Instant::now() + TIMEOUT };
-        Box::pin(reply(&self.controller, &Commands::all(), event, invocation)).await
+        used::by("event", Box::pin(reply(&self.controller, &Commands::all(), event, invocation))).await
     }
 
     /// A person's word to a service of staging, sent through the controller; gives how the service stands then.

@@ -3,6 +3,7 @@
 #![expect(clippy::panic, reason = "a story that takes another turn should fail")]
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_cloudwatch::types::{Dimension, Statistic};
@@ -387,16 +388,26 @@ async fn a_force_needs_a_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dashboards_see_the_weight_of_a_canary_and_how_many_services_are_held() {
+async fn dashboards_see_the_weight_of_a_canary_holds_with_their_age_and_throttled_calls() {
     let world = merged(&CANARY).await;
     until(&world, PhaseName::Holding, good).await;
     world.tick().await;
     world.roll_back(&[SERVICE], "5xx").await;
     world.tick().await;
+    let throttled = AtomicBool::new(false);
+    world.break_calls(move |call| {
+        (call.operation == "GetAlias" && !throttled.swap(true, Ordering::Relaxed)).then_some(Fault::Throttle)
+    });
+    world.tick().await;
     world.advance(Duration::from_secs(180)).await;
     let now = aws_sdk_cloudwatch::primitives::DateTime::from_secs(world.aws.clock().now().timestamp());
     let long_ago = aws_sdk_cloudwatch::primitives::DateTime::from_secs(now.secs() - 86_400);
-    for (metric, service, greatest) in [("CanaryWeight", Some(SERVICE), 10.0), ("HeldServices", None, 1.0)] {
+    for (metric, service, greatest) in [
+        ("CanaryWeight", Some(SERVICE), 10.0),
+        ("HeldServices", None, 1.0),
+        ("OldestHoldSeconds", None, 60.0),
+        ("ThrottledCalls", None, 1.0),
+    ] {
         let dimension = |name: &str, value: &str| Dimension::builder().name(name).value(value).build();
         let read = world.account.cloudwatch.get_metric_statistics().namespace("Tidegate").metric_name(metric);
         let of_service = service.map(|service| dimension("Service", service));

@@ -1,5 +1,6 @@
-//! Counts every attempt that goes out to AWS, and catches the server's time: two interceptors below every client.
+//! Counts every attempt that goes out to AWS and those that Lambda throttled, and catches the server's time: two interceptors below every client.
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -16,6 +17,7 @@ use chrono::{DateTime, Utc};
 #[derive(Clone, Debug, Default)]
 pub struct Calls {
     counts: Arc<Mutex<BTreeMap<String, u64>>>,
+    throttled: Arc<AtomicU64>,
 }
 
 impl Calls {
@@ -23,6 +25,13 @@ impl Calls {
     #[must_use]
     pub fn take(&self) -> BTreeMap<String, u64> {
         std::mem::take(&mut *self.counts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How many attempts Lambda answered with 429 since the last time this was taken: its rates are the account's, so that
+    /// others felt it as well.
+    #[must_use]
+    pub fn take_throttled(&self) -> u64 {
+        self.throttled.swap(0, Ordering::Relaxed)
     }
 }
 
@@ -41,6 +50,20 @@ impl Intercept for Calls {
         if let Some(metadata) = config.load::<Metadata>() {
             let name = format!("{}:{}", metadata.service().to_ascii_lowercase(), metadata.name());
             *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // An invocation is throttled by the function's own concurrency.
+        let control_plane = config.load::<Metadata>().is_some_and(|metadata| metadata.name() != "Invoke");
+        if context.response().status().as_u16() == 429 && control_plane {
+            self.throttled.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }

@@ -185,6 +185,7 @@ pub(super) fn nothing_known(
         unmanaged: BTreeMap::new(),
         last_success: previous.and_then(|report| report.last_success),
         calls: tick.calls.take(),
+        throttled: tick.calls.take_throttled(),
         services: BTreeMap::new(),
         housekeeping: None,
     }
@@ -236,6 +237,7 @@ pub(super) fn assemble(
         unmanaged: wanted.document.unmanaged.clone(),
         last_success,
         calls: tick.calls.take(),
+        throttled: tick.calls.take_throttled(),
         services: all,
         housekeeping: None,
     }

@@ -58,6 +58,7 @@ pub(in crate::command) fn report(services: impl IntoIterator<Item = (String, Ser
         unmanaged: std::collections::BTreeMap::new(),
         last_success: Some(ticked()),
         calls: std::collections::BTreeMap::new(),
+        throttled: 0,
         services: services.into_iter().map(|(name, service)| (name.parse().unwrap(), service)).collect(),
         housekeeping: None,
     }

@@ -1,5 +1,6 @@
 //! Publishes what dashboards and alarms read of a tick, in one call. A failure to publish never fails a tick.
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
+use chrono::{DateTime, Utc};
 use release_schema::EnvironmentName;
 use tidegate_core::report::TickReport;
 use tidegate_core::status::{Health, PhaseName, SyncStatus};
@@ -69,14 +70,19 @@ fn data(report: &TickReport) -> Vec<MetricDatum> {
         ("SyncDuration", report.duration_ms as f64, StandardUnit::Milliseconds),
         ("SyncErrors", errors, StandardUnit::Count),
         ("LambdaApiCalls", lambda_calls as f64, StandardUnit::Count),
+        ("ThrottledCalls", report.throttled as f64, StandardUnit::Count),
     ];
     if let Some(last) = report.last_success {
         let seconds = (report.started - last).num_seconds().max(0);
         data.push((SILENCE, seconds as f64, StandardUnit::Seconds));
     }
-    let oldest = services().flat_map(|service| &service.drift).map(|drifted| drifted.since).min();
-    let age = oldest.map_or(0, |since| (report.started - since).num_seconds().max(0));
-    data.push(("OldestDriftSeconds", age as f64, StandardUnit::Seconds));
+    let age =
+        |since: Option<DateTime<Utc>>| since.map_or(0, |since| (report.started - since).num_seconds().max(0)) as f64;
+    let drifts = services().flat_map(|service| &service.drift).map(|drifted| drifted.since);
+    data.push(("OldestDriftSeconds", age(drifts.min()), StandardUnit::Seconds));
+    let held = services().filter(|service| service.standing.phase == PhaseName::RolledBack);
+    let holds = held.filter_map(|service| Some(service.rollout.as_ref()?.since));
+    data.push(("OldestHoldSeconds", age(holds.min()), StandardUnit::Seconds));
     let environment = || Dimension::builder().name("Environment").value(report.environment.as_str()).build();
     let datum = |(name, value, unit): (&str, f64, StandardUnit)| {
         MetricDatum::builder().metric_name(name).value(value).unit(unit).dimensions(environment())
