@@ -24,7 +24,7 @@ pub(crate) struct Step {
 }
 
 /// What is fast and often wrong comes first.
-pub(crate) static STEPS: [Step; 10] = [
+pub(crate) static STEPS: &[Step] = &[
     Step { name: "format", about: "the code is formatted", needs: &[Tool::Rust], run: format },
     Step { name: "clippy", about: "no warning in any target", needs: &[Tool::Rust, Tool::C], run: clippy },
     Step { name: "test", about: "all tests of the workspace", needs: &[Tool::Rust, Tool::C, Tool::Git], run: test },

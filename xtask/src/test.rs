@@ -35,7 +35,7 @@ impl Outcome {
 /// Runs the steps, all of them even if one fails: whoever waits for this wants to know everything at once.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.list {
-        for step in &STEPS {
+        for step in STEPS {
             println!("{:<10} {}", step.name, step.about);
         }
         return Ok(ExitCode::SUCCESS);
