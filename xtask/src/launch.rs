@@ -31,11 +31,28 @@ pub(crate) fn demo(workspace: &Workspace, arguments: &[OsString]) -> anyhow::Res
     become_program(&workspace.program("demo"), arguments)
 }
 
-/// Builds the controller as it is shipped, the rest as it is, and starts the benchmark.
+/// Groups of figures that are counted on paused time, in the benchmark's own process.
+const COUNTED: [&str; 4] = ["verdicts", "sweeps", "cost", "rollouts"];
+
+/// Builds the controller as it is shipped, where that is measured, the rest as it is, and starts the benchmark.
 pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
-    build(&["bootstrap", "tidegate"], &["--release"])?;
+    if measures_what_is_shipped(arguments) {
+        build(&["bootstrap", "tidegate"], &["--release"])?;
+    }
     build(&CAST, &[])?;
     become_program(&workspace.program("bench"), arguments)
+}
+
+/// Whether any of the groups that `--only` names, or all of them, needs the build that is shipped: that takes minutes.
+fn measures_what_is_shipped(arguments: &[OsString]) -> bool {
+    let texts: Vec<String> = arguments.iter().map(|text| text.to_string_lossy().into_owned()).collect();
+    let after = |place: usize| texts.get(place + 1).map(String::as_str);
+    let only = texts.iter().enumerate().find_map(|(place, text)| match text.strip_prefix("--only=") {
+        Some(groups) => Some(groups),
+        None if text == "--only" => after(place),
+        None => None,
+    });
+    only.is_none_or(|groups| groups.split(',').any(|group| !COUNTED.contains(&group)))
 }
 
 /// Starts the local AWS.
@@ -67,4 +84,23 @@ fn become_program(program: &Path, arguments: &[OsString]) -> anyhow::Result<Exit
 #[cfg(not(unix))]
 fn become_program(program: &Path, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     crate::command::run(Command::new(program).args(arguments)).map(|()| ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shipped_is_built_only_where_it_is_measured() {
+        let measures = |arguments: &[&str]| {
+            let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+            measures_what_is_shipped(&arguments)
+        };
+        for arguments in [&[][..], &["--starts", "3"], &["--only", "ticks"], &["--only=sweeps,start"]] {
+            assert!(measures(arguments), "{arguments:?}");
+        }
+        for arguments in [&["--only", "cost"][..], &["--only=sweeps,rollouts"]] {
+            assert!(!measures(arguments), "{arguments:?}");
+        }
+    }
 }

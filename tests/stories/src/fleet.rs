@@ -9,6 +9,7 @@ use tidegate_core::report::Answer;
 use tidegate_core::status::PhaseName;
 
 use crate::account::environment_configuration;
+use crate::grow::Fleet;
 use crate::releases::Releases;
 use crate::world::{Calls, World, only, sync};
 
@@ -26,7 +27,9 @@ pub struct Costs {
     pub moved: usize,
 }
 
-fn function(number: usize) -> String {
+/// The function of a fleet's service with this number.
+#[must_use]
+pub fn function(number: usize) -> String {
     format!("StagingService{number}")
 }
 
@@ -123,11 +126,18 @@ pub struct RollbackCosts {
 
 /// `count` services of staging that differ in nothing but their names.
 fn plain(count: usize, tag: &str) -> String {
+    tagged(count, |_| tag.to_owned())
+}
+
+/// `count` services of staging that differ in nothing but their names and tags.
+#[must_use]
+pub fn tagged(count: usize, tag: impl Fn(usize) -> String) -> String {
     let mut text = "services:\n".to_owned();
     for number in 0..count {
         let _infallible = write!(
             text,
-            "  service-{number}:\n    imageTag: \"{tag}\"\n    functionName: {}\n    ecrRepository: company/all\n",
+            "  service-{number}:\n    imageTag: \"{}\"\n    functionName: {}\n    ecrRepository: company/all\n",
+            tag(number),
             function(number)
         );
     }
@@ -176,10 +186,10 @@ pub async fn rollback_of(count: usize, options: Options) -> RollbackCosts {
 pub const WHOLE_BUDGET: &str = "callBudget: { getFunction: 100, controlPlane: 15, registryWrites: 10 }\n";
 
 /// What a call of AWS takes.
-const LATENCY: Duration = Duration::from_millis(20);
+pub const LATENCY: Duration = Duration::from_millis(20);
 
-/// So many services that live as Git wants them, adopted; no call until then is remembered.
-pub async fn adopted(count: usize, options: Options) -> World {
+/// So many services that lived before Tidegate came, each adopted by the controller.
+pub async fn adopted_each(count: usize, options: Options) -> World {
     let world = World::empty(Arc::new(Releases::of(&plain(count, "v1.0.0"))), options).await;
     world.account.create_repository("company/all").await.expect("a repository");
     let image = world.push_image("all", "v1.0.0").await;
@@ -193,34 +203,60 @@ pub async fn adopted(count: usize, options: Options) -> World {
     world
 }
 
-/// One tick in which nothing is to be done.
-#[derive(Clone, Debug)]
-pub struct Sweep {
-    /// How long it took, in server time.
-    pub took: Duration,
-    /// What it called, as `service:Operation`.
-    pub calls: BTreeMap<String, usize>,
+/// The same, but the controller adopts only one: the others are as it left that one.
+pub async fn adopted(count: usize, options: Options) -> World {
+    let world = adopted_each(1, options).await;
+    let services = plain(count, "v1.0.0");
+    let commit = world.releases.replace("staging", &services);
+    let environment = "staging".parse().expect("a name");
+    let fleet = Fleet { aws: &world.aws, account: &world.account, environment: &environment, function: &function };
+    fleet.grow(count, &services, &commit).await.expect("a fleet");
+    world
 }
 
-/// A converged tick of `count` services at `a_second` calls of `GetFunction`, while AWS's request rates are enforced and each
+/// What ticks call in which nothing is to be done.
+#[derive(Clone, Debug)]
+pub struct Sweep {
+    /// How long the second took, in server time.
+    pub took: Duration,
+    /// What the first tick of a process calls, as `service:Operation`.
+    pub cold: BTreeMap<String, usize>,
+    /// What the second one calls.
+    pub calls: BTreeMap<String, usize>,
+    /// How often the second one asks Git for its branches.
+    pub git_lists: usize,
+    /// Bytes of the status document that the second one wrote.
+    pub status_bytes: usize,
+}
+
+/// Two converged ticks of `count` services at `a_second` calls of `GetFunction`, while AWS's request rates are enforced and each
 /// call takes 20 ms. Needs paused time: what is measured is how long calls and their turns take, not this machine.
 pub async fn sweep(count: usize, a_second: u16, options: Options) -> Sweep {
     let world = adopted(count, options).await;
+    // The process with this budget knows nothing yet.
     let budget = format!("callBudget: {{ getFunction: {a_second} }}\n");
     world.configure("staging", &format!("{}{budget}", environment_configuration("Staging"))).await;
-    // The process with this budget knows nothing yet.
-    world.tick().await;
     world.aws.enforce_rates(true);
     world.break_calls(|_| Some(Fault::Delay(LATENCY)));
     world.calls();
+    world.tick().await;
+    let cold = counted(&world);
+    world.releases.server.forget_requests();
     let began = world.aws.clock().now();
     let report = only(world.run(&sync("staging", None, None)).await).expect("a tick");
     let took = (world.aws.clock().now() - began).to_std().unwrap_or_default();
+    let calls = counted(&world);
+    let git_lists = world.releases.server.requests().len();
     assert!(report.services.values().all(|service| service.seen == report.started), "each service was visited");
+    Sweep { took, cold, calls, git_lists, status_bytes: world.document("status/staging.json").await.len() }
+}
+
+/// How often each operation was called since this was asked last. None of them failed.
+fn counted(world: &World) -> BTreeMap<String, usize> {
     let mut calls = BTreeMap::new();
     for call in world.calls().0 {
         assert_eq!(call.error, None, "{call:?}");
         *calls.entry(format!("{}:{}", call.service, call.operation)).or_default() += 1;
     }
-    Sweep { took, calls }
+    calls
 }

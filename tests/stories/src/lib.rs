@@ -9,8 +9,10 @@
 )]
 
 pub mod account;
+pub mod cost;
 pub mod events;
 pub mod fleet;
+pub mod grow;
 pub mod release_repository;
 pub mod releases;
 pub mod used;

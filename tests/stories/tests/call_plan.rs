@@ -3,34 +3,44 @@
 use std::collections::BTreeMap;
 
 use stories::account::environment_configuration;
+use stories::cost;
 use stories::fleet::{adopted, sweep};
 use stories::world::{World, only, options, service, sync};
 use tidegate_core::report::TickReport;
 use tidegate_core::status::SyncStatus;
 
-/// How many of 120 services are looked at closely in a minute.
-const CLOSELY: usize = 40;
+/// How many of 120 services are looked at closely in a minute: five seconds of four calls.
+const CLOSELY: usize = 20;
 
 #[tokio::test(start_paused = true)]
 async fn a_converged_tick_asks_once_for_each_service_and_five_times_for_what_is_stored() {
     let swept = sweep(120, 50, options()).await;
-    let expected = [
+    let warm = [
         // Once each, and `$LATEST` of those that are looked at closely in this minute.
         ("lambda:GetFunction", 120 + CLOSELY),
         ("lambda:GetAlias", CLOSELY),
         ("ecr:BatchGetImage", 1),
         ("ssm:GetParameter", CLOSELY),
-        ("monitoring:PutMetricData", 1),
+        ("monitoring:PutMetricData", cost::METRIC_CALLS),
         // The lease twice, and the status.
-        ("s3:PutObject", 3),
-        ("s3:GetObject", 1),
+        ("s3:PutObject", cost::S3_WRITES - 1),
+        ("s3:GetObject", cost::S3_READS),
         ("s3:ListObjectsV2", 1),
         ("ssm:GetParametersByPath", 1),
     ];
-    let expected: BTreeMap<String, usize> = expected.map(|(name, count)| (name.to_owned(), count)).into();
+    let mut expected: BTreeMap<String, usize> = warm.map(|(name, count)| (name.to_owned(), count)).into();
     assert_eq!(swept.calls, expected);
+    assert_eq!(swept.git_lists, 1);
+    // A process that knows nothing yet reads what is wanted and the last report as well; and a configuration that is new is
+    // compared with its copy, and copied.
+    expected.insert("s3:GetObject".to_owned(), cost::S3_READS + 3);
+    expected.insert("s3:PutObject".to_owned(), cost::S3_WRITES);
+    assert_eq!(swept.cold, expected);
     // A second's worth of `GetAlias` at once, then four a second.
-    assert!((9.0..=10.5).contains(&swept.took.as_secs_f64()), "{:?}", swept.took);
+    assert!((4.0..=4.5).contains(&swept.took.as_secs_f64()), "{:?}", swept.took);
+    assert!(swept.status_bytes <= 120 * cost::STATUS_BYTES, "{} bytes", swept.status_bytes);
+    let estimated = cost::seconds(120);
+    assert!(swept.took.as_secs_f64() <= estimated, "{:?} for {estimated} s", swept.took);
 }
 
 #[tokio::test(start_paused = true)]

@@ -210,7 +210,8 @@ impl Store {
     /// Where S3 refuses or does not answer.
     pub async fn overwrite<T: Serialize + Sync>(&self, name: &str, value: &T) -> Result<(), Error> {
         let key = self.key(name);
-        let bytes = serde_json::to_vec_pretty(value).map_err(|source| Error::Encode { key: key.clone(), source })?;
+        // Without spaces: it is the one document that is written each minute, and grows with the environment.
+        let bytes = serde_json::to_vec(value).map_err(|source| Error::Encode { key: key.clone(), source })?;
         self.client
             .put_object()
             .bucket(&self.location.bucket)

@@ -11,12 +11,18 @@ use super::{Tick, pins};
 use crate::config::CallBudget;
 use crate::wanted::Wanted;
 
-/// For how long a tick spends a quarter of its control-plane budget on close looks, in seconds: each costs one such call.
+/// Close looks take a quarter of this at most, in seconds: each costs one call of the control plane.
 const SWEEP: usize = 45;
 
-/// How many services have their turn in a tick.
-fn at_once(budget: &CallBudget) -> usize {
-    usize::from(budget.control_plane.get()).saturating_mul(SWEEP).div_ceil(4)
+/// So long they may take however short the sweep is, in seconds: the few services of a small environment are soon through.
+const AT_LEAST: usize = 5;
+
+/// How many services have their turn in a tick: as many as the control-plane budget allows for while all are visited, so that
+/// a tick does not wait for them.
+fn at_once(budget: &CallBudget, services: usize) -> usize {
+    let (visits, looks) = (usize::from(budget.get_function.get()), usize::from(budget.control_plane.get()));
+    let sweep = services.checked_div(visits).unwrap_or_default().max(AT_LEAST);
+    looks.saturating_mul(sweep).min(looks.saturating_mul(SWEEP).div_ceil(4))
 }
 
 /// The services that are looked at closely, with what their tags name now.
@@ -33,16 +39,14 @@ impl Closely {
         previous: Option<&TickReport>,
     ) -> Self {
         let services = &wanted.environment.services;
-        let slice = Slice::of(now, services.len(), at_once(&tick.config.call_budget));
+        let at_once = at_once(&tick.config.call_budget, services.len());
+        let slice = Slice::of(now, services.len(), at_once);
         let turn = services.keys().enumerate().filter(|(place, _)| slice.has(*place)).map(|(_, name)| name);
         let drifted = previous
             .iter()
             .flat_map(|report| &report.services)
             .filter(|(_, service)| service.drift.iter().any(|drifted| !drifted.drift.concerns_traffic()));
-        let drifted = drifted
-            .map(|(name, _)| name)
-            .filter(|name| services.contains_key(*name))
-            .take(at_once(&tick.config.call_budget));
+        let drifted = drifted.map(|(name, _)| name).filter(|name| services.contains_key(*name)).take(at_once);
         let chosen: BTreeSet<&ServiceName> = match tick.only {
             Some(only) => services.get_key_value(only).map(|(name, _)| name).into_iter().collect(),
             None => turn.chain(drifted).collect(),

@@ -144,5 +144,5 @@ fn found<T>(answer: Result<T, CallError>) -> Result<Found<T>, CallError> {
 
 /// What is known before any look.
 pub(super) fn nothing(world: World) -> Seen {
-    Seen { world, state_etag: None, head: None, function_arn: None }
+    Seen { world: Box::new(world), state_etag: None, head: None, function_arn: None }
 }

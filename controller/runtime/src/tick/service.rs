@@ -24,8 +24,8 @@ const LOOKS: usize = 16;
 /// What was seen of one service, with the tokens for writing.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    /// What decisions are made from.
-    pub world: World,
+    /// What decisions are made from: boxed, so that thousands of these are moved from one phase to the next at no cost.
+    pub world: Box<World>,
     pub(super) state_etag: Option<ETag>,
     pub(super) head: Option<Newest>,
     pub(super) function_arn: Option<String>,

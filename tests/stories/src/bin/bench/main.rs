@@ -6,12 +6,13 @@ mod measure;
 mod scene;
 mod traffic;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use stories::fleet;
 use stories::world::options;
+use stories::{cost, fleet};
 
 /// Measures the controller as it is shipped: size, start, memory, CPU, and calls
 #[derive(Debug, Parser)]
@@ -34,6 +35,8 @@ enum Group {
     Verdicts,
     /// Converged ticks of many services, on paused time.
     Sweeps,
+    /// What an installation costs a month, from the calls of such ticks.
+    Cost,
     /// The calls of rollouts in flight.
     Rollouts,
     /// The calls and the time of rollbacks.
@@ -88,6 +91,9 @@ async fn main() -> Result<()> {
     }
     if arguments.measures(Group::Sweeps) {
         figures.extend(sweeps()?);
+    }
+    if arguments.measures(Group::Cost) {
+        cost()?;
     }
     if arguments.measures(Group::Rollouts) {
         figures.extend(rollouts()?);
@@ -148,31 +154,44 @@ fn sweeps() -> Result<Vec<Figure>> {
         let sweep = paused(move || fleet::sweep(size, a_second, options()))?;
         let ratio = sweep.took.as_secs_f64() / (size as f64 / f64::from(a_second));
         figures.push(figure(name, "wall time of a converged tick by N ÷ rate", ratio, "", Some(Goal::AtMost(1.1))));
-        let of = |services: &[&str]| -> f64 {
-            let ours = sweep.calls.iter().filter(|(name, _)| services.iter().any(|service| name.starts_with(service)));
-            ours.map(|(_, count)| *count as f64).sum()
-        };
         if size == 3000 {
-            let others = of(&["lambda:"]) - of(&["lambda:GetFunction"]);
-            let (most_s3, most_metrics) = (Some(Goal::AtMost(5.0)), Some(Goal::AtMost(1.0)));
-            figures.push(figure(
-                "tick_calls_control_plane",
-                "Lambda calls of the audit slice",
-                others,
-                "calls",
-                Some(Goal::AtMost(45.0)),
-            ));
-            figures.push(figure("tick_calls_s3", "S3 calls of a converged warm tick", of(&["s3:"]), "calls", most_s3));
-            figures.push(figure(
-                "tick_calls_cloudwatch",
-                "CloudWatch calls of it",
-                of(&["monitoring:"]),
-                "calls",
-                most_metrics,
-            ));
+            figures.extend(calls_of(&sweep));
         }
     }
     Ok(figures)
+}
+
+/// What a converged tick of 3,000 services calls: warm, and as the first of its process.
+fn calls_of(sweep: &fleet::Sweep) -> [Figure; 6] {
+    let of = |calls: &BTreeMap<String, usize>, service: &str| -> f64 {
+        calls.iter().filter(|(name, _)| name.starts_with(service)).map(|(_, count)| *count as f64).sum()
+    };
+    let warm = |service: &str| of(&sweep.calls, service);
+    let calls = |name, what, value, most| figure(name, what, value, "calls", Some(Goal::AtMost(most)));
+    let closely = warm("lambda:") - warm("lambda:GetFunction");
+    let cold = of(&sweep.cold, "s3:");
+    [
+        calls("tick_calls_get_function", "`GetFunction` of a converged tick", warm("lambda:GetFunction"), 3045.0),
+        calls("tick_calls_control_plane", "its other Lambda calls: close looks", closely, 45.0),
+        calls("tick_calls_s3", "its S3 calls", warm("s3:"), 5.0),
+        calls("tick_calls_s3_cold", "S3 calls of a process's first tick", cold, 8.0),
+        calls("tick_calls_cloudwatch", "its CloudWatch calls", warm("monitoring:"), 1.0),
+        calls("tick_calls_git", "its lists of Git's branches", sweep.git_lists as f64, 1.0),
+    ]
+}
+
+/// What an installation costs a month. The calls that cost money are counted, and are those of the table.
+fn cost() -> Result<()> {
+    for size in cost::SIZES {
+        println!("counting the calls of {size} services");
+        let sweep = paused(move || fleet::sweep(size, 80, options()))?;
+        let of = |name: &str| sweep.calls.get(name).copied().unwrap_or_default();
+        let counted = (of("s3:PutObject") + of("s3:ListObjectsV2"), of("s3:GetObject"), of("monitoring:PutMetricData"));
+        let priced = (cost::S3_WRITES, cost::S3_READS, cost::METRIC_CALLS);
+        anyhow::ensure!(counted == priced, "{size} services call {counted:?} of S3 and CloudWatch, not {priced:?}");
+    }
+    println!("\n{}\n{}", cost::table(), cost::prices());
+    Ok(())
 }
 
 /// What a tick calls that has 50 rollouts in flight.

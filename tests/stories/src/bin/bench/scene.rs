@@ -9,6 +9,7 @@ use local_aws::{LocalAws, Options};
 use serde_json::{Value, json};
 use stories::account::{ACCOUNT, Account, BUCKET, Build, INSTALLATION, config_in, environment_configuration, program};
 use stories::fleet::WHOLE_BUDGET;
+use stories::grow::Fleet;
 
 use crate::measure;
 
@@ -74,28 +75,54 @@ impl Scene {
         Ok(scene)
     }
 
+    /// Environments of all sizes. The first service of each is adopted by the controller, the others are as it left that one.
     async fn prepare(&self, sizes: &[usize], image: &str) -> Result<()> {
         let mut environments = Vec::new();
         let mut config = "environments:\n".to_owned();
         for size in sizes {
-            println!("preparing {size} services");
             let name = format!("of-{size}");
             writeln!(config, "  {name}: {{}}")?;
-            self.tree.write(&format!("environments/{name}/services.yaml"), services(*size, "v1"))?;
+            self.tree.write(&services_file(*size), services(*size, 1, "v1"))?;
             let configuration = environment_configuration(&format!("of-{size}-"));
             environments.push((name, format!("{configuration}{WHOLE_BUDGET}")));
-            for number in 0..*size {
-                let function = format!("of-{size}-{number}");
-                self.account.create_function(&function, image, 10, &[]).await?;
-                self.account.publish_by_hand(&function, "live").await?;
-            }
+            let first = function(*size, 0);
+            self.account.create_function(&first, image, 10, &[]).await?;
+            self.account.publish_by_hand(&first, "live").await?;
         }
         self.tree.write("release-config.yaml", config)?;
-        self.tree.commit("All environments")?;
+        self.tree.commit("The first service of each environment")?;
         self.tree.push()?;
         let environments: Vec<(&str, String)> =
             environments.iter().map(|(name, text)| (name.as_str(), text.clone())).collect();
-        self.account.configure(&self._git.url("releases.git"), &environments).await
+        self.account.configure(&self._git.url("releases.git"), &environments).await?;
+        self.controller("adopt").await?;
+        for (name, _) in &environments {
+            self.adopt(name).await?;
+        }
+        for size in sizes {
+            self.tree.write(&services_file(*size), services(*size, *size, "v1"))?;
+        }
+        let commit = self.tree.commit("All services")?;
+        self.tree.push()?;
+        for (size, (name, _)) in sizes.iter().zip(&environments) {
+            println!("preparing {size} services");
+            let (environment, function) = (name.parse()?, |number| function(*size, number));
+            let fleet =
+                Fleet { aws: &self.aws, account: &self.account, environment: &environment, function: &function };
+            fleet.grow(*size, &services(*size, *size, "v1"), &commit).await?;
+        }
+        Ok(())
+    }
+
+    /// Ticks until nothing is to be done any more.
+    async fn adopt(&self, environment: &str) -> Result<()> {
+        for _ in 0..10 {
+            let answer = self.tick("adopt", environment).await?;
+            if unsynced(&answer) == 0 && answer.pointer("/reports/0/services/service-0/done") == Some(&json!([])) {
+                return Ok(());
+            }
+        }
+        bail!("the first service of {environment} does not converge")
     }
 
     /// A controller of its own process, which none of the others share.
@@ -116,16 +143,6 @@ impl Scene {
     /// Ticks until everything is taken over, then measures a fresh process that finds nothing to do.
     pub(crate) async fn converged(&self, size: usize) -> Result<Tick> {
         let environment = format!("of-{size}");
-        let first = format!("adopt-{size}");
-        self.controller(&first).await?;
-        for attempt in 0.. {
-            let answer = self.tick(&first, &environment).await?;
-            let out_of_sync = unsynced(&answer);
-            if out_of_sync == 0 {
-                break;
-            }
-            ensure!(attempt < 40, "{out_of_sync} services do not converge");
-        }
         let before = measure::processes_of(&self.bootstrap)?;
         let controller = format!("converged-{size}");
         self.controller(&controller).await?;
@@ -149,8 +166,8 @@ impl Scene {
     pub(crate) async fn release_calls(&self) -> Result<Calls> {
         let next = Build { program: "closure:none", environment: &[("BUILD", "2")] };
         self.account.push_image(REPOSITORY, "v2", next).await?;
-        let text = services(2, "v1").replacen("v1", "v2", 1);
-        self.tree.write("environments/of-2/services.yaml", text)?;
+        let text = services(2, 2, "v1").replacen("v1", "v2", 1);
+        self.tree.write(&services_file(2), text)?;
         self.tree.commit("Release v2 of one service")?;
         self.tree.push()?;
         self.aws.forget_calls();
@@ -207,12 +224,22 @@ fn unsynced(answer: &Value) -> usize {
     })
 }
 
-fn services(count: usize, tag: &str) -> String {
+fn function(size: usize, number: usize) -> String {
+    format!("of-{size}-{number}")
+}
+
+fn services_file(size: usize) -> String {
+    format!("environments/of-{size}/services.yaml")
+}
+
+/// The first so many services of the environment of this size.
+fn services(size: usize, count: usize, tag: &str) -> String {
     let mut text = "services:\n".to_owned();
     for number in 0..count {
         let _ = write!(
             text,
-            "  service-{number}:\n    imageTag: \"{tag}\"\n    functionName: of-{count}-{number}\n    ecrRepository: {REPOSITORY}\n"
+            "  service-{number}:\n    imageTag: \"{tag}\"\n    functionName: {}\n    ecrRepository: {REPOSITORY}\n",
+            function(size, number)
         );
     }
     text
