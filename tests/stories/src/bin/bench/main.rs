@@ -174,7 +174,7 @@ fn calls_of(sweep: &fleet::Sweep) -> [Figure; 6] {
         calls("tick_calls_get_function", "`GetFunction` of a converged tick", warm("lambda:GetFunction"), 3045.0),
         calls("tick_calls_control_plane", "its other Lambda calls: close looks", closely, 45.0),
         calls("tick_calls_s3", "its S3 calls", warm("s3:"), 5.0),
-        calls("tick_calls_s3_cold", "S3 calls of a process's first tick", cold, 8.0),
+        calls("tick_calls_s3_cold", "S3 calls of a process's first tick, with a new configuration", cold, 9.0),
         calls("tick_calls_cloudwatch", "its CloudWatch calls", warm("monitoring:"), 1.0),
         calls("tick_calls_git", "its lists of Git's branches", sweep.git_lists as f64, 1.0),
     ]
