@@ -78,8 +78,8 @@ mod tests {
     fn sweeps_and_rounds_take_as_long_as_the_documentation_says() {
         let documentation = include_str!("../../../../docs/drift.md");
         let budget = CallBudget::default();
-        for (services, name) in [(100, "100"), (1_000, "1,000"), (3_000, "3,000")] {
-            let closely = at_once(&budget);
+        for (services, name) in [(20, "20"), (100, "100"), (300, "300"), (1_000, "1,000"), (3_000, "3,000")] {
+            let closely = at_once(&budget, services);
             let round = Slice::of(DateTime::UNIX_EPOCH, services, closely).rounds();
             let sweep = sweep(DateTime::UNIX_EPOCH, services, closely, &budget).rounds();
             let row = format!("| {name} | {sweep} min | {round} min |");
