@@ -65,9 +65,9 @@ export class ControllerFunction extends Construct {
   /** Gives the role its rights. */
   grant(rights: Readonly<Record<string, readonly Right[]>>): void {
     for (const [id, members] of Object.entries(rights)) {
-      const policy = attach(this, id, this.role, `What ${this.name} may do: ${id}`, members);
+      const policies = attach(this, id, this.role, `What ${this.name} may do: ${id}`, members);
       // A function that starts before its rights are there would log an error for nothing.
-      this.function.node.addDependency(policy);
+      this.function.node.addDependency(...policies);
     }
   }
 }

@@ -6,6 +6,8 @@ import { shardProblems, shardsLeftOut } from "./shards.ts";
 
 /** AWS's longest name of a role; schedules and functions take as much. */
 const LONGEST_NAME = 64;
+/** Parameter Store takes 4,096 characters; role and prefix of the registry's name come on top of the props. */
+const LONGEST_DOCUMENT = 3600;
 /** As the release repository has it: `EnvironmentName` of `release-schema`. */
 const ENVIRONMENT = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
 const INSTALLATION = /^[a-z0-9](?:[a-z0-9-]{0,18}[a-z0-9])?$/;
@@ -139,6 +141,12 @@ function environmentProblems(installation: string, name: string, environment: En
   if (longest.length > LONGEST_NAME) {
     problems.push(
       `\`${longest}\` would be a role's name, and is ${longest.length - LONGEST_NAME} characters too long: shorten the installation's name or the environment's`,
+    );
+  }
+  const length = JSON.stringify(environment).length;
+  if (length > LONGEST_DOCUMENT) {
+    problems.push(
+      `\`environments.${name}\` is ${length} characters, and its configuration has to fit into a parameter of 4 KB: allow wider patterns in place of single names`,
     );
   }
   problems.push(

@@ -70,7 +70,7 @@ export class SampleServices extends Construct {
       removalPolicy: RemovalPolicy.DESTROY,
     });
     const role = new Role(this, `${service}-role`, { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
-    const policy = attach(
+    const policies = attach(
       this,
       `${service}-policy`,
       role,
@@ -90,7 +90,7 @@ export class SampleServices extends Construct {
       logGroup,
       environment: service === FRONT ? { SERVICE_REGISTRY: registryPath(environment) } : {},
     });
-    lambda.node.addDependency(policy);
+    lambda.node.addDependency(...policies);
     // Not `currentVersion`: with that, a later deployment would move the alias, which is Tidegate's from its first release on.
     const first = new CfnVersion(this, `${service}-first`, { functionName: lambda.functionName, description: "first" });
     const version = Version.fromVersionArn(this, `${service}-first-version`, first.ref);

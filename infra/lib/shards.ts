@@ -58,13 +58,19 @@ function overlaps(shards: readonly [string, Shard][]): string[] {
       if (earlier === name) {
         return [`has \`${name}\` twice: its services would be visited by both; name each part once`];
       }
-      return shard.count === other.count
-        ? []
-        : [
-            `has \`${earlier}\` and \`${name}\`, which overlap: some services would be visited by both; give all the same number of parts`,
-          ];
+      if (shard.count === other.count) {
+        return [];
+      }
+      // A part is those services whose hash leaves this rest: two such rules meet, or not, by what their counts share.
+      const meet = (shard.index - other.index) % commonDivisor(shard.count, other.count) === 0;
+      const how = meet ? "overlap: some services would be visited by both" : "are parts of different divisions";
+      return [`has \`${earlier}\` and \`${name}\`, which ${how}; give all the same number of parts`];
     }),
   );
+}
+
+function commonDivisor(a: number, b: number): number {
+  return b === 0 ? a : commonDivisor(b, a % b);
 }
 
 function parse(name: string): Shard | undefined {

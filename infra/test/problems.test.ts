@@ -1,12 +1,17 @@
 /** Props that cannot work are told at synthesis, all at once, each with what to change. */
-import { writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Duration } from "aws-cdk-lib";
+import { fileURLToPath } from "node:url";
+import { App, Duration, Stack } from "aws-cdk-lib";
+import { Annotations, Match } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
 import { tidegateApp, type TidegateConfig } from "../lib/app.ts";
-import { InvalidProps } from "../lib/index.ts";
+import { InvalidProps, TidegateTarget } from "../lib/index.ts";
 import type { EnvironmentProps } from "../lib/props.ts";
 import { archiveOf, everything, HOME, smallest } from "./fixtures.ts";
+import { stackIn } from "./templates.ts";
 
 function problemsOf(config: TidegateConfig): readonly string[] {
   try {
@@ -90,6 +95,11 @@ describe("an environment", () => {
       "`environments.staging.shards` has `1/2` and `2/3`, which overlap: some services would be visited by both; give all the same number of parts",
     ],
     [
+      "with shards of two divisions",
+      { shards: ["1/2", "2/4"] },
+      "`environments.staging.shards` has `1/2` and `2/4`, which are parts of different divisions; give all the same number of parts",
+    ],
+    [
       "with the same shard twice",
       { shards: ["1/2", "1/2"] },
       "`environments.staging.shards` has `1/2` twice: its services would be visited by both; name each part once",
@@ -118,6 +128,17 @@ describe("an environment", () => {
   ];
   it.each(cases)("%s is told what to change", (_, change, problem) => {
     expect(problemsOf(withEnvironment(change))).toEqual([problem]);
+  });
+
+  it("whose names are more than a parameter or a policy takes is told to allow patterns", () => {
+    const names = (count: number) => Array.from({ length: count }, (_, index) => `StagingFunctionNumber${index}`);
+    expect(problemsOf(withEnvironment({ allowedFunctions: names(200) }))[0]).toContain(
+      "its configuration has to fit into a parameter of 4 KB: allow wider patterns in place of single names",
+    );
+    expect(problemsOf(withEnvironment({ allowedFunctions: names(60) }))[0]).toContain(
+      "characters of names are more than one policy takes",
+    );
+    expect(problemsOf(withEnvironment({ allowedFunctions: names(20) }))).toEqual([]);
   });
 
   it("in another account needs an external id", () => {
@@ -208,6 +229,65 @@ describe("an installation", () => {
         - \`environments.staging.every\` is 10 seconds: EventBridge Scheduler begins at one minute; use \`Duration.minutes(1)\`]
     `);
     expect(problemsOf(config).join()).not.toContain("s3cret");
+  });
+});
+
+describe("what works, and should be known,", () => {
+  const warnings = (environments: Record<string, EnvironmentProps>) => {
+    const stack = stackIn(tidegateApp({ ...smallest(), environments }), "tidegate-main");
+    return Annotations.fromStack(stack)
+      .findWarning("*", Match.anyValue())
+      .map(({ entry }) => (entry.data as string).replace(/ \[ack: .*/, ""));
+  };
+  const { staging } = smallest().environments;
+  const usual: EnvironmentProps = { allowedFunctions: [], ...staging };
+
+  it("is a part that nobody looks at", () => {
+    expect(warnings({ staging: { ...usual, shards: ["1/3", "3/3"] } })).toEqual([
+      "`environments.staging.shards` leaves out 2/3: services of these parts are not looked at",
+    ]);
+  });
+
+  it("is more calls promised than an account and region take", () => {
+    expect(warnings({ staging: usual, test: usual, demo: usual })).toEqual([
+      "`staging`, `test`, `demo` share an account and region, which takes 100 such calls a second, and their `callBudget.getFunction` add up to 150: give each its part",
+    ]);
+    expect(warnings({ staging: usual, test: usual })).toEqual([]);
+  });
+});
+
+describe("another account's stack", () => {
+  it("has to be where environments are, and not where the controller is", () => {
+    const stack = new Stack(new App(), "target", { env: HOME });
+    expect(() => new TidegateTarget(stack, "Target", { installation: everything(), home: HOME })).toThrow(
+      "the stack is where the controller is",
+    );
+    const nowhere = new Stack(new App(), "target", { env: { account: "333333333333", region: HOME.region } });
+    expect(() => new TidegateTarget(nowhere, "Target", { installation: everything(), home: HOME })).toThrow(
+      "no environment is in the stack's account and region",
+    );
+  });
+});
+
+describe("the command line of CDK", () => {
+  it("shows what is wrong, and what file to edit", () => {
+    const folder = mkdtempSync(join(tmpdir(), "tidegate-infra-"));
+    const file = join(folder, "tidegate.config.ts");
+    writeFileSync(
+      file,
+      'export default { archive: "none.zip", repository: { url: "git@example" }, environments: {} };',
+    );
+    const app = fileURLToPath(new URL("../bin/tidegate.ts", import.meta.url));
+    const env = { ...process.env, TIDEGATE_CDK_CONFIG: file, CDK_OUTDIR: join(folder, "out") };
+    const { status, stderr } = spawnSync("npx", ["tsx", app], {
+      env,
+      encoding: "utf8",
+      cwd: fileURLToPath(new URL("..", import.meta.url)),
+    });
+    expect(status).toBe(1);
+    expect(stderr).toContain("error: TidegateController cannot work like this:\n  - `archive` is `none.zip`");
+    expect(stderr).toContain(`hint: edit \`${file}\``);
+    expect(existsSync(join(folder, "out", "manifest.json"))).toBe(false);
   });
 });
 

@@ -20,12 +20,17 @@ export interface Statement {
   readonly Condition?: unknown;
 }
 
-function templateIn(app: App, name: string): Template {
+/** One stack of an installation. */
+export function stackIn(app: App, name: string): Stack {
   const stack = app.node.findChild(name);
   if (!(stack instanceof Stack)) {
     throw new TypeError(`${name} is no stack`);
   }
-  return Template.fromStack(stack);
+  return stack;
+}
+
+function templateIn(app: App, name: string): Template {
+  return Template.fromStack(stackIn(app, name));
 }
 
 /** The template of one stack of an installation. */
