@@ -112,6 +112,13 @@ export class Alarms extends Construct {
         periods: 1,
         says: `A rolled back release of ${of} is held out for more than ${heldLongerThan.toHumanString()}: Git still names it`,
       });
+      watch("throttled", {
+        metric: metric("ThrottledCalls", Stats.SUM),
+        // One throttled call halves the rate, and passes: only what goes on is worth waking somebody.
+        above: 0,
+        periods: 5,
+        says: `AWS goes on throttling the calls of ${of}: too much in that account and region asks the same API`,
+      });
       watch("degraded-services", {
         metric: metric("DegradedServices", Stats.MAXIMUM),
         above: 0,

@@ -22,8 +22,8 @@ import { environmentRights, homeRights, type HomeResources } from "./rights.ts";
 import { Schedules } from "./schedules.ts";
 import { StateBucket } from "./state-bucket.ts";
 
-/** What the on-call function takes. */
-const ON_CALL_COMMANDS = ["rollback", "abort", "pause", "status", "history", "record"];
+/** What the on-call function takes: what is needed at night, and reading. */
+export const ON_CALL_COMMANDS = ["rollback", "abort", "pause", "status", "history", "record"];
 const MEMORY_MB = 256;
 
 /**

@@ -144,10 +144,12 @@ export class Dashboard extends Construct {
           rightYAxis: { min: 0, label: "errors", showUnits: false },
         }),
         new GraphWidget({
-          title: "Calls of Lambda's API in a sync",
+          title: "Calls of Lambda's API in a sync, and those that AWS throttled",
           width: THIRD,
           left: of("LambdaApiCalls", Stats.MAXIMUM),
-          leftYAxis: { min: 0, showUnits: false },
+          right: of("ThrottledCalls", Stats.SUM),
+          leftYAxis: { min: 0, label: "calls", showUnits: false },
+          rightYAxis: { min: 0, label: "throttled", showUnits: false },
         }),
       ],
       [

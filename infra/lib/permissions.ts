@@ -46,14 +46,16 @@ export type Resource =
 /** One right. */
 export interface Permission {
   readonly action: string;
-  /** The call as the stories record it, where it is not the action's name. */
-  readonly operation?: string;
+  /** The action as the stories record it, where it is another one. */
+  readonly recordedAs?: string;
   readonly resource: Resource;
   readonly roles: readonly Role[];
   readonly when: When;
   readonly why: string;
-  /** Why no story can record the call. */
+  /** Why no story records the call. */
   readonly unrecorded?: string;
+  /** Why no story records it of the on-call function's commands. */
+  readonly unrecordedOnCall?: string;
 }
 
 /** What a kind of resource is, and why it has wildcards where it has. */

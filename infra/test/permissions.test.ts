@@ -1,11 +1,30 @@
 /** The roles have the rights that are written down, each for a call that is really made, and what is never right is denied. */
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { permissions } from "../lib/permissions.ts";
+import { ON_CALL_COMMANDS } from "../lib/controller.ts";
+import { permissions, type Permission, type Resource } from "../lib/permissions.ts";
 import { flat, full, many, small, statements, type Statement } from "./templates.ts";
 
 /** Written by the stories: every call of the controller and the command line that one of them saw. */
 const RECORDED = new URL("../../tests/stories/recorded-calls.json", import.meta.url);
+/** What the recorded kinds of resource are in `permissions.json`. */
+const KINDS: Record<string, readonly Resource[]> = {
+  function: ["functions"],
+  "function:qualifier": ["functions", "qualifiedFunctions"],
+  repository: ["repositories"],
+  archives: ["archives"],
+  bucket: ["stateBucket", "archives"],
+  lease: ["stateObjects"],
+  desired: ["stateObjects"],
+  state: ["stateObjects", "stateDocuments"],
+  history: ["stateObjects"],
+  status: ["stateObjects"],
+  configuration: ["stateObjects"],
+  "/services": ["registryParameters"],
+  "/tidegate": ["configuration", "credential"],
+  role: ["environmentRoles"],
+  "*": ["metrics", "observations"],
+};
 
 function matches(pattern: string, text: string): boolean {
   const escaped = pattern
@@ -151,18 +170,40 @@ describe("the rights that are written down", () => {
     }
   });
 
-  it.runIf(existsSync(RECORDED))("are those of the calls that the stories recorded", () => {
-    const recorded = Object.entries(JSON.parse(readFileSync(RECORDED, "utf8")) as Record<string, boolean>)
-      .filter(([, seen]) => seen)
-      .map(([operation]) => operation);
-    const operation = ({ action, operation: named }: (typeof permissions)[number]) => named ?? action;
-    const covered = permissions.map(operation);
-    const missing = recorded.filter((call) => !covered.includes(call));
-    expect(missing, "no role has the right to these calls: add it to infra/permissions.json").toEqual([]);
-    const idle = permissions.filter((one) => one.unrecorded === undefined && !recorded.includes(operation(one)));
+  it.each(["controller", "onCall"] as const)("of `%s` are those of the calls that the stories recorded", (role) => {
+    const recorded = callsOf(role === "onCall" ? ON_CALL_COMMANDS : undefined);
+    const rights = permissions.filter(({ roles }) => roles.includes(role));
+    const covers = ({ action, recordedAs, resource }: Permission, call: Call) =>
+      (recordedAs ?? action) === call.action && KINDS[call.about]?.includes(resource) === true;
+    const missing = recorded.filter((call) => !rights.some((right) => covers(right, call)));
+    expect(missing, "the role has no right to these calls: add it to infra/permissions.json").toEqual([]);
+    const idle = rights
+      .filter(
+        ({ unrecorded, unrecordedOnCall }) =>
+          (unrecorded ?? (role === "onCall" ? unrecordedOnCall : undefined)) === undefined,
+      )
+      .filter((right) => !recorded.some((call) => covers(right, call)));
     expect(
-      idle.map(operation),
-      "nobody makes these calls: take the right out of infra/permissions.json, or say there why none is recorded",
+      idle.map(({ action, resource }) => `${action} on ${resource}`),
+      "nobody makes these calls: take the right away in infra/permissions.json, or say there why none is recorded",
     ).toEqual([]);
   });
 });
+
+interface Call {
+  readonly action: string;
+  /** The kind of resource, as the stories tell them apart. */
+  readonly about: string;
+}
+
+/** Every call of these commands, or of all of them. */
+function callsOf(commands?: readonly string[]): Call[] {
+  const recorded = JSON.parse(readFileSync(RECORDED, "utf8")) as Record<string, Record<string, string[]>>;
+  const chosen = Object.entries(recorded).filter(([command]) => commands?.includes(command) ?? true);
+  const calls = chosen.flatMap(([, actions]) =>
+    Object.entries(actions).flatMap(([action, kinds]) => kinds.map((about) => ({ action, about }))),
+  );
+  return calls.filter(
+    (call, at) => calls.findIndex(({ action, about }) => action === call.action && about === call.about) === at,
+  );
+}
