@@ -31,10 +31,19 @@ fn shown(guide: &Path) -> Vec<Shown> {
 }
 
 fn guides() -> Vec<PathBuf> {
-    let docs = std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-        .chain([root().join("README.md")])
-        .collect()
+    fn below(directory: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                below(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = vec![root().join("README.md")];
+    below(&root().join("docs"), &mut found);
+    found
 }
 
 fn services(shown: &Shown) -> Option<Environment> {
@@ -61,7 +70,7 @@ fn every_file_that_a_guide_shows_in_full_is_valid() {
 
 #[test]
 fn the_guide_shows_each_strategy_in_a_file_of_its_own() {
-    let files = shown(&root().join("docs/progressive-delivery.md"));
+    let files = shown(&root().join("docs/guides/progressive-delivery.md"));
     let environments: Vec<Environment> = files.iter().filter_map(services).collect();
     let strategies = environments.iter().flat_map(|environment| environment.services.values());
     let named: Vec<&str> = strategies
@@ -99,7 +108,7 @@ fn the_reference_names_every_field() {
 
 #[test]
 fn what_the_guide_draws_fits_a_terminal() {
-    let guide = std::fs::read_to_string(root().join("docs/progressive-delivery.md")).unwrap();
+    let guide = std::fs::read_to_string(root().join("docs/guides/progressive-delivery.md")).unwrap();
     let blocks = guide.split("```").skip(1).step_by(2);
     let wide: Vec<&str> = blocks.flat_map(str::lines).filter(|line| line.chars().count() > 80).collect();
     assert_eq!(wide, Vec::<&str>::new());

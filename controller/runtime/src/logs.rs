@@ -1,7 +1,7 @@
 //! Logs: one JSON object a line, to the standard error or output, filtered by `TIDEGATE_LOG`.
 use tracing_subscriber::EnvFilter;
 
-/// The environment variable with the filter: `debug`, or `info,tidegate_runtime::git=debug`.
+/// The filter of the logs: `debug`, or `info,tidegate_runtime::git=debug`; `info` where it is not set.
 pub const FILTER: &str = "TIDEGATE_LOG";
 
 /// Starts logging as JSON lines to standard output, as Lambda wants it. A second call does nothing.

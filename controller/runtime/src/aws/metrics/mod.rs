@@ -1,9 +1,11 @@
 //! CloudWatch: what a tick tells of itself, and what it reads of new versions and alarms.
 mod alarms;
+mod catalogue;
 mod publish;
 mod read;
 mod sample;
 mod series;
 
+pub use catalogue::{CATALOGUE, Metric};
 pub use publish::{publish, publish_failure};
 pub use read::{Request, measure};

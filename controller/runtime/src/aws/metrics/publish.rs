@@ -101,3 +101,49 @@ fn data(report: &TickReport) -> Vec<MetricDatum> {
     });
     whole.chain(canaries).chain(drifted).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::aws::metrics::CATALOGUE;
+
+    /// Of a service that drifts while it rolls out.
+    fn report() -> TickReport {
+        let service = json!({
+            "seen": "2026-11-21T05:43:10Z",
+            "standing": {"sync": "OutOfSync", "health": "Progressing", "phase": "Holding", "waiting_on": null},
+            "function": "F", "alias": "live", "wanted": {"label": "v1.1.0", "release": null, "code": null},
+            "live": null, "done": [], "error": null,
+            "drift": [{"drift": {"kind": "aliasMissing"}, "since": "2026-11-21T05:40:10Z", "whose": null}],
+            "rollout": {
+                "release": "v1.1.0", "stable": "1", "canary": "2", "strategy": "canary", "step": 1, "steps": 2,
+                "weightWanted": 1000, "weightRead": 1000, "since": "2026-11-21T05:42:10Z", "until": null,
+                "verdict": null, "results": [], "said": []
+            }
+        });
+        let report = json!({
+            "schemaVersion": 1, "environment": "staging", "tick": "t", "started": "2026-11-21T05:43:10Z",
+            "durationMs": 300, "commit": null, "hold": null, "problems": [], "lastSuccess": "2026-11-21T05:42:10Z",
+            "calls": {}, "services": {"flight-service": service}
+        });
+        serde_json::from_value(report).unwrap()
+    }
+
+    #[test]
+    fn what_is_published_is_what_the_catalogue_names() {
+        let published = data(&report());
+        let told = |datum: &MetricDatum| {
+            let by_service = datum.dimensions().iter().any(|dimension| dimension.name() == Some("Service"));
+            (datum.metric_name().unwrap().to_owned(), (datum.unit().unwrap().as_str().to_owned(), by_service))
+        };
+        let published: BTreeMap<_, _> = published.iter().map(told).collect();
+        let named = CATALOGUE
+            .iter()
+            .map(|metric| (metric.name.to_owned(), (metric.unit.as_str().to_owned(), metric.by_service)));
+        assert_eq!(published, named.collect());
+    }
+}

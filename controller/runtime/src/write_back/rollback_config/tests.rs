@@ -44,7 +44,7 @@ fn a_file_is_read_and_written_again_as_it_was() {
 
 #[test]
 fn the_file_that_the_documentation_shows_is_this_one() {
-    let page = include_str!("../../../../../docs/write-back.md");
+    let page = include_str!("../../../../../docs/guides/write-back.md");
     assert!(page.contains(&format!("```yaml\n{FILE}```")));
     assert!(page.contains(&parse(FILE).unwrap().path()));
 }
