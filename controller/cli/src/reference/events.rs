@@ -22,11 +22,11 @@ pub(super) fn page() -> String {
         format!("## {}\n\n{}\n\n{table}", code(&command.name), command.about)
     });
     format!(
-        "# Events\n\nThe controller's function takes a JSON object with `command`, and EventBridge's own scheduled event, which is a \
-         `sync` of every environment. A field that is not named here is refused, and so is any other event, with its name. The \
-         command line sends the same, with `caller`, the ARN that STS gives it: the history names it.\n\n```console\n$ echo \
-         '{{\"command\": \"sync\", \"environment\": \"staging\"}}' |\n    aws lambda invoke --function-name tidegate-main --payload \
-         fileb:///dev/stdin answer.json\n```\n\n{}",
+        "# Events\n\nThe controller's function takes a JSON object with `command`; EventBridge's own scheduled event, which is a `sync` of \
+         every environment; and [hints](../configuration.md#hints), alone or as records of SQS. A field that is not named here is \
+         refused, and so is any other event, with its name. The command line sends the same, with `caller`, the ARN that STS gives \
+         it: the history names it.\n\n```console\n$ echo '{{\"command\": \"sync\", \"environment\": \"staging\"}}' |\n    aws lambda \
+         invoke --function-name tidegate-main --payload fileb:///dev/stdin answer.json\n```\n\n{}",
         parts.collect::<String>()
     )
 }

@@ -6,6 +6,7 @@ mod events;
 mod installation;
 mod markdown;
 mod metrics;
+mod permissions;
 mod rust;
 mod schema;
 
@@ -71,4 +72,9 @@ fn the_page_of_events_is_fresh() {
 #[test]
 fn the_page_of_metrics_is_fresh() {
     check("metrics.md", &metrics::page());
+}
+
+#[test]
+fn the_page_of_permissions_is_fresh() {
+    check("permissions.md", &permissions::page());
 }

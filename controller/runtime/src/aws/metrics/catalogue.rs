@@ -23,7 +23,7 @@ const fn one(name: &'static str, unit: StandardUnit, about: &'static str) -> Met
 }
 
 /// All of them.
-pub const CATALOGUE: [Metric; 13] = [
+pub const CATALOGUE: [Metric; 15] = [
     whole(
         "SecondsSinceLastSuccessfulSync",
         StandardUnit::Seconds,
@@ -40,9 +40,11 @@ pub const CATALOGUE: [Metric; 13] = [
     whole("HeldServices", StandardUnit::Count, "Services whose release is held out by a rollback."),
     whole("DriftedServices", StandardUnit::Count, "Services of which somebody changed something in the account."),
     whole("OldestDriftSeconds", StandardUnit::Seconds, "For how long the oldest drift stands; 0 where there is none."),
+    whole("OldestHoldSeconds", StandardUnit::Seconds, "For how long the oldest hold stands; 0 where there is none."),
     whole("RolloutsInProgress", StandardUnit::Count, "Releases under way."),
     whole("SyncDuration", StandardUnit::Milliseconds, "How long the tick took."),
     whole("LambdaApiCalls", StandardUnit::Count, "Calls of Lambda's API that the tick made, retries included."),
+    whole("ThrottledCalls", StandardUnit::Count, "Calls of the tick that Lambda throttled, whoever used up the rate."),
     one("CanaryWeight", StandardUnit::Percent, "The share of a release under way that was read back."),
     one("Drift", StandardUnit::Count, "How many things drift. Published only while one does."),
 ];

@@ -109,13 +109,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::aws::metrics::CATALOGUE;
+    use crate::aws::metrics::{CATALOGUE, Metric};
 
     /// Of a service that drifts while it rolls out.
     fn report() -> TickReport {
         let service = json!({
             "seen": "2026-11-21T05:43:10Z",
-            "standing": {"sync": "OutOfSync", "health": "Progressing", "phase": "Holding", "waiting_on": null},
+            "standing": {"sync": "OutOfSync", "health": "Progressing", "phase": "Holding", "waitingOn": null},
             "function": "F", "alias": "live", "wanted": {"label": "v1.1.0", "release": null, "code": null},
             "live": null, "done": [], "error": null,
             "drift": [{"drift": {"kind": "aliasMissing"}, "since": "2026-11-21T05:40:10Z", "whose": null}],
@@ -128,7 +128,7 @@ mod tests {
         let report = json!({
             "schemaVersion": 1, "environment": "staging", "tick": "t", "started": "2026-11-21T05:43:10Z",
             "durationMs": 300, "commit": null, "hold": null, "problems": [], "lastSuccess": "2026-11-21T05:42:10Z",
-            "calls": {}, "services": {"flight-service": service}
+            "calls": {}, "throttled": 0, "services": {"flight-service": service}
         });
         serde_json::from_value(report).unwrap()
     }
@@ -141,9 +141,8 @@ mod tests {
             (datum.metric_name().unwrap().to_owned(), (datum.unit().unwrap().as_str().to_owned(), by_service))
         };
         let published: BTreeMap<_, _> = published.iter().map(told).collect();
-        let named = CATALOGUE
-            .iter()
-            .map(|metric| (metric.name.to_owned(), (metric.unit.as_str().to_owned(), metric.by_service)));
-        assert_eq!(published, named.collect());
+        let entry = |metric: &Metric| (metric.name.to_owned(), (metric.unit.as_str().to_owned(), metric.by_service));
+        let named: BTreeMap<_, _> = CATALOGUE.iter().map(entry).collect();
+        assert_eq!(published, named);
     }
 }
