@@ -225,6 +225,8 @@ pub struct Sweep {
     pub calls: BTreeMap<String, usize>,
     /// How often the second one asks Git for its branches.
     pub git_lists: usize,
+    /// How many metrics are published of the whole environment.
+    pub metrics: usize,
     /// Bytes of the status document that the second one wrote.
     pub status_bytes: usize,
 }
@@ -248,7 +250,9 @@ pub async fn sweep(count: usize, a_second: u16, options: Options) -> Sweep {
     let calls = counted(&world);
     let git_lists = world.releases.server.requests().len();
     assert!(report.services.values().all(|service| service.seen == report.started), "each service was visited");
-    Sweep { took, cold, calls, git_lists, status_bytes: world.document("status/staging.json").await.len() }
+    let metrics = world.account.cloudwatch.list_metrics().namespace("Tidegate").send().await.expect("ListMetrics");
+    let metrics = metrics.metrics().iter().filter(|metric| metric.dimensions().len() == 1).count();
+    Sweep { took, cold, calls, git_lists, metrics, status_bytes: world.document("status/staging.json").await.len() }
 }
 
 /// How often each operation was called since this was asked last. None of them failed.

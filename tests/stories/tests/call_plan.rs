@@ -30,7 +30,7 @@ async fn a_converged_tick_asks_once_for_each_service_and_five_times_for_what_is_
     ];
     let mut expected: BTreeMap<String, usize> = warm.map(|(name, count)| (name.to_owned(), count)).into();
     assert_eq!(swept.calls, expected);
-    assert_eq!(swept.git_lists, 1);
+    assert_eq!((swept.git_lists, swept.metrics), (1, cost::METRICS));
     // A process that knows nothing yet reads what is wanted and the last report as well; and a configuration that is new is
     // compared with its copy, and copied.
     expected.insert("s3:GetObject".to_owned(), cost::S3_READS + 3);

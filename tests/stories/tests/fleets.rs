@@ -2,6 +2,7 @@
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a step of a test that fails should end the test there"
 )]
 use std::collections::{BTreeMap, BTreeSet};
