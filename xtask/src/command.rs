@@ -16,13 +16,18 @@ const SET_BY_CARGO_RUN: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN
 /// Cargo with these arguments, from the toolchain that the workspace pins.
 pub(crate) fn cargo<A: AsRef<OsStr>>(arguments: &[A]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    forget_cargo_run(&mut command);
+    command.args(arguments);
+    command
+}
+
+/// Hides from a program that starts Cargo itself what `cargo run` has set for this one.
+pub(crate) fn forget_cargo_run(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if is_set_by_cargo_run(&name) {
             command.env_remove(name);
         }
     }
-    command.args(arguments);
-    command
 }
 
 fn is_set_by_cargo_run(name: &OsString) -> bool {
@@ -35,6 +40,17 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     let status = command.stdin(Stdio::null()).status().with_context(|| cannot_start(command))?;
     anyhow::ensure!(status.success(), "`{}` failed with {status}", program(command));
     Ok(())
+}
+
+/// Runs a command quietly and gives what it prints.
+///
+/// # Errors
+/// It cannot be started, or failed: with what it said.
+pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
+    let output = command.stdin(Stdio::null()).output().with_context(|| cannot_start(command))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "`{}` failed with {}: {}", program(command), output.status, said.trim());
+    String::from_utf8(output.stdout).with_context(|| format!("`{}` printed something else than text", program(command)))
 }
 
 /// Runs a test runner, passing its output on and counting what it says.

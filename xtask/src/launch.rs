@@ -8,6 +8,7 @@ use anyhow::Context;
 
 use crate::command::cargo;
 use crate::doctor::Tool;
+use crate::package;
 use crate::workspace::Workspace;
 
 /// What the demo and the benchmark need.
@@ -38,6 +39,7 @@ const COUNTED: [&str; 4] = ["verdicts", "sweeps", "cost", "rollouts"];
 pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     if measures_what_is_shipped(arguments) {
         build(&["bootstrap", "tidegate"], &["--release"])?;
+        package::zip_beside(&workspace.target.join("release/bootstrap"))?;
     }
     build(&CAST, &[])?;
     become_program(&workspace.program("bench"), arguments)

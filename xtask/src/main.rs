@@ -9,6 +9,7 @@ mod doctor;
 mod launch;
 mod links;
 mod node;
+mod package;
 mod python;
 mod steps;
 mod test;
@@ -65,6 +66,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Make what is released: the Lambda's zip, the command line, checksums, lists of parts
+    Package(package::Arguments),
     /// Install the Python tools of the tests into `target/venv`
     Venv,
 }
@@ -102,6 +105,11 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Reference { check } => {
             prepare(&[Tool::Rust, Tool::C])?;
             book::reference(check)
+        }
+        Task::Package(arguments) => {
+            let workspace = prepare(package::NEEDS)?;
+            package::run(&workspace, &arguments)?;
+            Ok(ExitCode::SUCCESS)
         }
         Task::Venv => {
             let workspace = prepare(&[Tool::Python])?;

@@ -1,4 +1,4 @@
-//! Effect: installs the Python tools of the tests into `target/venv`, anew only when their list changes.
+//! Effect: installs tools that come as Python packages into a folder below `target/`, anew only when their list changes.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,20 +10,34 @@ use anyhow::Context;
 use crate::command;
 use crate::workspace::Workspace;
 
-const REQUIREMENTS: &str = "tests/requirements.txt";
+/// What the tests need: folder and list.
+const TESTS: (&str, &str) = ("venv", "tests/requirements.txt");
 
-/// A virtual environment that has all of `tests/requirements.txt`.
+/// What building for other machines needs. Apart, because its compiler alone is 400 MB.
+const PACKAGING: (&str, &str) = ("package-venv", "xtask/package-requirements.txt");
+
+/// A virtual environment that has all of one list.
 #[derive(Debug)]
 pub(crate) struct Venv {
     directory: PathBuf,
 }
 
 impl Venv {
-    /// Makes the environment, or takes the one that is there if it was made from the same list by the same Python.
+    /// The tools of the tests.
     pub(crate) fn ensure(workspace: &Workspace) -> anyhow::Result<Self> {
-        let venv = Self { directory: workspace.target.join("venv") };
+        Self::ensure_of(workspace, TESTS)
+    }
+
+    /// The tools that build for other machines.
+    pub(crate) fn ensure_for_packaging(workspace: &Workspace) -> anyhow::Result<Self> {
+        Self::ensure_of(workspace, PACKAGING)
+    }
+
+    /// Makes the environment, or takes the one that is there if it was made from the same list by the same Python.
+    fn ensure_of(workspace: &Workspace, (folder, requirements): (&str, &str)) -> anyhow::Result<Self> {
+        let venv = Self { directory: workspace.target.join(folder) };
         let made_from = venv.directory.join("made-from.txt");
-        let wanted = format!("{}{}", python_version()?, listed(&workspace.root.join(REQUIREMENTS))?);
+        let wanted = format!("{}{}", python_version()?, listed(&workspace.root.join(requirements))?);
         if fs::read_to_string(&made_from).is_ok_and(|found| found == wanted) {
             return Ok(venv);
         }
@@ -32,7 +46,7 @@ impl Venv {
         }
         command::run(Command::new("python3").args(["-m", "venv"]).arg(&venv.directory))?;
         let mut pip = venv.command("python");
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", REQUIREMENTS]);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", requirements]);
         command::run(pip.current_dir(&workspace.root))?;
         // Written last: an environment that was not finished is made again.
         fs::write(&made_from, wanted).context("the virtual environment cannot be written to")?;

@@ -1,5 +1,5 @@
 //! Measures a program from outside: the size of its archive, how soon it is ready, and what the kernel accounts to it.
-use std::io::{Cursor, Read as _, Write as _};
+use std::io::Read as _;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
-/// Bytes of the zip archive that Lambda gets.
+/// Bytes of the zip archive that Lambda gets: made by what makes the released one, as `cargo xtask bench` starts.
 pub(crate) fn zip_bytes(bootstrap: &Path) -> Result<f64> {
-    let program = std::fs::read(bootstrap).with_context(|| format!("{} was not built", bootstrap.display()))?;
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    let options = zip::write::SimpleFileOptions::default().compression_level(Some(9)).unix_permissions(0o755);
-    archive.start_file("bootstrap", options)?;
-    archive.write_all(&program)?;
-    Ok(archive.finish()?.into_inner().len() as f64)
+    let zip = bootstrap.with_extension("zip");
+    let of = |path: &Path| {
+        path.metadata().with_context(|| format!("{} is not there: `cargo xtask bench` makes it", path.display()))
+    };
+    let (zip, program) = (of(&zip)?, of(bootstrap)?);
+    ensure!(zip.modified()? >= program.modified()?, "the zip is older than its program: `cargo xtask bench` makes it");
+    Ok(zip.len() as f64)
 }
 
 /// Milliseconds from starting the program to its first `next` call, the median of `runs`.
