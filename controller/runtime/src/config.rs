@@ -1,4 +1,6 @@
 //! What the controller is told, and by whom: never by the release repository. Parameters, or a file for the command line.
+mod repository;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -13,6 +15,8 @@ use crate::aws::budget::{MOST_CONTROL_PLANE, MOST_GET_FUNCTION, MOST_REGISTRY_WR
 use crate::aws::error::CallError;
 use crate::aws::{Home, parameters};
 use crate::store::{self, If, Store, keys};
+
+pub use repository::{GithubApp, Repository};
 
 /// Everything that the controller is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,44 +45,6 @@ pub struct Installation {
 
 fn default_namespace() -> String {
     "Tidegate".to_owned()
-}
-
-/// The release repository.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Repository {
-    /// `https://…`, without a credential in it.
-    pub url: String,
-    /// The branch that is deployed.
-    #[serde(default = "default_branch")]
-    pub branch: String,
-    /// Name of the SecureString with the password or token, where the repository is private.
-    pub credential: Option<String>,
-    /// The user that goes with it. GitHub and GitLab take any name with a token.
-    #[serde(default = "default_username")]
-    pub username: String,
-    /// Whether a rollback is told with a branch; where this is left out, a repository with a credential is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub write_back: Option<bool>,
-}
-
-impl Repository {
-    /// Whether a rollback is told with a branch.
-    #[must_use]
-    pub const fn takes_reverts(&self) -> bool {
-        match self.write_back {
-            Some(wanted) => wanted,
-            None => self.credential.is_some(),
-        }
-    }
-}
-
-fn default_branch() -> String {
-    "main".to_owned()
-}
-
-fn default_username() -> String {
-    "x-access-token".to_owned()
 }
 
 /// A bucket and a prefix in it.
@@ -291,6 +257,14 @@ pub enum Error {
         /// Which one.
         name: String,
     },
+    /// How the release repository is reached contradicts itself.
+    #[error("the configuration in {place} cannot be used: {reason}")]
+    Repository {
+        /// Which file or parameter.
+        place: String,
+        /// What is wrong, and what to change.
+        reason: String,
+    },
     /// Parameter Store does not answer, and there is no copy.
     #[error("the configuration could not be read, and there is no copy of it")]
     Unavailable(#[from] CallError),
@@ -369,6 +343,8 @@ fn checked(configuration: Configuration, place: &str) -> Result<Configuration, E
     if newest > SCHEMA_VERSION {
         return Err(Error::Newer { place: place.to_owned(), found: newest });
     }
+    let repository = configuration.installation.repository.check();
+    repository.map_err(|reason| Error::Repository { place: place.to_owned(), reason })?;
     Ok(configuration)
 }
 

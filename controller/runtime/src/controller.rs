@@ -25,6 +25,7 @@ use crate::aws::error::chain;
 use crate::aws::{Calls, Clients, Home};
 use crate::config::{self, Configuration, EnvironmentConfig, Installation, Kept, Source};
 use crate::git::Cache;
+use crate::git::github::Tokens;
 use crate::origin::Origin;
 use crate::store::desired::DesiredDocument;
 use crate::store::{Store, keys};
@@ -46,6 +47,7 @@ pub struct Controller {
     home: Home,
     source: Source,
     cache: Arc<Cache>,
+    tokens: Arc<Tokens>,
     kept: Arc<Kept>,
     reached: Arc<Mutex<BTreeMap<EnvironmentName, Arc<Reached>>>>,
 }
@@ -89,7 +91,8 @@ impl Controller {
     /// On these clients, with the configuration from `source`; what is fetched from Git is kept in `cache` between ticks.
     #[must_use]
     pub fn new(home: Home, source: Source, cache: PathBuf) -> Self {
-        Self { home, source, cache: Arc::new(Cache::open(cache)), kept: Arc::default(), reached: Arc::default() }
+        let cache = Arc::new(Cache::open(cache));
+        Self { home, source, cache, tokens: Arc::default(), kept: Arc::default(), reached: Arc::default() }
     }
 
     /// Runs a command.
@@ -275,7 +278,7 @@ impl Controller {
     }
 
     fn origin<'a>(&'a self, installation: &'a Installation, reached: &'a Reached) -> Origin<'a> {
-        Origin::new(&installation.repository, &reached.home, &self.cache)
+        Origin::new(&installation.repository, &reached.home, &self.cache, &self.tokens)
     }
 
     async fn status(&self, installation: &Installation, name: &EnvironmentName) -> Result<TickReport, Failure> {

@@ -6,7 +6,9 @@ use tokio::sync::OnceCell;
 use crate::aws::error::chain;
 use crate::aws::{Home, parameters};
 use crate::config;
+use crate::git::github::{App, Tokens};
 use crate::git::{Cache, Credential, Limits, Remote};
+use crate::secret::Secret;
 use crate::wanted::Repository;
 
 /// Where releases come from, and rollbacks are told. A rollback needs it only after everything else.
@@ -15,14 +17,20 @@ pub struct Origin<'a> {
     configured: &'a config::Repository,
     home: &'a Home,
     cache: &'a Arc<Cache>,
+    tokens: &'a Arc<Tokens>,
     repository: OnceCell<Result<Repository, String>>,
 }
 
 impl<'a> Origin<'a> {
     /// The repository of this configuration; nothing is read yet.
     #[must_use]
-    pub fn new(configured: &'a config::Repository, home: &'a Home, cache: &'a Arc<Cache>) -> Self {
-        Self { configured, home, cache, repository: OnceCell::new() }
+    pub fn new(
+        configured: &'a config::Repository,
+        home: &'a Home,
+        cache: &'a Arc<Cache>,
+        tokens: &'a Arc<Tokens>,
+    ) -> Self {
+        Self { configured, home, cache, tokens, repository: OnceCell::new() }
     }
 
     /// Whether rollbacks are told there.
@@ -40,13 +48,24 @@ impl<'a> Origin<'a> {
     }
 
     async fn read(&self) -> Result<Repository, String> {
-        let config::Repository { url, branch, credential, username, .. } = self.configured;
+        let config::Repository { url, branch, credential, username, github_app, .. } = self.configured;
         let mut remote = Remote::new(url, branch).map_err(|error| chain(&error))?;
         if let Some(name) = credential {
-            let secret = parameters::secret(&self.home.ssm, name).await.map_err(|error| chain(&error))?;
-            let password = secret.ok_or_else(|| format!("the parameter `{name}` has no value"))?;
+            let password = self.secret(name).await?;
             remote = remote.with_credential(Credential { username: username.clone(), password });
         }
+        if let Some(config::GithubApp { app_id, installation_id, private_key, api_url }) = github_app {
+            let key = self.secret(private_key).await?;
+            let app = App::new(api_url, app_id.get(), installation_id.get(), remote.url(), key);
+            remote = remote.with_app(app.map_err(|error| chain(&error))?, Arc::clone(self.tokens));
+        }
         Ok(Repository { remote, cache: Arc::clone(self.cache), limits: Limits::default() })
+    }
+
+    async fn secret(&self, name: &str) -> Result<Secret, String> {
+        let secret = parameters::secret(&self.home.ssm, name).await.map_err(|error| chain(&error))?;
+        let secret = secret.ok_or_else(|| format!("the parameter `{name}` has no value"))?;
+        // What was typed or piped in ends with a line, and no token does.
+        Ok(Secret::new(secret.expose().trim_end_matches(['\r', '\n'])))
     }
 }

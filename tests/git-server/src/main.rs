@@ -30,7 +30,7 @@ fn main() -> Result<()> {
         }
         None => None,
     };
-    let server = GitServer::start(&root, Options { port, credential })?;
+    let server = GitServer::start(&root, Options { port, credential, github: None })?;
     writeln!(std::io::stdout(), "listening on http://{}", server.address())?;
     tokio::runtime::Builder::new_current_thread()
         .enable_all()

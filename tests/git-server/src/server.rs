@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use crate::backend::{self, Payload};
+use crate::github::{self, Github, GithubApp, GithubToken, Said};
 
 /// How a [`GitServer`] is started.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +27,8 @@ pub struct Options {
     pub port: u16,
     /// User and password that every request must carry.
     pub credential: Option<(String, String)>,
+    /// The GitHub App by whose tokens alone it is read, and the API that makes them.
+    pub github: Option<GithubApp>,
 }
 
 /// What the server does with requests.
@@ -82,6 +85,7 @@ pub struct GitServer {
 struct Shared {
     root: PathBuf,
     credential: Option<(String, String)>,
+    github: Option<Github>,
     behaviour: Mutex<Behaviour>,
     requests: Mutex<Vec<RequestRecord>>,
 }
@@ -99,6 +103,7 @@ impl GitServer {
         let shared = Arc::new(Shared {
             root: root.to_owned(),
             credential: options.credential,
+            github: options.github.map(Github::new),
             behaviour: Mutex::default(),
             requests: Mutex::default(),
         });
@@ -126,6 +131,27 @@ impl GitServer {
     #[must_use]
     pub fn url(&self, name: &str) -> String {
         format!("http://{}/{name}", self.address)
+    }
+
+    /// The URL of the API that makes tokens for its GitHub App.
+    #[must_use]
+    pub fn api_url(&self) -> String {
+        format!("http://{}{}", self.address, github::API)
+    }
+
+    /// Changes its GitHub App from now on.
+    ///
+    /// # Panics
+    /// Where it was started without one.
+    #[expect(clippy::expect_used, reason = "a story that changes no app is wrong")]
+    pub fn change_github_app(&self, change: impl FnOnce(&mut GithubApp)) {
+        change(&mut self.shared.github.as_ref().expect("a GitHub App").app());
+    }
+
+    /// The tokens that were made so far.
+    #[must_use]
+    pub fn github_tokens(&self) -> Vec<GithubToken> {
+        self.shared.github.as_ref().map(|github| github.tokens().clone()).unwrap_or_default()
     }
 
     /// Changes what it does with the requests from now on.
@@ -188,6 +214,9 @@ impl Shared {
     /// An error closes the connection.
     async fn serve(&self, request: Request<Incoming>) -> Result<Response<Payload>> {
         self.record(&request);
+        if let Some(github) = self.github.as_ref().filter(|_| request.uri().path().starts_with(github::API)) {
+            return self.answer_api(github, request).await;
+        }
         match self.behaviour() {
             Behaviour::Down => anyhow::bail!("the server is down"),
             Behaviour::Status(status) => return text(StatusCode::from_u16(status)?, "as it was told\n"),
@@ -214,12 +243,15 @@ impl Shared {
             | Behaviour::ReadOnly
             | Behaviour::PushUnanswered => {}
         }
-        if !self.is_authorized(&request) {
-            let response = Response::builder().status(StatusCode::UNAUTHORIZED);
+        if let Err(status) = self.admits(&request) {
+            let response = Response::builder().status(status);
             let response = response.header(header::WWW_AUTHENTICATE, "Basic realm=\"git\"");
             return Ok(response.body(Payload::text("credential required\n"))?);
         }
-        let user = self.credential.as_ref().map(|(user, _)| user.as_str());
+        let user = match &self.github {
+            Some(_) => Some("x-access-token"),
+            None => self.credential.as_ref().map(|(user, _)| user.as_str()),
+        };
         match backend::serve(&self.root, user, request).await {
             Ok(response) => Ok(response),
             Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n")),
@@ -238,10 +270,28 @@ impl Shared {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(record);
     }
 
-    fn is_authorized(&self, request: &Request<Incoming>) -> bool {
-        let Some((user, password)) = &self.credential else { return true };
+    fn admits(&self, request: &Request<Incoming>) -> Result<(), StatusCode> {
+        if let Some(github) = &self.github {
+            return github.admits(request.headers(), is_push(request.uri()));
+        }
+        let Some((user, password)) = &self.credential else { return Ok(()) };
         let expected = format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")));
-        request.headers().get(header::AUTHORIZATION).is_some_and(|value| value.as_bytes() == expected.as_bytes())
+        let sent = request.headers().get(header::AUTHORIZATION);
+        if sent.is_some_and(|value| value.as_bytes() == expected.as_bytes()) {
+            Ok(())
+        } else {
+            Err(StatusCode::UNAUTHORIZED)
+        }
+    }
+
+    /// The API goes down with the rest of the server, and answers a status where it was told one.
+    async fn answer_api(&self, github: &Github, request: Request<Incoming>) -> Result<Response<Payload>> {
+        anyhow::ensure!(self.behaviour() != Behaviour::Down, "the server is down");
+        let (head, body) = request.into_parts();
+        let body = body.collect().await?.to_bytes();
+        let Said { status, body, now } = github.answer(&Request::from_parts(head, ()), &body);
+        let response = Response::builder().status(status).header(header::CONTENT_TYPE, "application/json");
+        Ok(response.header(header::DATE, httpdate::fmt_http_date(now)).body(Payload::text(body))?)
     }
 }
 

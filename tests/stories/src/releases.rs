@@ -1,5 +1,5 @@
 //! A release repository on a Git server, as stories change it: commits that are pushed to `main`.
-use git_server::{GitServer, Options, Repository, WorkTree};
+use git_server::{GitServer, GithubApp, Keys, Options, Repository, WorkTree};
 
 use crate::release_repository::push_sample;
 
@@ -34,6 +34,13 @@ impl Releases {
     #[must_use]
     pub fn private(user: &str, password: &str) -> Self {
         let options = Options { credential: Some((user.to_owned(), password.to_owned())), ..Options::default() };
+        Self::begin(options, |repository, dir| push_sample(repository, dir).expect("the sample"))
+    }
+
+    /// The sample, for the tokens of a GitHub App alone.
+    #[must_use]
+    pub fn of_github_app(keys: &Keys) -> Self {
+        let options = Options { github: Some(GithubApp::new("releases", keys)), ..Options::default() };
         Self::begin(options, |repository, dir| push_sample(repository, dir).expect("the sample"))
     }
 

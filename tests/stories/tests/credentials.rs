@@ -59,6 +59,14 @@ async fn a_private_repository_is_read_with_the_credential_of_parameter_store() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_credential_that_was_stored_with_the_end_of_its_line_is_read_without() {
+    let world = private().await;
+    put(&world, CREDENTIAL, &format!("{SECRET}\n"), true).await;
+    let report = world.settle().await;
+    assert_eq!(report.hold, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wrong_credential_is_refused_and_shown_nowhere() {
     keep_logs();
     let world = private().await;

@@ -6,13 +6,16 @@ use super::markdown::{code, table};
 use super::rust::{Told, constants, fields_of};
 
 const CONFIGURATION: &str = "controller/runtime/src/config.rs";
+const REPOSITORY: &str = "controller/runtime/src/config/repository.rs";
 const HOUSEKEEPING: &str = "controller/core/src/housekeeping.rs";
 
 /// What has to be said; everything else is left out, so that it is what it is by itself.
 const LEAST: &str = "
 installation:
   schemaVersion: 1
-  repository: { url: https://example.com/releases.git }
+  repository:
+    url: https://example.com/releases.git
+    githubApp: { appId: 1, installationId: 2, privateKey: a-parameter }
   state: { bucket: a-bucket }
 environments:
   staging:
@@ -23,9 +26,15 @@ environments:
 ";
 
 /// Each document, and where it is in the whole.
-const DOCUMENTS: [(&str, &str, &str, &str); 7] = [
+const DOCUMENTS: [(&str, &str, &str, &str); 8] = [
     ("The installation", "Installation", "/installation", "`/tidegate/<installation>/installation`."),
     ("`repository`", "Repository", "/installation/repository", "The release repository."),
+    (
+        "`githubApp`",
+        "GithubApp",
+        "/installation/repository/githubApp",
+        "In place of `credential`. [Private repositories](../guides/private-repositories.md#github-app) says where each comes from.",
+    ),
     ("`state`", "StateLocation", "/installation/state", "Where state is stored."),
     (
         "An environment",
@@ -58,9 +67,14 @@ pub(super) fn page() -> String {
     let least: Value = serde_yaml::from_str(LEAST).unwrap();
     let read: Configuration = serde_yaml::from_str(LEAST).unwrap();
     let read = serde_json::to_value(read).unwrap();
-    let (source, housekeeping) = (super::source(CONFIGURATION), super::source(HOUSEKEEPING));
+    let (source, repository, housekeeping) =
+        (super::source(CONFIGURATION), super::source(REPOSITORY), super::source(HOUSEKEEPING));
     let parts = DOCUMENTS.map(|(title, name, place, about)| {
-        let source = if name == "Policy" { &housekeeping } else { &source };
+        let source = match name {
+            "Repository" | "GithubApp" => &repository,
+            "Policy" => &housekeeping,
+            _ => &source,
+        };
         let rows: Vec<_> = fields_of(source, name).iter().map(|field| row(field, place, &least, &read)).collect();
         format!("## {title}\n\n{about}\n\n{}", table(["field", "left out", "meaning"], &rows))
     });
@@ -77,6 +91,7 @@ fn row(field: &Told, place: &str, least: &Value, read: &Value) -> [String; 3] {
     let pointer = format!("{place}/{}", field.name);
     let left_out = match (least.pointer(&pointer), read.pointer(&pointer)) {
         _ if field.name == "versionHousekeeping" => "off".to_owned(),
+        _ if field.name == "githubApp" => String::new(),
         (Some(_), _) => "required".to_owned(),
         (None, Some(Value::Null) | None) => String::new(),
         (None, Some(Value::String(text))) if text.is_empty() => "empty".to_owned(),

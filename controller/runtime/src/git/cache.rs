@@ -19,7 +19,7 @@ use super::commit::CommitId;
 use super::error::{Error, Measure};
 use super::http::Session;
 use super::limits::Limits;
-use super::remote::Remote;
+use super::remote::{Remote, Right};
 use super::snapshot::Snapshot;
 use super::transport;
 
@@ -252,7 +252,7 @@ pub(super) fn distrust(cache: &Path) {
 
 /// Fetches the remote's branch into [`HEAD`].
 fn fetch(repository: &Repository, remote: &Remote, depth: Depth, limits: &Limits) -> Result<(), Error> {
-    let session = Session::open(remote, limits)?;
+    let session = Session::open(remote, Right::Read, limits);
     let mut options = FetchOptions::new();
     options
         .remote_callbacks(watch(&session, limits))

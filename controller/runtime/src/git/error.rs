@@ -63,6 +63,13 @@ pub enum Error {
         /// Whether a credential was sent.
         sent: bool,
     },
+    /// There is no token to call with.
+    #[error("the GitHub App has no token for the release repository")]
+    Token {
+        /// Why, and what to do.
+        #[source]
+        source: super::github::Error,
+    },
     /// 404. Some hosts also answer so where a credential is missing or lacks rights.
     #[error("Git server `{host}` knows no such repository, or hides it from this credential")]
     RepositoryMissing {

@@ -7,23 +7,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LOCATION};
-use http::{HeaderValue, Request, StatusCode};
-use ureq::tls::{RootCerts, TlsConfig};
+use http::{Request, StatusCode};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{AsSendBody, BodyReader};
 use url::Url;
 
 use super::error::{Error, Measure, Reported};
 use super::limits::Limits;
-use super::remote::{Credential, Remote};
+use super::remote::{Pass, Remote, Right};
 
 /// Git servers and the proxies before them tell Git clients from browsers by this prefix; libgit2 uses it as well.
 const USER_AGENT: &str = concat!("git/2.0 (tidegate/", env!("CARGO_PKG_VERSION"), ")");
 
 /// How long connecting may take, name resolution and TLS included, where the operation has that much time left.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes that the head of an answer may have.
 const MAX_HEADER_BYTES: usize = 32 << 10;
@@ -48,7 +46,7 @@ impl Service {
 pub(super) struct Session {
     remote: Remote,
     agent: ureq::Agent,
-    authorization: Option<HeaderValue>,
+    right: Right,
     timeout: Duration,
     deadline: Instant,
     references: Budget,
@@ -81,32 +79,17 @@ impl Budget {
 
 impl Session {
     /// Starts the clock of one operation. Nothing is sent yet.
-    pub(super) fn open(remote: &Remote, limits: &Limits) -> Result<Arc<Self>, Error> {
-        let roots = remote.roots().map_or(RootCerts::WebPki, |own| RootCerts::Specific(Arc::clone(own)));
-        let tls = TlsConfig::builder()
-            .root_certs(roots)
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .build();
-        let agent = ureq::Agent::config_builder()
-            .tls_config(tls)
-            .proxy(None)
-            .max_redirects(0)
-            .http_status_as_error(false)
-            .https_only(remote.parsed_url().scheme() == "https")
-            .max_response_header_size(MAX_HEADER_BYTES)
-            .user_agent(USER_AGENT)
-            .build()
-            .new_agent();
-        Ok(Arc::new(Self {
-            authorization: remote.credential().map(basic_authorization).transpose()?,
+    pub(super) fn open(remote: &Remote, right: Right, limits: &Limits) -> Arc<Self> {
+        Arc::new(Self {
             remote: remote.clone(),
-            agent,
+            agent: agent(remote.parsed_url(), remote.roots()),
+            right,
             timeout: limits.timeout,
             deadline: Instant::now() + limits.timeout,
             references: Budget::new(Measure::References, limits.max_refs_bytes),
             transfer: Budget::new(Measure::Transfer, limits.max_bytes),
             failure: Mutex::new(None),
-        }))
+        })
     }
 
     /// Asks for the references of a service: all of them, that is how the protocol is.
@@ -114,7 +97,7 @@ impl Session {
         let mut url = self.endpoint("info/refs");
         url.set_query(Some(&format!("service={}", service.name())));
         let request = Request::get(url.as_str()).header(CACHE_CONTROL, "no-cache");
-        self.exchange(request, (), format!("application/x-{}-advertisement", service.name()), Measure::References)
+        self.exchange(request, &[], format!("application/x-{}-advertisement", service.name()), Measure::References)
     }
 
     /// Sends a request to a service and returns its answer as it streams in.
@@ -164,23 +147,12 @@ impl Session {
     fn exchange(
         self: &Arc<Self>,
         request: http::request::Builder,
-        body: impl AsSendBody,
+        body: &[u8],
         media_type: String,
         measure: Measure,
     ) -> Result<Body, Error> {
-        let left = self.check_deadline()?;
-        let mut request = request.header(ACCEPT, &media_type);
-        if let Some(authorization) = &self.authorization {
-            request = request.header(AUTHORIZATION, authorization);
-        }
-        let request = request.body(body).map_err(|error| self.protocol(error.to_string()))?;
-        let request = self
-            .agent
-            .configure_request(request)
-            .timeout_global(Some(left))
-            .timeout_connect(Some(left.min(CONNECT_TIMEOUT)))
-            .build();
-        let response = self.agent.run(request).map_err(|error| self.transport_error(error))?;
+        let request = request.header(ACCEPT, &media_type).body(body);
+        let response = self.authorized(&request.map_err(|error| self.protocol(error.to_string()))?)?;
         self.check_status(&response)?;
         let answered = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if answered.split(';').next().map(str::trim) != Some(media_type.as_str()) {
@@ -189,12 +161,41 @@ impl Session {
         Ok(Body { reader: response.into_body().into_reader(), session: Arc::clone(self), measure })
     }
 
+    /// Sends a request with its credential. A token that was refused may have ended meanwhile: a new one is made, once.
+    fn authorized(&self, request: &Request<&[u8]>) -> Result<http::Response<ureq::Body>, Error> {
+        let pass = self.remote.pass(self.right, None, self.check_deadline()?)?;
+        let response = self.send(request.clone(), &pass)?;
+        match pass.renewable {
+            Some(refused) if response.status() == StatusCode::UNAUTHORIZED => {
+                tracing::info!(host = self.remote.host(), "a token was refused before its end: a new one is asked for");
+                let pass = self.remote.pass(self.right, Some(&refused), self.check_deadline()?)?;
+                self.send(request.clone(), &pass)
+            }
+            _ => Ok(response),
+        }
+    }
+
+    fn send(&self, mut request: Request<&[u8]>, pass: &Pass) -> Result<http::Response<ureq::Body>, Error> {
+        if let Some(authorization) = &pass.header {
+            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+        }
+        // A `GET` has no body at all.
+        let sent = if request.body().is_empty() { self.run(request.map(|_| ())) } else { self.run(request) };
+        sent.map_err(|error| self.transport_error(error))
+    }
+
+    fn run(&self, request: Request<impl AsSendBody>) -> Result<http::Response<ureq::Body>, ureq::Error> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let request = self.agent.configure_request(request).timeout_global(Some(left));
+        self.agent.run(request.timeout_connect(Some(left.min(CONNECT_TIMEOUT))).build())
+    }
+
     fn check_status(&self, response: &http::Response<ureq::Body>) -> Result<(), Error> {
         let host = self.host();
         Err(match response.status() {
             StatusCode::OK => return Ok(()),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Error::Refused { host, sent: self.authorization.is_some() }
+                Error::Refused { host, sent: self.remote.has_credential() }
             }
             StatusCode::NOT_FOUND => Error::RepositoryMissing { host },
             status if status.is_redirection() => Error::Redirected { host, to: self.redirect_target(response) },
@@ -267,13 +268,23 @@ impl Read for Body {
     }
 }
 
-fn basic_authorization(credential: &Credential) -> Result<HeaderValue, Error> {
-    let Credential { username, password } = credential;
-    let token = BASE64_STANDARD.encode(format!("{username}:{}", password.expose()));
-    let mut value = HeaderValue::try_from(format!("Basic {token}"))
-        .map_err(|_| Error::InvalidUrl { reason: "its credential cannot be sent" })?;
-    value.set_sensitive(true);
-    Ok(value)
+/// What calls one server, and whom it trusts. Redirects are not followed, and the environment's proxies not asked.
+pub(super) fn agent(url: &Url, roots: Option<&Arc<Vec<Certificate<'static>>>>) -> ureq::Agent {
+    let roots = roots.map_or(RootCerts::WebPki, |own| RootCerts::Specific(Arc::clone(own)));
+    let tls = TlsConfig::builder()
+        .root_certs(roots)
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .build();
+    ureq::Agent::config_builder()
+        .tls_config(tls)
+        .proxy(None)
+        .max_redirects(0)
+        .http_status_as_error(false)
+        .https_only(url.scheme() == "https")
+        .max_response_header_size(MAX_HEADER_BYTES)
+        .user_agent(USER_AGENT)
+        .build()
+        .new_agent()
 }
 
 fn certificate_error(error: &io::Error) -> Option<rustls::Error> {

@@ -10,6 +10,7 @@ mod cache;
 mod commit;
 mod draft;
 mod error;
+pub mod github;
 mod http;
 mod limits;
 mod packet;
@@ -24,6 +25,7 @@ pub use commit::{Commit, CommitId, NotACommitId};
 pub use draft::{Draft, NewCommit, Person};
 pub use error::{EntryKind, Error, Measure, Reported};
 pub use limits::Limits;
+pub(crate) use remote::callable;
 pub use remote::{Credential, Remote};
 pub use snapshot::Snapshot;
 
@@ -32,7 +34,7 @@ pub use snapshot::Snapshot;
 /// # Errors
 /// When the remote does not answer, refuses, or has no such branch.
 pub fn list(remote: &Remote, limits: &Limits) -> Result<CommitId, Error> {
-    let session = http::Session::open(remote, limits)?;
+    let session = http::Session::open(remote, remote::Right::Read, limits);
     let body = session.advertisement(http::Service::UploadPack)?;
     advertisement::find_branch(body, remote)
 }

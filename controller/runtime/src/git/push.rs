@@ -11,7 +11,7 @@ use super::error::{self, Measure, Reported};
 use super::http::{Body, Service, Session};
 use super::limits::Limits;
 use super::packet::{self, FLUSH, Packet, line, read_packet};
-use super::remote::{Remote, branch_reference};
+use super::remote::{Remote, Right, branch_reference};
 use super::transport::MAX_REQUEST_BYTES;
 
 /// What messages call it.
@@ -79,7 +79,7 @@ pub enum Error {
 /// [`Error`]; an answer that was lost too, after which the branch may be there.
 pub fn create_branch(remote: &Remote, branch: &str, new: &NewCommit, limits: &Limits) -> Result<Created, Error> {
     let reference = branch_reference(branch)?;
-    let session = Session::open(remote, limits)?;
+    let session = Session::open(remote, Right::Write, limits);
     let found = advertisement::find(session.advertisement(Service::ReceivePack).map_err(refused)?, &reference)?;
     match found.id {
         Some(id) if id == new.id => return Ok(Created::Before),

@@ -1,10 +1,15 @@
 //! Which repository, which branch, and with what credential; a [`Remote`] is proof that its URL is safe to call.
 use std::sync::Arc;
+use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::HeaderValue;
 use ureq::tls::{Certificate, PemItem};
 use url::{Host, Url};
 
 use super::error::Error;
+use super::github::{self, App, Tokens};
 use crate::secret::Secret;
 
 /// What is sent to the remote's host, and to no other, as HTTP basic authentication.
@@ -16,13 +21,42 @@ pub struct Credential {
     pub password: Secret,
 }
 
+/// What a request has to be allowed to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Right {
+    /// List and fetch.
+    Read,
+    /// Create a branch.
+    Write,
+}
+
+/// How a remote knows who calls.
+#[derive(Clone, Debug)]
+enum Login {
+    /// It is public.
+    Anonymous,
+    /// A password or token that somebody made.
+    Fixed(Credential),
+    /// Tokens that a GitHub App makes as they are needed.
+    App { app: App, tokens: Arc<Tokens> },
+}
+
+/// What one request carries.
+#[derive(Debug)]
+pub(super) struct Pass {
+    /// The `Authorization` header.
+    pub(super) header: Option<HeaderValue>,
+    /// The token in it, where a new one can be made in its place.
+    pub(super) renewable: Option<Secret>,
+}
+
 /// A branch of a repository behind smart HTTP.
 #[derive(Clone, Debug)]
 pub struct Remote {
     url: Url,
     host: String,
     branch: String,
-    credential: Option<Credential>,
+    login: Login,
     roots: Option<Arc<Vec<Certificate<'static>>>>,
 }
 
@@ -33,36 +67,21 @@ impl Remote {
     /// [`Error::InvalidUrl`] for another scheme, a user or password in the URL, a query or a fragment;
     /// [`Error::InvalidBranch`] where Git would refuse the name.
     pub fn new(url: &str, branch: &str) -> Result<Self, Error> {
-        let invalid = |reason| Error::InvalidUrl { reason };
-        let mut url = Url::parse(url).map_err(|_| invalid("it is not an absolute URL"))?;
-        match (url.scheme(), url.host()) {
-            (_, None) => return Err(invalid("it names no host")),
-            ("https", Some(_)) => {}
-            ("http", Some(host)) if is_loopback(&host) => {}
-            ("http", Some(_)) => return Err(invalid("`http` is allowed on loopback only; use `https`")),
-            _ => return Err(invalid("its scheme is not `https`")),
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(invalid("it contains a user or password; give the credential separately"));
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(invalid("it has a query or a fragment"));
-        }
-        let path = url.path().trim_end_matches('/').to_owned();
-        url.set_path(&path);
-        let host = match (url.host_str(), url.port()) {
-            (Some(host), Some(port)) => format!("{host}:{port}"),
-            (Some(host), None) => host.to_owned(),
-            (None, _) => return Err(invalid("it names no host")),
-        };
+        let (url, host) = callable(url).map_err(|reason| Error::InvalidUrl { reason })?;
         branch_reference(branch)?;
-        Ok(Self { url, host, branch: branch.to_owned(), credential: None, roots: None })
+        Ok(Self { url, host, branch: branch.to_owned(), login: Login::Anonymous, roots: None })
     }
 
     /// The same, with a credential.
     #[must_use]
     pub fn with_credential(self, credential: Credential) -> Self {
-        Self { credential: Some(credential), ..self }
+        Self { login: Login::Fixed(credential), ..self }
+    }
+
+    /// The same, with tokens of a GitHub App; those that were made are kept in `tokens`.
+    #[must_use]
+    pub fn with_app(self, app: App, tokens: Arc<Tokens>) -> Self {
+        Self { login: Login::App { app, tokens }, ..self }
     }
 
     /// The same, trusting these roots (PEM) in place of the public ones: for a Git server inside a company.
@@ -109,13 +128,65 @@ impl Remote {
         &self.url
     }
 
-    pub(super) fn credential(&self) -> Option<&Credential> {
-        self.credential.as_ref()
+    /// Whether anything is sent by which the remote knows who calls.
+    pub(super) const fn has_credential(&self) -> bool {
+        !matches!(self.login, Login::Anonymous)
+    }
+
+    /// What a request carries. `refused` is the token that the remote did not take: it is not given again.
+    pub(super) fn pass(&self, right: Right, refused: Option<&Secret>, left: Duration) -> Result<Pass, Error> {
+        match &self.login {
+            Login::Anonymous => Ok(Pass { header: None, renewable: None }),
+            Login::Fixed(Credential { username, password }) => {
+                Ok(Pass { header: Some(basic(username, password)?), renewable: None })
+            }
+            Login::App { app, tokens } => {
+                let token = tokens.token(app, right, refused, left).map_err(|source| Error::Token { source })?;
+                Ok(Pass { header: Some(basic(github::USERNAME, &token)?), renewable: Some(token) })
+            }
+        }
     }
 
     pub(super) fn roots(&self) -> Option<&Arc<Vec<Certificate<'static>>>> {
         self.roots.as_ref()
     }
+}
+
+/// A URL that may be called with a credential, and its host as messages name it: `https`, or `http` on a loopback address.
+///
+/// # Errors
+/// What is wrong with it, without repeating it: a token may be in it.
+pub(crate) fn callable(url: &str) -> Result<(Url, String), &'static str> {
+    let mut url = Url::parse(url).map_err(|_| "it is not an absolute URL")?;
+    match (url.scheme(), url.host()) {
+        (_, None) => return Err("it names no host"),
+        ("https", Some(_)) => {}
+        ("http", Some(host)) if is_loopback(&host) => {}
+        ("http", Some(_)) => return Err("`http` is allowed on loopback only; use `https`"),
+        _ => return Err("its scheme is not `https`"),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("it contains a user or password; give the credential separately");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("it has a query or a fragment");
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    let host = match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (Some(host), None) => host.to_owned(),
+        (None, _) => return Err("it names no host"),
+    };
+    Ok((url, host))
+}
+
+fn basic(username: &str, password: &Secret) -> Result<HeaderValue, Error> {
+    let token = BASE64_STANDARD.encode(format!("{username}:{}", password.expose()));
+    let mut value = HeaderValue::try_from(format!("Basic {token}"))
+        .map_err(|_| Error::InvalidUrl { reason: "its credential cannot be sent" })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// A branch's full reference name, where Git allows it.
