@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use release_schema::{EnvironmentName, ServiceName};
+use tidegate_core::shard::Shard;
 
 pub(crate) use self::init::Init;
 pub(crate) use self::status::Status;
@@ -129,6 +130,7 @@ Examples:
   tidegate sync
   tidegate sync staging
   tidegate sync production/flight-service
+  tidegate sync production --shard 2/4
   tidegate sync production --confirm 3f2a9c1d4e5b   # the branch was rewritten, and that is right
 
 Exit codes: 0 done or under way, 1 something is degraded or on hold, 4 refused, 5 could not be done";
@@ -294,6 +296,9 @@ pub(crate) struct Sync {
     /// Accept that the branch was rewritten to this commit: its id, or at least the first 7 digits of it
     #[arg(long, value_name = "COMMIT", value_parser = commit, requires = "target")]
     pub(crate) confirm: Option<String>,
+    /// Only the services of this shard of the environment, such as `2/4`, as its schedule does
+    #[arg(long, value_name = "I/N", requires = "target")]
+    pub(crate) shard: Option<Shard>,
     #[command(flatten)]
     pub(crate) output: Output,
 }

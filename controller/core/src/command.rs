@@ -3,14 +3,15 @@ use release_schema::{EnvironmentName, ServiceName};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::TransitionNumber;
+use crate::shard::Shard;
 use crate::state::Advance;
 
 /// One command, as the Lambda's event and as the command line sends it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "command", deny_unknown_fields)]
 pub enum Command {
-    /// One tick: of every environment, of one, or of one service of it. Naming a service is a person's word that hand
-    /// edits and failures of it are to be gone over.
+    /// One tick: of every environment, of one, of one shard of it, or of one service. Naming a service is a person's word that
+    /// hand edits and failures of it are to be gone over.
     Sync {
         /// All of them, where none is named.
         environment: Option<EnvironmentName>,
@@ -18,6 +19,8 @@ pub enum Command {
         service: Option<ServiceName>,
         /// Accepts a rewritten branch at this commit.
         confirm: Option<String>,
+        /// Only the services of this shard, under its own lease: all of them, where none is named.
+        shard: Option<Shard>,
     },
     /// The last tick's report of an environment.
     Status {

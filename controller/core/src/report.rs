@@ -12,10 +12,11 @@ use crate::ids::{Commit, ReleaseId, Version};
 use crate::plan::Standing;
 use crate::release::Code;
 use crate::rollout::Progress;
+use crate::shard::Shard;
 use crate::state::Revert;
 use crate::status::{Health, HoldReason, SyncStatus};
 
-/// The last tick of one environment.
+/// The last tick of one environment, or of one shard of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TickReport {
@@ -23,6 +24,12 @@ pub struct TickReport {
     pub schema_version: u32,
     /// Which environment.
     pub environment: EnvironmentName,
+    /// Of which of its services.
+    #[serde(default, skip_serializing_if = "Shard::is_whole")]
+    pub shard: Shard,
+    /// Where this was put together from the reports of shards: when the services of each of them had a tick last.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shards: BTreeMap<Shard, Option<DateTime<Utc>>>,
     /// The tick's id, which is in every log line of it.
     pub tick: String,
     /// Server time at which its lease was granted.
@@ -45,7 +52,7 @@ pub struct TickReport {
     /// Services that were removed from Git, with the alias that each had: they are left as they are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unmanaged: BTreeMap<ServiceName, String>,
-    /// Every managed service.
+    /// Every managed service, or every one of the shard.
     pub services: BTreeMap<ServiceName, ServiceReport>,
     /// What came of the one service whose published versions were looked at, where one was deleted or something failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,10 +1,14 @@
 //! Decides which schedule of an environment takes which of its services: by a hash of the name, so that nobody has to be asked.
+mod merge;
+
 use std::fmt;
 use std::num::NonZeroU8;
 
 use release_schema::ServiceName;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+
+pub use merge::merged;
 
 /// Into how many parts the services of an environment are divided: 1 to 64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

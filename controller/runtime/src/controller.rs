@@ -16,6 +16,7 @@ use tidegate_core::diff::Difference;
 use tidegate_core::ids::Commit;
 use tidegate_core::plan::Standing;
 use tidegate_core::report::{Answer, Failure, FailureKind, ServiceReport, TickReport};
+use tidegate_core::shard::Shard;
 use tidegate_core::state::Advance;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -28,7 +29,7 @@ use crate::git::Cache;
 use crate::git::github::Tokens;
 use crate::origin::Origin;
 use crate::store::desired::DesiredDocument;
-use crate::store::{Store, keys};
+use crate::store::{Store, keys, statuses};
 use crate::tick::{self, Memory, Tick, Unheard};
 use crate::wanted::{self, Accept, Content, Wanted};
 
@@ -49,18 +50,22 @@ pub struct Controller {
     cache: Arc<Cache>,
     tokens: Arc<Tokens>,
     kept: Arc<Kept>,
-    reached: Arc<Mutex<BTreeMap<EnvironmentName, Arc<Reached>>>>,
+    reached: Arc<Mutex<Connections>>,
 }
 
-/// What an environment is reached with, kept between ticks: connections, and the session of its role.
+/// What an environment, or a shard of it, is reached with, kept between ticks: connections, and the session of its role.
 #[derive(Debug)]
 struct Reached {
+    shard: Shard,
     config: EnvironmentConfig,
     home: Home,
     clients: Clients,
     calls: Calls,
     memory: Memory,
 }
+
+/// What each environment, and each shard of one, is reached with.
+type Connections = BTreeMap<(EnvironmentName, Shard), Arc<Reached>>;
 
 /// Who sent a command, and until when it has to be answered.
 #[derive(Clone, Debug)]
@@ -105,8 +110,8 @@ impl Controller {
             }
         };
         match command {
-            Command::Sync { environment, service, confirm } => {
-                let wish = Wish { service: service.as_ref(), confirm: confirm.as_deref() };
+            Command::Sync { environment, service, confirm, shard } => {
+                let wish = Wish { service: service.as_ref(), confirm: confirm.as_deref(), shard: *shard };
                 self.for_each(&configuration, environment.as_ref(), |name, config| {
                     self.sync(&configuration.installation, name, config, wish, caller)
                 })
@@ -177,16 +182,17 @@ impl Controller {
     }
 
     /// The clients of an environment: those of the last tick, where its configuration is what it was.
-    async fn reach(&self, name: &EnvironmentName, config: &EnvironmentConfig) -> Arc<Reached> {
+    async fn reach(&self, name: &EnvironmentName, shard: Shard, config: &EnvironmentConfig) -> Arc<Reached> {
         let mut reached = self.reached.lock().await;
-        if let Some(known) = reached.get(name).filter(|known| known.config == *config) {
+        let key = (name.clone(), shard);
+        if let Some(known) = reached.get(&key).filter(|known| known.config == *config) {
             return Arc::clone(known);
         }
         let calls = Calls::default();
         let home = self.home.counted(&calls);
-        let clients = home.environment(config, "tidegate", &calls).await;
-        let new = Arc::new(Reached { config: config.clone(), home, clients, calls, memory: Memory::default() });
-        reached.insert(name.clone(), Arc::clone(&new));
+        let clients = home.environment(config, shard.of(), "tidegate", &calls).await;
+        let new = Arc::new(Reached { shard, config: config.clone(), home, clients, calls, memory: Memory::default() });
+        reached.insert(key, Arc::clone(&new));
         new
     }
 
@@ -203,9 +209,10 @@ impl Controller {
         wish: Wish<'_>,
         caller: &Caller,
     ) -> Result<TickReport, Failure> {
-        let span = tracing::info_span!("tick", tick = caller.id, environment = %name);
+        let shard = self.shard(installation, name, wish).await?;
+        let span = tick_span(name, shard, caller);
         async {
-            let reached = self.reach(name, config).await;
+            let reached = self.reach(name, shard, config).await;
             drop(reached.calls.take());
             let store = Store::new(reached.home.s3.clone(), installation.state.clone());
             let accept = Accept {
@@ -226,6 +233,25 @@ impl Controller {
         }
         .instrument(span)
         .await
+    }
+
+    /// Whose lease a tick takes: that of the shard which it is for, or that of the one which ticked its one service last.
+    async fn shard(
+        &self,
+        installation: &Installation,
+        name: &EnvironmentName,
+        wish: Wish<'_>,
+    ) -> Result<Shard, Failure> {
+        match (wish.shard, wish.service) {
+            (Some(_), Some(service)) => {
+                Err(refused(name, format!("`{service}` has a shard by its name: give one of the two")))
+            }
+            (shard, None) => Ok(shard.unwrap_or_default()),
+            (None, Some(service)) => {
+                let store = Store::new(self.home.s3.clone(), installation.state.clone());
+                statuses::shard_of(&store, name, service).await.map_err(|error| unavailable(Some(name), &error))
+            }
+        }
     }
 
     /// Says a word to a release, and answers with how its service stands then.
@@ -258,7 +284,7 @@ impl Controller {
         let span = tracing::info_span!("word", id, %environment, %service, word);
         async {
             let (name, config) = known(configuration, environment)?;
-            let reached = self.reach(name, config).await;
+            let reached = self.reach(name, Shard::WHOLE, config).await;
             let store = Store::new(reached.home.s3.clone(), configuration.installation.state.clone());
             let origin = self.origin(&configuration.installation, &reached);
             let ordinary = tick(name, &configuration.installation, &reached, &store, &origin, caller);
@@ -283,8 +309,8 @@ impl Controller {
 
     async fn status(&self, installation: &Installation, name: &EnvironmentName) -> Result<TickReport, Failure> {
         let store = Store::new(self.home.s3.clone(), installation.state.clone());
-        match store.get::<TickReport>(&keys::status(name)).await {
-            Ok(Some(report)) => Ok(report.value),
+        match statuses::whole(&store, name).await {
+            Ok(Some(report)) => Ok(report),
             Ok(None) => Err(Failure {
                 environment: Some(name.clone()),
                 kind: FailureKind::Unavailable,
@@ -325,7 +351,7 @@ impl Controller {
             kind: FailureKind::InvalidRelease,
             message: problems.to_string(),
         })?;
-        let reached = self.reach(name, config).await;
+        let reached = self.reach(name, Shard::WHOLE, config).await;
         let store = Store::new(reached.home.s3.clone(), configuration.installation.state.clone());
         let origin = self.origin(&configuration.installation, &reached);
         let tick = tick(name, &configuration.installation, &reached, &store, &origin, caller);
@@ -365,11 +391,18 @@ impl Controller {
 /// What a person asks of a tick beyond the ordinary.
 #[derive(Clone, Copy, Debug)]
 struct Wish<'a> {
+    shard: Option<Shard>,
     service: Option<&'a ServiceName>,
     confirm: Option<&'a str>,
 }
 
-/// A tick of everything in an environment, with nothing out of the ordinary accepted.
+/// What every line of a tick's log says.
+fn tick_span(name: &EnvironmentName, shard: Shard, caller: &Caller) -> tracing::Span {
+    let part = (!shard.is_whole()).then(|| tracing::field::display(shard));
+    tracing::info_span!("tick", tick = caller.id, environment = %name, shard = part)
+}
+
+/// A tick of everything in an environment, or a shard of it, with nothing out of the ordinary accepted.
 fn tick<'a>(
     name: &'a EnvironmentName,
     installation: &'a Installation,
@@ -381,6 +414,7 @@ fn tick<'a>(
     let now = Instant::now();
     Tick {
         name,
+        shard: reached.shard,
         config: &reached.config,
         home: &reached.home,
         metric_namespace: &installation.metric_namespace,

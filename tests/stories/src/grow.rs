@@ -18,6 +18,7 @@ use tidegate_core::history::{Head, Record};
 use tidegate_core::ids::Commit;
 use tidegate_core::registry::parameter_name;
 use tidegate_core::report::{ServiceReport, TickReport};
+use tidegate_core::shard::Shard;
 use tidegate_runtime::store::desired::DesiredDocument;
 use tidegate_runtime::store::keys;
 use tidegate_runtime::store::lease::LeaseDocument;
@@ -136,7 +137,7 @@ impl Fleet<'_> {
 
     /// The last report, of all of them.
     async fn status(self, count: usize) -> Result<()> {
-        let name = keys::status(self.environment);
+        let name = keys::status(self.environment, Shard::WHOLE);
         let report: TickReport = self.document(&name).await?;
         let first = report.services.get(&service(0)).context("the first service is not in the report")?;
         let of = |number| ServiceReport { function: (self.function)(number), ..first.clone() };
@@ -147,7 +148,7 @@ impl Fleet<'_> {
 
     /// The lease as after a tick of somebody else: whoever ticked before knows nothing any more.
     async fn lease(self) -> Result<()> {
-        let name = keys::lease(self.environment);
+        let name = keys::lease(self.environment, Shard::WHOLE);
         let lease: LeaseDocument = self.document(&name).await?;
         self.put_document(&name, &LeaseDocument { epoch: lease.epoch + 1, ..lease }).await
     }

@@ -13,6 +13,7 @@ use serde_json::Value;
 use tidegate_core::command::{Command, To};
 use tidegate_core::history::{Head, Record, hash_bytes};
 use tidegate_core::report::{Answer, Failure, ServiceReport, TickReport};
+use tidegate_core::shard::Shard;
 use tidegate_lambda::{Commands, Invocation, Reply, reply};
 use tidegate_runtime::config::{Source, StateLocation};
 use tidegate_runtime::controller::{Caller, Controller, TIMEOUT, Verified};
@@ -394,7 +395,15 @@ pub fn sync(environment: &str, service: Option<&str>, confirm: Option<&str>) -> 
         environment: Some(environment.parse().expect("a name")),
         service: service.map(|name| name.parse().expect("a name")),
         confirm: confirm.map(str::to_owned),
+        shard: None,
     }
+}
+
+/// The `sync` of the schedule of a shard.
+#[must_use]
+pub fn sync_shard(environment: &str, shard: Shard) -> Command {
+    let environment = Some(environment.parse().expect("a name"));
+    Command::Sync { environment, service: None, confirm: None, shard: Some(shard) }
 }
 
 /// The one report of an answer about one environment.

@@ -86,6 +86,8 @@ async fn second_is_live(lines: &[&str]) -> World {
 async fn what_is_hinted_at_is_looked_at_closely_and_nothing_else_is_looked_at() {
     keep_logs();
     let world = adopted(MANY, options()).await;
+    // From here on the process knows what its last tick left.
+    world.tick().await;
     let function = "StagingService7";
     publish(&world, function).await;
     weigh(&world, function, "2").await;
@@ -105,7 +107,8 @@ async fn what_is_hinted_at_is_looked_at_closely_and_nothing_else_is_looked_at() 
         ("monitoring:PutMetricData", 1),
         // What hints are about, the lease, and what history says of the alias.
         ("s3:GetObject", 3),
-        ("s3:ListObjectsV2", 1),
+        // Whose shard they are, and what is under way.
+        ("s3:ListObjectsV2", 2),
         // The lease twice, and the status.
         ("s3:PutObject", 3),
         ("ssm:GetParametersByPath", 1),

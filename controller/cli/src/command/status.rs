@@ -81,7 +81,8 @@ pub(super) fn exit(report: &TickReport, now: DateTime<Utc>) -> Exit {
         Health::Healthy | Health::Suspended => service.standing.sync != SyncStatus::Synced,
         Health::Progressing => false,
     };
-    let stale = now - report.started > STALE;
+    let is_old = |last: DateTime<Utc>| now - last > STALE;
+    let stale = is_old(report.started) || report.shards.values().any(|last| last.is_none_or(is_old));
     if report.hold.is_some() || stale || report.services.values().any(trouble) { Exit::Difference } else { Exit::Done }
 }
 
@@ -96,6 +97,20 @@ pub(super) fn render(report: &TickReport, now: DateTime<Utc>, all: bool, width: 
     if age > STALE {
         let note = "nothing ticked since: this is old, and may no longer be so; does the schedule run?";
         push_wrapped(&mut text, "  stale   ", note, Tone::Bad, width, paint);
+    }
+    for (shard, last) in &report.shards {
+        let note = match last {
+            Some(last) if now - *last <= STALE => continue,
+            Some(last) => format!(
+                "shard {shard} ticked last at {} UTC, {}: its services are as they were seen then; does its schedule run?",
+                text::time(*last),
+                text::ago(now - *last)
+            ),
+            None => format!(
+                "shard {shard} has not ticked yet: its services may be missing here; is there a schedule for it?"
+            ),
+        };
+        push_wrapped(&mut text, "  behind  ", &note, Tone::Bad, width, paint);
     }
     if report.services.is_empty() {
         push_wrapped(&mut text, "  ", "nothing runs here", Tone::Plain, width, paint);
@@ -131,9 +146,11 @@ fn rests(service: &ServiceReport) -> bool {
 /// The environment as a whole: how it is, what it was decided from, and what stops it.
 pub(super) fn heading(report: &TickReport, width: usize, paint: Paint) -> String {
     let (sync, health) = (report.sync(), report.health());
+    let TickReport { environment, shard, .. } = report;
+    let name = if shard.is_whole() { environment.to_string() } else { format!("{environment}, shard {shard}") };
     let mut text = format!(
         "{}  {}  {}\n",
-        paint.paint(Tone::Strong, report.environment.as_str()),
+        paint.paint(Tone::Strong, &name),
         paint.paint(sync_tone(sync), &sync.to_string()),
         paint.paint(health_tone(health), &health.to_string())
     );

@@ -13,11 +13,12 @@ use crate::table::{self, Cell, Row};
 use crate::text;
 
 pub(crate) async fn run(options: &Sync, reach: &Reach, out: &Out) -> Result<Exit, Error> {
-    let Sync { target, confirm, output } = options;
+    let Sync { target, confirm, shard, output } = options;
     let command = Command::Sync {
         environment: target.as_ref().map(|target| target.environment.clone()),
         service: target.as_ref().and_then(|target| target.service.clone()),
         confirm: confirm.clone(),
+        shard: *shard,
     };
     let connection = Connection::open(reach).await?;
     let (reports, failures) = super::reports(connection.send(&command).await?)?;

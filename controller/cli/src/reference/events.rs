@@ -40,6 +40,7 @@ fn row(field: &Told) -> [String; 4] {
     let what = match what {
         "EnvironmentName" => "an environment",
         "ServiceName" => "a service",
+        "Shard" => "a shard, such as `2/4`",
         "Vec<ServiceName>" => "services",
         "TransitionNumber" | "usize" | "u32" => "a whole number",
         "bool" => "`true` or `false`",

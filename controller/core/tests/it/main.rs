@@ -17,6 +17,7 @@ mod histories;
 mod holds;
 mod housekeeping;
 mod losses;
+mod merging;
 mod promoting;
 mod publishing;
 mod resting;

@@ -41,7 +41,7 @@ pub(crate) fn command(event: Value) -> Result<Command, Error> {
     }
     let detail_type = event.get("detail-type").and_then(Value::as_str);
     if detail_type == Some("Scheduled Event") {
-        return Ok(Command::Sync { environment: None, service: None, confirm: None });
+        return Ok(Command::Sync { environment: None, service: None, confirm: None, shard: None });
     }
     let source = event.get("source").and_then(Value::as_str);
     let keys = || event.as_object().map(|object| object.keys().take(5).cloned().collect::<Vec<_>>().join(", "));
@@ -72,13 +72,23 @@ mod tests {
     fn a_schedule_with_an_environment_ticks_that_environment() {
         let command = command(json!({"command": "sync", "environment": "staging"})).unwrap();
         let environment = Some("staging".parse().unwrap());
-        assert_eq!(command, Command::Sync { environment, service: None, confirm: None });
+        assert_eq!(command, Command::Sync { environment, service: None, confirm: None, shard: None });
+    }
+
+    #[test]
+    fn a_schedule_with_a_shard_ticks_that_shard() {
+        let command = command(json!({"command": "sync", "environment": "staging", "shard": "2/4"})).unwrap();
+        let (environment, shard) = (Some("staging".parse().unwrap()), Some("2/4".parse().unwrap()));
+        assert_eq!(command, Command::Sync { environment, service: None, confirm: None, shard });
     }
 
     #[test]
     fn the_plain_scheduled_event_ticks_every_environment() {
         let event = json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}});
-        assert_eq!(command(event).unwrap(), Command::Sync { environment: None, service: None, confirm: None });
+        assert_eq!(
+            command(event).unwrap(),
+            Command::Sync { environment: None, service: None, confirm: None, shard: None }
+        );
     }
 
     #[test]
@@ -112,6 +122,10 @@ mod tests {
         assert!(refused(json!({"command": "sync", "force": true})).contains("unknown field `force`"));
         assert!(
             refused(json!({"command": "sync", "environment": "../x"})).starts_with("the command `sync` is not valid")
+        );
+        same(
+            &refused(json!({"command": "sync", "environment": "staging", "shard": "5/4"})),
+            "the command `sync` is not valid: `5/4` is no shard; write `2/4` for the second of four, at most 64",
         );
     }
 

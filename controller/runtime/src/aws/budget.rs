@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint}
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
+use tidegate_core::shard::Shards;
 use tokio::time::Instant;
 
 use crate::config::CallBudget;
@@ -51,10 +52,10 @@ pub enum Rate {
 #[error("no call was left in the budget before the time was up")]
 pub struct Spent;
 
-/// What an environment's ticks, and people's words to it, may call.
+/// What the ticks of an environment, or of a shard of it, and people's words to it may call.
 #[derive(Clone, Debug)]
 pub struct Budgets {
-    /// Of the sweep: the environment's share, as configured.
+    /// Of the sweep: the environment's share, as configured, or an equal part of it for each shard.
     pub sweep: Arc<Budget>,
     /// Of people. It never waits behind the sweep, and is not slowed where AWS throttles.
     pub words: Arc<Budget>,
@@ -63,14 +64,15 @@ pub struct Budgets {
 }
 
 impl Budgets {
-    /// Full ones.
+    /// Full ones, for one of so many schedules that have to do with this together.
     #[must_use]
-    pub fn new(sweep: &CallBudget) -> Self {
+    pub fn new(sweep: &CallBudget, among: Shards) -> Self {
         let (get_function, control_plane) = WORDS;
+        let part = |calls: u16| f64::from(calls) / f64::from(among.count());
         Self {
-            sweep: Arc::new(Budget::new(sweep.get_function.get(), sweep.control_plane.get())),
-            words: Arc::new(Budget::new(get_function, control_plane)),
-            registry: Arc::new(Bucket::new(sweep.registry_writes.get())),
+            sweep: Arc::new(Budget::new(part(sweep.get_function.get()), part(sweep.control_plane.get()))),
+            words: Arc::new(Budget::new(get_function.into(), control_plane.into())),
+            registry: Arc::new(Bucket::new(part(sweep.registry_writes.get()))),
         }
     }
 }
@@ -83,7 +85,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    fn new(get_function: u16, control_plane: u16) -> Self {
+    fn new(get_function: f64, control_plane: f64) -> Self {
         Self { get_function: Bucket::new(get_function), control_plane: Bucket::new(control_plane) }
     }
 
@@ -111,8 +113,8 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    fn new(a_second: u16) -> Self {
-        Self { turn: tokio::sync::Mutex::new(()), pace: Mutex::new(Pace::new(f64::from(a_second), Instant::now())) }
+    fn new(a_second: f64) -> Self {
+        Self { turn: tokio::sync::Mutex::new(()), pace: Mutex::new(Pace::new(a_second, Instant::now())) }
     }
 
     /// Waits for a token.
@@ -245,7 +247,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_bucket_gives_a_seconds_worth_at_once_and_then_its_rate() {
-        let bucket = Bucket::new(4);
+        let bucket = Bucket::new(4.0);
         let began = Instant::now();
         for _ in 0..4 {
             bucket.take_now().unwrap();
@@ -256,8 +258,24 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn the_budgets_of_all_shards_are_together_what_is_configured() {
+        let shards = Shards::new(8).unwrap();
+        let until = Instant::now() + Duration::from_secs(60);
+        let taken = |budgets: Budgets| async move {
+            let mut taken = 0;
+            while budgets.sweep.take(Rate::ControlPlane, until).await.is_ok() {
+                taken += 1;
+            }
+            taken
+        };
+        let each = shards.each().map(|_| taken(Budgets::new(&CallBudget::default(), shards)));
+        // Four a second for a minute.
+        assert_eq!(futures::future::join_all(each).await, [30; 8]);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn whoever_waits_longer_than_there_is_time_goes_without_and_takes_nobodys_token() {
-        let bucket = Bucket::new(1);
+        let bucket = Bucket::new(1.0);
         bucket.take_now().unwrap();
         let soon = Instant::now() + Duration::from_millis(500);
         assert_eq!(bucket.take(soon).await, Err(Spent));
@@ -267,7 +285,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_throttled_answer_halves_the_rate_once_and_quiet_raises_it_again_up_to_the_budget() {
-        let bucket = Bucket::new(40);
+        let bucket = Bucket::new(40.0);
         assert_eq!(taken_in(&bucket, 1).await, 80);
         for _ in 0..24 {
             bucket.throttled();
@@ -282,7 +300,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn time_without_a_call_does_not_raise_a_rate_and_no_throttling_stops_it() {
-        let bucket = Bucket::new(40);
+        let bucket = Bucket::new(40.0);
         for _ in 0..20 {
             bucket.throttled();
             tokio::time::sleep(ECHO).await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use tidegate_core::shard::{Shard, Shards};
 use tokio::time::Instant;
 
 use super::budget::SlowDown;
@@ -73,11 +74,18 @@ impl Home {
     /// The clients of this account and region themselves, with the caller's own rights.
     #[must_use]
     pub fn clients(&self) -> Clients {
-        Clients::new(&self.config, &Calls::default(), Budgets::new(&CallBudget::default()))
+        Clients::new(&self.config, &Calls::default(), Budgets::new(&CallBudget::default(), Shard::WHOLE.of()))
     }
 
-    /// The clients of one environment: its region, and its role where it has one. The role is assumed at the first call.
-    pub async fn environment(&self, environment: &EnvironmentConfig, session: &str, calls: &Calls) -> Clients {
+    /// The clients of one environment, for one of so many schedules: its region, and its role where it has one. The role is
+    /// assumed at the first call.
+    pub async fn environment(
+        &self,
+        environment: &EnvironmentConfig,
+        among: Shards,
+        session: &str,
+        calls: &Calls,
+    ) -> Clients {
         let region = Region::new(environment.region.clone());
         let mut builder = self.config.to_builder().region(region.clone());
         if let Some(role) = &environment.role_arn {
@@ -93,7 +101,7 @@ impl Home {
                 provider.build().await,
             ));
         }
-        Clients::new(&builder.build(), calls, Budgets::new(&environment.call_budget))
+        Clients::new(&builder.build(), calls, Budgets::new(&environment.call_budget, among))
     }
 }
 

@@ -3,13 +3,15 @@ use std::collections::BTreeSet;
 
 use release_schema::EnvironmentName;
 use tidegate_core::report::{Answer, Failure, TickReport};
+use tidegate_core::shard::Shard;
 use tracing::Instrument as _;
 
-use super::{Caller, Controller, failure_of, tick, unavailable};
+use super::{Caller, Controller, failure_of, tick, tick_span, unavailable};
 use crate::aws::error::chain;
 use crate::config::{self, Configuration, EnvironmentConfig, Installation};
 use crate::hint::{Hint, Sighting};
-use crate::store::Store;
+use crate::store::{self, Store, statuses};
+use crate::tick::{self as ticking, Hinted};
 
 /// What came of hints.
 #[derive(Clone, Debug)]
@@ -39,19 +41,21 @@ impl Controller {
             async move { (self.look_into(installation, name, config, &about, caller).await, about) }
         });
         let (mut reports, mut failures, mut missed) = (Vec::new(), Vec::new(), BTreeSet::new());
-        for (outcome, about) in futures::future::join_all(looks).await {
-            match outcome {
-                Ok(report) => reports.extend(report),
-                Err(failure) => {
-                    failures.push(failure);
-                    missed.extend(about.into_iter().cloned());
+        for (outcomes, about) in futures::future::join_all(looks).await {
+            for outcome in outcomes {
+                match outcome {
+                    Ok(report) => reports.push(report),
+                    Err(failure) => {
+                        failures.push(failure);
+                        missed.extend(about.iter().copied().cloned());
+                    }
                 }
             }
         }
         Looked { answer: Answer::Reports { reports, failures }, missed }
     }
 
-    /// One environment; no tick of it where the hints are about nothing in it.
+    /// One environment: a tick of each shard that has a service which the hints are about, so none where there is none.
     async fn look_into(
         &self,
         installation: &Installation,
@@ -59,32 +63,52 @@ impl Controller {
         config: &EnvironmentConfig,
         hints: &[&Hint],
         caller: &Caller,
-    ) -> Result<Option<TickReport>, Failure> {
+    ) -> Vec<Result<TickReport, Failure>> {
         if hints.is_empty() {
-            return Ok(None);
+            return Vec::new();
         }
-        let span = tracing::info_span!("tick", tick = caller.id, environment = %name);
-        async {
-            let reached = self.reach(name, config).await;
-            drop(reached.calls.take());
-            let store = Store::new(reached.home.s3.clone(), installation.state.clone());
-            let hinted = tick::hinted(&store, name, hints).await.map_err(|error| {
-                tracing::warn!(error = chain(&error), "what hints are about is not known");
-                unavailable(Some(name), &error)
-            })?;
-            let Some(hinted) = hinted else {
-                tracing::debug!(hints = hints.len(), "the hints are about nothing that is managed, or under way");
-                return Ok(None);
-            };
-            let origin = self.origin(installation, &reached);
-            let tick = tick(name, installation, &reached, &store, &origin, caller);
-            Box::pin(tick::targeted(&tick, &hinted)).await.map(Some).map_err(|error| {
-                tracing::warn!(error = chain(&error), hinted = hinted.by, "there was no tick");
-                failure_of(name, &error)
-            })
+        let store = Store::new(self.home.s3.clone(), installation.state.clone());
+        let of_shards = async {
+            let Some(hinted) = ticking::hinted(&store, name, hints).await? else { return Ok(Vec::new()) };
+            let by_shard = statuses::by_shard(&store, name, &hinted.services).await?;
+            let part = |(shard, services)| (shard, Hinted { services, by: hinted.by.clone() });
+            Ok::<_, store::Error>(by_shard.into_iter().map(part).collect())
+        };
+        let of_shards: Vec<(Shard, Hinted)> = match of_shards.await {
+            Ok(of_shards) => of_shards,
+            Err(error) => {
+                tracing::warn!(error = chain(&error), environment = %name, "what hints are about is not known");
+                return vec![Err(unavailable(Some(name), &error))];
+            }
+        };
+        if of_shards.is_empty() {
+            let hints = hints.len();
+            tracing::debug!(hints, environment = %name, "the hints are about nothing that is managed, or under way");
         }
-        .instrument(span)
-        .await
+        let looks = of_shards.into_iter().map(|(shard, hinted)| async move {
+            let span = tick_span(name, shard, caller);
+            self.look_at(installation, name, config, (shard, &hinted), caller).instrument(span).await
+        });
+        futures::future::join_all(looks).await
+    }
+
+    async fn look_at(
+        &self,
+        installation: &Installation,
+        name: &EnvironmentName,
+        config: &EnvironmentConfig,
+        (shard, hinted): (Shard, &Hinted),
+        caller: &Caller,
+    ) -> Result<TickReport, Failure> {
+        let reached = self.reach(name, shard, config).await;
+        drop(reached.calls.take());
+        let store = Store::new(reached.home.s3.clone(), installation.state.clone());
+        let origin = self.origin(installation, &reached);
+        let tick = tick(name, installation, &reached, &store, &origin, caller);
+        Box::pin(ticking::targeted(&tick, hinted)).await.map_err(|error| {
+            tracing::warn!(error = chain(&error), hinted = hinted.by, "there was no tick");
+            failure_of(name, &error)
+        })
     }
 }
 

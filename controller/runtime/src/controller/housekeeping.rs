@@ -3,11 +3,12 @@ use std::collections::BTreeMap;
 
 use release_schema::{EnvironmentName, ServiceName};
 use tidegate_core::report::Answer;
+use tidegate_core::shard::Shard;
 use tracing::Instrument as _;
 
-use super::{Caller, Controller, failure_of, known, refused, tick};
+use super::{Caller, Controller, failure_of, known, refused, tick, unavailable};
 use crate::config::Configuration;
-use crate::store::Store;
+use crate::store::{Store, statuses};
 use crate::tick::{self as ticking, Tick};
 
 impl Controller {
@@ -31,12 +32,20 @@ impl Controller {
                 );
                 return Answer::Failed(refused(name, message));
             };
-            let reached = self.reach(name, config).await;
+            let reached = self.reach(name, Shard::WHOLE, config).await;
             let store = Store::new(reached.home.s3.clone(), configuration.installation.state.clone());
             let origin = self.origin(&configuration.installation, &reached);
             let ordinary = tick(name, &configuration.installation, &reached, &store, &origin, caller);
             let tick = Tick { only: service, ..ordinary };
-            let outcomes = match Box::pin(ticking::prune(&tick, policy, dry_run)).await {
+            let shards = match service {
+                Some(service) => statuses::shard_of(&store, name, service).await.map(|shard| vec![shard]),
+                None => statuses::shards(&store, name).await.map(|shards| shards.each().collect()),
+            };
+            let shards = match shards {
+                Ok(shards) => shards,
+                Err(error) => return Answer::Failed(unavailable(Some(name), &error)),
+            };
+            let outcomes = match Box::pin(ticking::prune(&tick, &shards, policy, dry_run)).await {
                 Ok(outcomes) => outcomes,
                 Err(error) => return Answer::Failed(failure_of(name, &error)),
             };

@@ -6,6 +6,7 @@ use release_schema::{Environment, EnvironmentName, Service, ServiceName};
 use tidegate_core::history::{Head, Record};
 use tidegate_core::ids::TransitionNumber;
 use tidegate_core::report::{Failure, FailureKind};
+use tidegate_core::shard::Shard;
 use tidegate_core::state::ServiceState;
 use tidegate_core::verify::{Alias, Evidence, Verification, verify};
 
@@ -116,7 +117,7 @@ impl Controller {
             .await
             .map_err(|error| unavailable(Some(environment), &error))?;
         let (name, config) = known(&configuration, environment)?;
-        let reached = self.reach(name, config).await;
+        let reached = self.reach(name, Shard::WHOLE, config).await;
         let store = self.state(&configuration);
         let failed = |error: store::Error| unavailable(Some(environment), &error);
         let wanted = last_wanted(&store, name).await;

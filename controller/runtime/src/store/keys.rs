@@ -1,11 +1,12 @@
 //! Where each document lies, below the installation's prefix.
 use release_schema::{EnvironmentName, ServiceName};
 use tidegate_core::ids::TransitionNumber;
+use tidegate_core::shard::Shard;
 
-/// Who may tick an environment.
+/// Who may tick a shard of an environment.
 #[must_use]
-pub fn lease(environment: &EnvironmentName) -> String {
-    format!("lease/{environment}.json")
+pub fn lease(environment: &EnvironmentName, shard: Shard) -> String {
+    format!("lease/{environment}.{}json", part(shard))
 }
 
 /// An environment's last valid content.
@@ -58,10 +59,32 @@ pub fn head(environment: &EnvironmentName, service: &ServiceName) -> String {
     format!("{}head.json", history(environment, service))
 }
 
-/// The last tick's report.
+/// The report of a shard's last tick.
 #[must_use]
-pub fn status(environment: &EnvironmentName) -> String {
-    format!("status/{environment}.json")
+pub fn status(environment: &EnvironmentName, shard: Shard) -> String {
+    format!("{}{}json", statuses(environment), part(shard))
+}
+
+/// The names of an environment's reports begin so, and no other names do: an environment's name has no dot.
+#[must_use]
+pub fn statuses(environment: &EnvironmentName) -> String {
+    format!("status/{environment}.")
+}
+
+/// The shard of the report with this name; `None` where it is no report's.
+#[must_use]
+pub fn status_shard(environment: &EnvironmentName, name: &str) -> Option<Shard> {
+    let part = name.strip_prefix(&statuses(environment))?.strip_suffix("json")?;
+    let shard = match part.strip_suffix('.') {
+        Some(part) => part.replacen('-', "/", 1).parse().ok()?,
+        None => Shard::WHOLE,
+    };
+    (status(environment, shard) == name).then_some(shard)
+}
+
+/// `2-4.` for the second of four shards; nothing for a whole environment, which has the names that it has without shards.
+fn part(shard: Shard) -> String {
+    if shard.is_whole() { String::new() } else { format!("{}-{}.", shard.number(), shard.of().count()) }
 }
 
 /// The last good copy of the controller's own configuration.
@@ -85,5 +108,19 @@ mod tests {
             assert_eq!(number_of(&format!("history/production/flight-service/{name}")), None, "{name}");
         }
         assert_eq!(number_of("history/staging/flight-service/0000000042.json"), None);
+    }
+
+    #[test]
+    fn a_reports_name_tells_its_shard_and_no_other_name_does() {
+        let environment = "production".parse().unwrap();
+        for (shard, name) in [("1/1", "status/production.json"), ("2/4", "status/production.2-4.json")] {
+            assert_eq!(status(&environment, shard.parse().unwrap()), name);
+            assert_eq!(status_shard(&environment, name), Some(shard.parse().unwrap()));
+        }
+        for name in
+            ["production.1-1.json", "production.5-4.json", "production.2.4.json", "production.json.bak", "staging.json"]
+        {
+            assert_eq!(status_shard(&environment, &format!("status/{name}")), None, "{name}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use release_schema::EnvironmentName;
 use serde::{Deserialize, Serialize};
 use tidegate_core::SCHEMA_VERSION;
+use tidegate_core::shard::Shard;
 
 use super::{ETag, Error, If, Store, Stored, keys};
 use crate::aws::calls::ServerDate;
@@ -17,7 +18,7 @@ pub const DURATION: Duration = Duration::from_secs(75);
 /// Who holds a lease that was taken in the same moment.
 pub const UNKNOWN: &str = "unknown";
 
-/// Who holds an environment, and until when.
+/// Who holds an environment, or a shard of it, and until when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LeaseDocument {
@@ -58,12 +59,18 @@ pub enum NoLease {
 }
 
 impl Lease {
-    /// Takes an environment's lease, where nobody holds it.
+    /// Takes the lease of a shard, where nobody holds it. Those of shards that have services in common are different ones: what
+    /// keeps ticks from each other's writes is what each write carries, and a lease only saves them the trouble.
     ///
     /// # Errors
     /// Where somebody does, or the store does not answer.
-    pub async fn acquire(store: &Store, environment: &EnvironmentName, holder: &str) -> Result<Self, NoLease> {
-        let name = keys::lease(environment);
+    pub async fn acquire(
+        store: &Store,
+        environment: &EnvironmentName,
+        shard: Shard,
+        holder: &str,
+    ) -> Result<Self, NoLease> {
+        let name = keys::lease(environment, shard);
         let (before, read_at) = store.read_dated(&name).await?;
         let (epoch, condition) = match before {
             None => (1, If::Absent),
@@ -88,7 +95,7 @@ impl Lease {
         self.now
     }
 
-    /// Which tick of the environment this is, counted over all that ever were.
+    /// Which tick of the shard this is, counted over all that ever were.
     #[must_use]
     pub const fn epoch(&self) -> u64 {
         self.document.epoch
@@ -115,7 +122,7 @@ impl Lease {
 /// # Errors
 /// Where the store does not answer.
 pub async fn server_time(store: &Store, environment: &EnvironmentName) -> Result<DateTime<Utc>, Error> {
-    Ok(store.read_dated(&keys::lease(environment)).await?.1)
+    Ok(store.read_dated(&keys::lease(environment, Shard::WHOLE)).await?.1)
 }
 
 impl Store {

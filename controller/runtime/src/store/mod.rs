@@ -3,8 +3,10 @@ pub mod desired;
 pub mod history;
 pub mod keys;
 pub mod lease;
+pub mod statuses;
 
 use aws_sdk_s3::primitives::ByteStream;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tidegate_core::SCHEMA_VERSION;
@@ -244,6 +246,14 @@ impl Store {
     /// # Errors
     /// Where S3 refuses or does not answer.
     pub async fn list(&self, beginning: &str) -> Result<Vec<String>, Error> {
+        Ok(self.list_dated(beginning).await?.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// The same, each with the time at which S3 says that it was written.
+    ///
+    /// # Errors
+    /// Where S3 refuses or does not answer.
+    pub async fn list_dated(&self, beginning: &str) -> Result<Vec<(String, DateTime<Utc>)>, Error> {
         let prefix = self.key(beginning);
         let strip = self.key("");
         let mut names = Vec::new();
@@ -251,8 +261,11 @@ impl Store {
             self.client.list_objects_v2().bucket(&self.location.bucket).prefix(&prefix).into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(failed("s3:ListObjectsV2", &self.describe(&prefix)))?;
-            let keys = page.contents().iter().filter_map(|object| object.key());
-            names.extend(keys.filter_map(|key| key.strip_prefix(&strip)).map(str::to_owned));
+            names.extend(page.contents().iter().filter_map(|object| {
+                let written = object.last_modified()?;
+                let written = DateTime::from_timestamp(written.secs(), written.subsec_nanos())?;
+                Some((object.key()?.strip_prefix(&strip)?.to_owned(), written))
+            }));
         }
         Ok(names)
     }

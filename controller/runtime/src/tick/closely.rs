@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use release_schema::{Digest, Service, ServiceName};
 use tidegate_core::live::Seen;
 use tidegate_core::report::TickReport;
+use tidegate_core::shard::Shards;
 use tidegate_core::slice::Slice;
 
 use super::{Tick, pins};
@@ -17,12 +18,14 @@ const SWEEP: usize = 45;
 /// So long they may take however short the sweep is, in seconds: the few services of a small environment are soon through.
 const AT_LEAST: usize = 5;
 
-/// How many services have their turn in a tick: as many as the control-plane budget allows for while all are visited, so that
-/// a tick does not wait for them.
-fn at_once(budget: &CallBudget, services: usize) -> usize {
+/// How many services have their turn in a tick of one of so many schedules: as many as its part of the control-plane budget
+/// allows for while all are visited, so that a tick does not wait for them.
+fn at_once(budget: &CallBudget, services: usize, among: Shards) -> usize {
     let (visits, looks) = (usize::from(budget.get_function.get()), usize::from(budget.control_plane.get()));
-    let sweep = services.checked_div(visits).unwrap_or_default().max(AT_LEAST);
-    looks.saturating_mul(sweep).min(looks.saturating_mul(SWEEP).div_ceil(4))
+    let among = usize::from(among.count());
+    let sweep = services.saturating_mul(among).checked_div(visits).unwrap_or_default().max(AT_LEAST);
+    let all = looks.saturating_mul(sweep).min(looks.saturating_mul(SWEEP).div_ceil(4));
+    all.checked_div(among).unwrap_or(all).max(1)
 }
 
 /// The services that are looked at closely, with what their tags name now.
@@ -38,10 +41,10 @@ impl Closely {
         wanted: &Wanted,
         previous: Option<&TickReport>,
     ) -> Self {
-        let services = &wanted.environment.services;
-        let at_once = at_once(&tick.config.call_budget, services.len());
-        let slice = Slice::of(now, services.len(), at_once);
-        let turn = services.keys().enumerate().filter(|(place, _)| slice.has(*place)).map(|(_, name)| name);
+        let (services, own) = (&wanted.environment.services, tick.own(wanted));
+        let at_once = at_once(&tick.config.call_budget, own.len(), tick.shard.of());
+        let slice = Slice::of(now, own.len(), at_once);
+        let turn = own.iter().enumerate().filter(|(place, _)| slice.has(*place)).map(|(_, service)| &service.name);
         let drifted = previous
             .iter()
             .flat_map(|report| &report.services)
@@ -71,17 +74,19 @@ impl Closely {
 
 #[cfg(test)]
 mod tests {
+    use tidegate_core::shard::Shard;
+
     use super::super::slice::sweep;
     use super::*;
 
     #[test]
     fn sweeps_and_rounds_take_as_long_as_the_documentation_says() {
         let documentation = include_str!("../../../../docs/drift.md");
-        let budget = CallBudget::default();
+        let (budget, whole) = (CallBudget::default(), Shard::WHOLE.of());
         for (services, name) in [(20, "20"), (100, "100"), (300, "300"), (1_000, "1,000"), (3_000, "3,000")] {
-            let closely = at_once(&budget, services);
+            let closely = at_once(&budget, services, whole);
             let round = Slice::of(DateTime::UNIX_EPOCH, services, closely).rounds();
-            let sweep = sweep(DateTime::UNIX_EPOCH, services, closely, &budget).rounds();
+            let sweep = sweep(DateTime::UNIX_EPOCH, services, closely, &budget, whole).rounds();
             let row = format!("| {name} | {sweep} min | {round} min |");
             assert!(documentation.contains(&row), "{row}");
         }

@@ -5,12 +5,13 @@ use chrono::{DateTime, Utc};
 use release_schema::{Service, ServiceName};
 use tidegate_core::housekeeping::{Decision, Evidence, Inventory, Policy, Unrest, decide, whose_turn};
 use tidegate_core::report::{Failure, FailureKind, Housekeeping, Pruned, ServiceReport};
+use tidegate_core::shard::Shard;
 use tidegate_core::state::ServiceState;
 use tidegate_core::status::{Health, HoldReason, PhaseName, SyncStatus};
 use tokio::time::Instant;
 
 use super::service::quarantined;
-use super::{Error, RESERVE, Tick, check_asked_for, load_desired, look};
+use super::{Error, RESERVE, Tick, check_asked_for, desired, look};
 use crate::aws::{CallError, lambda};
 use crate::store::lease::{Lease, server_time};
 use crate::store::{self, history, keys};
@@ -51,8 +52,8 @@ pub(super) async fn turn(
     reports: &BTreeMap<ServiceName, ServiceReport>,
 ) -> Option<Housekeeping> {
     let policy = tick.config.version_housekeeping.filter(|_| wanted.hold.is_none() && tick.only.is_none())?;
-    let services = &wanted.environment.services;
-    let service = services.values().nth(whose_turn(lease.now(), services.len())?)?;
+    let services = tick.own(wanted);
+    let service = *services.get(whose_turn(lease.now(), services.len())?)?;
     if !reports.get(&service.name).is_some_and(is_at_rest) || is_out_of_time(tick) {
         return None;
     }
@@ -89,37 +90,60 @@ fn is_at_rest(report: &ServiceReport) -> bool {
     report.error.is_none() && report.done.is_empty() && (as_wanted || standing.phase == PhaseName::RolledBack)
 }
 
-/// What a person asks for: the same with the same limits, of one service or of each, now. Without a lease nothing is deleted,
-/// so it is only asked for where something shall be.
+/// What a person asks for: the same with the same limits, of one service or of each of these shards, now. Without a lease
+/// nothing is deleted, so it is only asked for where something shall be.
 ///
 /// # Errors
-/// Where it could not be done as a whole; what concerns one service stands with it.
-pub async fn prune(tick: &Tick<'_>, policy: Policy, dry_run: bool) -> Result<Outcomes, Error> {
-    if dry_run {
-        let now = server_time(tick.store, tick.name).await?;
-        return each(tick, policy, now, None).await;
-    }
-    let lease = Lease::acquire(tick.store, tick.name, tick.id).await?;
-    let outcomes = each(tick, policy, lease.now(), Some(&lease)).await;
-    if let Err(error) = lease.release(tick.store).await {
-        tracing::warn!(%error, "the lease could not be given back: it ends by itself");
-    }
-    outcomes
-}
-
-async fn each(tick: &Tick<'_>, policy: Policy, now: DateTime<Utc>, lease: Option<&Lease>) -> Result<Outcomes, Error> {
-    let wanted = match load_desired(tick).await?.map(|stored| wanted::stored(tick.name, stored.value)) {
-        Some(Ok(wanted)) => wanted,
-        Some(Err(known)) => return Err(Error::NothingWanted(known.reason)),
-        None => {
-            let message = format!("nothing is known of `{}` yet: no tick of it has ended", tick.name);
-            return Err(Error::NothingWanted(HoldReason::NothingKnown { message }));
-        }
-    };
+/// Where nothing of it could be done; what concerns one service stands with it.
+pub async fn prune(tick: &Tick<'_>, shards: &[Shard], policy: Policy, dry_run: bool) -> Result<Outcomes, Error> {
+    let wanted = known(tick).await?;
     check_asked_for(tick, &wanted)?;
     let services = wanted.environment.services.values();
+    let services: Vec<&Service> = services.filter(|it| tick.only.is_none_or(|only| *only == it.name)).collect();
+    if dry_run {
+        let now = server_time(tick.store, tick.name).await?;
+        return Ok(each(tick, &services, policy, now, None).await);
+    }
     let mut outcomes = Outcomes::new();
-    for service in services.filter(|service| tick.only.is_none_or(|only| *only == service.name)) {
+    for shard in shards {
+        let own: Vec<&Service> = services.iter().copied().filter(|service| shard.takes(&service.name)).collect();
+        match Lease::acquire(tick.store, tick.name, *shard, tick.id).await {
+            Ok(lease) => {
+                outcomes.extend(each(tick, &own, policy, lease.now(), Some(&lease)).await);
+                if let Err(error) = lease.release(tick.store).await {
+                    tracing::warn!(%error, "the lease could not be given back: it ends by itself");
+                }
+            }
+            Err(error) if outcomes.is_empty() => return Err(error.into()),
+            Err(error) => outcomes.extend(own.into_iter().map(|service| {
+                let (environment, message) = (Some(tick.name.clone()), error.to_string());
+                (service.name.clone(), Err(Failure { environment, kind: FailureKind::Refused, message }))
+            })),
+        }
+    }
+    Ok(outcomes)
+}
+
+/// What Git wanted last, without asking it.
+async fn known(tick: &Tick<'_>) -> Result<Wanted, Error> {
+    match desired::load(tick).await?.map(|stored| wanted::stored(tick.name, stored.value)) {
+        Some(wanted) => wanted.map_err(|known| Error::NothingWanted(known.reason)),
+        None => {
+            let message = format!("nothing is known of `{}` yet: no tick of it has ended", tick.name);
+            Err(Error::NothingWanted(HoldReason::NothingKnown { message }))
+        }
+    }
+}
+
+async fn each(
+    tick: &Tick<'_>,
+    services: &[&Service],
+    policy: Policy,
+    now: DateTime<Utc>,
+    lease: Option<&Lease>,
+) -> Outcomes {
+    let mut outcomes = Outcomes::new();
+    for service in services.iter().copied() {
         let pruned = match survey(tick, service, policy, now).await {
             Ok(inventory) => Ok(match lease {
                 Some(lease) => delete(tick, lease, service, inventory).await,
@@ -132,7 +156,7 @@ async fn each(tick: &Tick<'_>, policy: Policy, now: DateTime<Utc>, lease: Option
         };
         outcomes.insert(service.name.clone(), pruned);
     }
-    Ok(outcomes)
+    outcomes
 }
 
 /// Looks at all that decides of a service's versions. The aliases come last: they are what moves.

@@ -6,6 +6,7 @@ use tidegate_core::report::TickReport;
 use crate::store::Stored;
 use crate::store::desired::DesiredDocument;
 use crate::store::lease::Lease;
+use crate::store::statuses::FRESH;
 
 /// What a tick left in the store.
 #[derive(Debug)]
@@ -16,7 +17,7 @@ pub(super) struct Known {
     pub(super) report: TickReport,
 }
 
-/// The memory of one environment, between the ticks of a warm process.
+/// The memory of one environment or shard, between the ticks of a warm process.
 #[derive(Debug, Default)]
 pub struct Memory(Mutex<Option<(u64, Known)>>);
 
@@ -25,7 +26,10 @@ impl Memory {
     /// Whatever comes of this tick, nothing is known any more until it is kept again.
     pub(super) fn recall(&self, lease: &Lease) -> Option<Known> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        kept.filter(|(epoch, _)| epoch.checked_add(1) == Some(lease.epoch())).map(|(_, known)| known)
+        let (epoch, known) = kept?;
+        let is_next = epoch.checked_add(1) == Some(lease.epoch());
+        // Under other shards' leases somebody may have, after a while.
+        (is_next && lease.now() - known.report.started <= FRESH).then_some(known)
     }
 
     /// Keeps what a tick left.

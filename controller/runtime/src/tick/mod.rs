@@ -1,6 +1,7 @@
-//! One tick of one environment: lease, observe Git, load state, observe live and plan, check, execute, record, report.
+//! One tick of one environment, or of one shard of it: lease, observe Git, load state, observe live and plan, check, execute, record, report.
 mod back;
 mod closely;
+mod desired;
 mod execute;
 mod housekeeping;
 mod look;
@@ -25,6 +26,7 @@ use tidegate_core::environment::in_order;
 use tidegate_core::plan::Plan;
 use tidegate_core::release::Release;
 use tidegate_core::report::{ServiceReport, TickReport};
+use tidegate_core::shard::Shard;
 use tidegate_core::status::HoldReason;
 use tokio::time::Instant;
 
@@ -35,11 +37,12 @@ use crate::nearest::nearest;
 use crate::origin::Origin;
 use crate::store::desired::DesiredDocument;
 use crate::store::lease::{Lease, NoLease};
-use crate::store::{self, If, Store, Stored, keys};
-use crate::wanted::{self, Accept, Wanted};
+use crate::store::{self, Store, Stored, keys, statuses};
+use crate::wanted::{Accept, Wanted};
 
 pub use back::Back;
 use closely::Closely;
+use desired::Agreed;
 pub use housekeeping::{Outcomes, prune};
 pub use memory::Memory;
 use service::One;
@@ -62,6 +65,8 @@ pub const SCHEDULE: &str = "controller";
 pub struct Tick<'a> {
     /// The environment.
     pub name: &'a EnvironmentName,
+    /// Which of its services: of the others only what these depend on is looked at, and nothing is done to them.
+    pub shard: Shard,
     /// Its account, region and limits.
     pub config: &'a EnvironmentConfig,
     /// The home account, for metrics.
@@ -95,6 +100,11 @@ pub struct Tick<'a> {
 }
 
 impl Tick<'_> {
+    /// The services that the tick is for, in order.
+    fn own<'a>(&self, wanted: &'a Wanted) -> Vec<&'a Service> {
+        wanted.environment.services.values().filter(|service| self.shard.takes(&service.name)).collect()
+    }
+
     /// Lambda for looking, within the budget and the time for that.
     fn looking(&self) -> Paced<'_> {
         Paced::new(&self.clients.lambda, self.budget, self.looks_until)
@@ -168,23 +178,19 @@ struct Before {
 }
 
 async fn under_lease(tick: &Tick<'_>, lease: &Lease, before: &mut Before, began: Instant) -> Result<TickReport, Error> {
-    let (stored, previous) = match tick.memory.recall(lease) {
+    let (recalled, previous) = match tick.memory.recall(lease) {
         Some(known) => (Some(known.desired), Some(known.report)),
-        None => (load_desired(tick).await?, load_report(tick).await),
+        None => (None, load_report(tick, lease.now()).await),
     };
     before.last_success = previous.as_ref().and_then(|report| report.last_success);
-    let document = stored.as_ref().map(|stored| stored.value.clone());
-    let mut wanted = match wanted::observe(tick.name, tick.origin.repository().await, document, &tick.accept).await {
-        Ok(wanted) => wanted,
+    let Agreed { stored, wanted, releases } = match desired::agree(tick, recalled).await? {
+        Ok(agreed) => agreed,
         Err(known) => {
             let report = report::nothing_known(tick, lease.now(), &known, previous.as_ref(), began);
-            tick.store.overwrite(&keys::status(tick.name), &report).await?;
+            tick.store.overwrite(&keys::status(tick.name, tick.shard), &report).await?;
             return Err(Error::NothingWanted(known.reason));
         }
     };
-    check_asked_for(tick, &wanted)?;
-    let releases = pins::resolve(tick, &mut wanted, |_| true).await;
-    let stored = save_desired(tick, stored, &wanted.document).await?;
     let states = load_states(tick).await?;
     let closely = Closely::choose(tick, lease.now(), &wanted, previous.as_ref()).await;
     let known =
@@ -201,37 +207,11 @@ async fn under_lease(tick: &Tick<'_>, lease: &Lease, before: &mut Before, began:
 
 /// Says that a tick failed as a whole, and for how long none succeeded, so that silence is visible.
 async fn tell_failure(tick: &Tick<'_>, silence: Option<chrono::TimeDelta>) {
-    let told = metrics::publish_failure(&tick.home.cloudwatch, tick.metric_namespace, tick.name, silence).await;
+    let Tick { home, metric_namespace, name, shard, .. } = *tick;
+    let told = metrics::publish_failure(&home.cloudwatch, metric_namespace, name, shard, silence).await;
     if let Err(error) = told {
         tracing::warn!(%error, "the metrics could not be published");
     }
-}
-
-/// The last valid content. A broken copy counts as lost: Git has it.
-async fn load_desired(tick: &Tick<'_>) -> Result<Option<Stored<DesiredDocument>>, Error> {
-    let name = keys::desired(tick.name);
-    match tick.store.get(&name).await {
-        Err(store::Error::Broken { key, message, etag }) => {
-            tracing::warn!(key, message, "the last good content cannot be read: it is read from Git again");
-            tick.store.delete(&name, &etag).await?;
-            Ok(None)
-        }
-        other => Ok(other?),
-    }
-}
-
-async fn save_desired(
-    tick: &Tick<'_>,
-    stored: Option<Stored<DesiredDocument>>,
-    document: &DesiredDocument,
-) -> Result<Stored<DesiredDocument>, Error> {
-    let condition = match stored {
-        Some(stored) if stored.value == *document => return Ok(stored),
-        Some(stored) => If::Unchanged(stored.etag),
-        None => If::Absent,
-    };
-    let etag = tick.store.put(&keys::desired(tick.name), document, condition).await?;
-    Ok(Stored { value: document.clone(), etag })
 }
 
 /// A person's word for one service: it has to be one that Git knows.
@@ -310,7 +290,9 @@ async fn execute(
     // A person who names one service has decided about its dependencies.
     let plans: BTreeMap<ServiceName, Plan> =
         if tick.only.is_some() { plans.collect() } else { in_order(plans.collect(), services) };
-    let work = planned.into_iter().filter_map(|(name, planned)| {
+    // The others were looked at because these depend on them.
+    let own = planned.into_iter().filter(|(name, _)| tick.shard.takes(name));
+    let work = own.filter_map(|(name, planned)| {
         let service: &Service = services.get(&name)?;
         Some((service, planned.map(|(seen, plan)| (seen, plans.get(&name).cloned().unwrap_or(plan)))))
     });
@@ -340,9 +322,9 @@ async fn execute(
 
 /// The last report: since when a drift is there, the time of the last success, and the services whose turn it is not. It is
 /// derived, so that it cannot be read is no failure.
-async fn load_report(tick: &Tick<'_>) -> Option<TickReport> {
-    match tick.store.get::<TickReport>(&keys::status(tick.name)).await {
-        Ok(stored) => stored.map(|stored| stored.value),
+async fn load_report(tick: &Tick<'_>, now: chrono::DateTime<chrono::Utc>) -> Option<TickReport> {
+    match statuses::before(tick.store, tick.name, tick.shard, now).await {
+        Ok(report) => report,
         Err(error) => {
             tracing::warn!(%error, "the last report cannot be read");
             None
@@ -371,9 +353,11 @@ async fn keep(
     report: TickReport,
 ) -> Result<(), Error> {
     pins::note_recorded(&mut wanted, &report);
-    let desired = save_desired(tick, Some(stored), &wanted.document).await?;
-    tick.store.overwrite(&keys::status(tick.name), &report).await?;
-    tick.memory.keep(lease, memory::Known { desired, report });
+    let desired = desired::note(tick, stored, wanted.document).await?;
+    tick.store.overwrite(&keys::status(tick.name, tick.shard), &report).await?;
+    if let Some(desired) = desired {
+        tick.memory.keep(lease, memory::Known { desired, report });
+    }
     Ok(())
 }
 

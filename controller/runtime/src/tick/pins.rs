@@ -14,8 +14,8 @@ use crate::aws::{CallError, zip};
 use crate::store::desired::{DesiredDocument, Pin};
 use crate::wanted::Wanted;
 
-/// The release of every service, or why there is none. New pins are put into the document; only those that `asked` names are
-/// asked for.
+/// The release of every service, or why there is none. New pins of this shard's services are put into the document; only those
+/// that `asked` names are asked for.
 pub(super) async fn resolve(tick: &Tick<'_>, wanted: &mut Wanted, asked: impl Fn(&ServiceName) -> bool) -> Releases {
     let services = &wanted.environment.services;
     let allowed: BTreeMap<&ServiceName, Result<(), String>> =
@@ -24,7 +24,7 @@ pub(super) async fn resolve(tick: &Tick<'_>, wanted: &mut Wanted, asked: impl Fn
     let unpinned: Vec<&Service> = services
         .values()
         .filter(|service| asked(&service.name) && allowed.get(&service.name).is_some_and(Result::is_ok))
-        .filter(|service| wanted.document.pins.get(&service.name).is_none_or(|pin| pin.artifact != written(service)))
+        .filter(|service| tick.shard.takes(&service.name) && !is_pinned(&wanted.document, service))
         .collect();
     for (service, code) in look_up(tick, &unpinned).await {
         match code {
@@ -50,7 +50,9 @@ pub(super) async fn resolve(tick: &Tick<'_>, wanted: &mut Wanted, asked: impl Fn
 }
 
 fn pinned(tick: &Tick<'_>, service: &Service, document: &DesiredDocument) -> Result<Release, String> {
-    let pin = document.pins.get(&service.name).ok_or_else(|| "its artifact was not resolved".to_owned())?;
+    // Only its own shard does that: until then nothing is known of what Git wants of it.
+    let pin = document.pins.get(&service.name).filter(|_| is_pinned(document, service));
+    let pin = pin.ok_or_else(|| "its artifact was not resolved".to_owned())?;
     let (source, tag) = match (&service.artifact, &pin.code) {
         (Artifact::Image(image), Code::Image(digest)) => {
             let repository = repository(tick, image)?;
@@ -65,6 +67,11 @@ fn pinned(tick: &Tick<'_>, service: &Service, document: &DesiredDocument) -> Res
         }
     };
     Ok(Release::new(pin.code.clone(), source, tag, &AppliedConfiguration::of(&service.configuration)))
+}
+
+/// Whether the artifact was resolved, as it is written now.
+pub(super) fn is_pinned(document: &DesiredDocument, service: &Service) -> bool {
+    document.pins.get(&service.name).is_some_and(|pin| pin.artifact == written(service))
 }
 
 /// The artifact as it is written: while this stands, so does the pin.

@@ -176,6 +176,8 @@ pub(super) fn nothing_known(
     TickReport {
         schema_version: SCHEMA_VERSION,
         environment: tick.name.clone(),
+        shard: tick.shard,
+        shards: BTreeMap::new(),
         tick: tick.id.to_owned(),
         started: now,
         duration_ms: millis(began),
@@ -228,6 +230,8 @@ pub(super) fn assemble(
     TickReport {
         schema_version: SCHEMA_VERSION,
         environment: tick.name.clone(),
+        shard: tick.shard,
+        shards: BTreeMap::new(),
         tick: tick.id.to_owned(),
         started: now,
         duration_ms: millis(began),

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use release_schema::{Service, ServiceName};
 use tidegate_core::report::{ServiceReport, TickReport};
+use tidegate_core::shard::Shards;
 use tidegate_core::slice::Slice;
 use tidegate_core::status::SyncStatus;
 
@@ -46,19 +47,20 @@ pub(super) struct Known<'a> {
 
 /// The services to visit, in order.
 pub(super) fn visits<'a>(tick: &Tick<'_>, now: DateTime<Utc>, known: &Known<'a>) -> Vec<&'a Service> {
-    let services = &known.wanted.environment.services;
+    let all = &known.wanted.environment.services;
     if let Some(only) = tick.only {
-        return services.get(only).into_iter().collect();
+        return all.get(only).into_iter().collect();
     }
-    let closely = services.keys().filter(|name| known.closely.tag(name).is_some()).count();
-    let slice = sweep(now, services.len(), closely, &tick.config.call_budget);
+    let services = tick.own(known.wanted);
+    let closely = services.iter().filter(|service| known.closely.tag(&service.name).is_some()).count();
+    let slice = sweep(now, services.len(), closely, &tick.config.call_budget, tick.shard.of());
     let needed: BTreeSet<&ServiceName> = services
-        .values()
+        .iter()
         .filter(|service| why(tick, known, service).is_some())
         .flat_map(|service| &service.depends_on)
         .collect();
     let mut visits: Vec<(Why, usize, &Service)> = Vec::new();
-    for (place, service) in services.values().enumerate() {
+    for (place, service) in services.iter().copied().enumerate() {
         let needed = needed.contains(&service.name).then_some(Why::Changed);
         let is_turn = slice.has(place) || known.closely.tag(&service.name).is_some();
         let turn = is_turn.then_some(Why::Turn);
@@ -69,12 +71,20 @@ pub(super) fn visits<'a>(tick: &Tick<'_>, now: DateTime<Utc>, known: &Known<'a>)
     let begin = begin(now, services.len());
     // Those before the beginning come last.
     visits.sort_by_key(|(why, place, _)| (*why, *place < begin, *place));
-    visits.into_iter().map(|(_, _, service)| service).collect()
+    // What another shard says of them may be old: they are looked at, as if they were this one's.
+    let others = needed.iter().filter(|name| !tick.shard.takes(name)).filter_map(|name| all.get(*name));
+    others.chain(visits.into_iter().map(|(_, _, service)| service)).collect()
 }
 
-/// The part of all services that a sweep has time for, beside so many close looks.
-pub(super) fn sweep(now: DateTime<Utc>, services: usize, closely: usize, budget: &CallBudget) -> Slice {
-    let whole = SWEEP.saturating_mul(usize::from(budget.get_function.get()));
+/// How many calls a sweep has time for at so many in a second, divided among so many schedules; at least one.
+fn part(a_second: u16, among: Shards) -> usize {
+    let calls = SWEEP.saturating_mul(a_second.into());
+    calls.checked_div(among.count().into()).unwrap_or(calls).max(1)
+}
+
+/// The part of a schedule's services that a sweep has time for, beside so many close looks.
+pub(super) fn sweep(now: DateTime<Utc>, services: usize, closely: usize, budget: &CallBudget, among: Shards) -> Slice {
+    let whole = part(budget.get_function.get(), among);
     // A close look is a visit and another call.
     Slice::of(now, services, whole.saturating_sub(closely.saturating_mul(2)).max(whole / 2))
 }

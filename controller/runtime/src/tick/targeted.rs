@@ -1,4 +1,4 @@
-//! A targeted tick: of the services that a hint names, and of nothing else. It is a tick, with the lease, without Git.
+//! A targeted tick: of the services that a hint names, and of nothing else. It is a tick, with their shard's lease, without Git.
 //!
 //! Git is not asked: a hint tells of what is live, and what Git wants is in force until the next whole tick lists it. So a
 //! hint costs no call there, however many come, and a hold on the environment stands as the last whole tick found it.
@@ -11,9 +11,7 @@ use tokio::time::Instant;
 
 use super::closely::Closely;
 use super::slice::Known;
-use super::{
-    Error, Tick, execute, keep, load_desired, load_report, load_states, pins, plan, report, save_desired, tell, turn,
-};
+use super::{Error, Tick, desired, execute, keep, load_report, load_states, pins, plan, report, tell, turn};
 use crate::hint::{Hint, Named};
 use crate::store::desired::DesiredDocument;
 use crate::store::lease::Lease;
@@ -94,7 +92,7 @@ pub async fn targeted(tick: &Tick<'_>, hinted: &Hinted) -> Result<TickReport, Er
 async fn under_lease(tick: &Tick<'_>, hinted: &Hinted, lease: &Lease, began: Instant) -> Result<TickReport, Error> {
     let (stored, previous) = match tick.memory.recall(lease) {
         Some(known) => (Some(known.desired), Some(known.report)),
-        None => (load_desired(tick).await?, load_report(tick).await),
+        None => (desired::load(tick).await?, load_report(tick, lease.now()).await),
     };
     let (Some(stored), Some(previous)) = (stored, previous) else {
         let message = "the last whole tick is not known; the next one looks at every service".to_owned();
@@ -105,7 +103,7 @@ async fn under_lease(tick: &Tick<'_>, hinted: &Hinted, lease: &Lease, began: Ins
     let mut wanted = Wanted { hold, problems, ..known };
     let visits = visits(&wanted, hinted);
     let releases = pins::resolve(tick, &mut wanted, |name| visits.contains(name)).await;
-    let stored = save_desired(tick, Some(stored), &wanted.document).await?;
+    let stored = desired::save(tick, Some(stored), &wanted.document).await?;
     let states = load_states(tick).await?;
     let closely = Closely::of(tick, &wanted, &hinted.services).await;
     let known =

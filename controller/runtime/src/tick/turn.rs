@@ -34,7 +34,7 @@ async fn take(
     let began = Instant::now();
     let until = began + tick.deadline.saturating_duration_since(began) / share;
     loop {
-        match Lease::acquire(tick.store, tick.name, holder).await {
+        match Lease::acquire(tick.store, tick.name, tick.shard, holder).await {
             Err(NoLease::Held { holder, .. }) if is_waited_for(&holder) && Instant::now() + AGAIN < until => {
                 tracing::debug!(holder, "another tick is at work: its end is waited for");
                 sleep(AGAIN).await;

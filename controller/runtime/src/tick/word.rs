@@ -8,9 +8,9 @@ use tidegate_core::history::Said;
 use tidegate_core::report::{ServiceReport, TickReport};
 
 use super::service::{Decided, One, Round};
-use super::{Back, Error, Tick, check_asked_for, load_desired, load_states, measure, pins};
+use super::{Back, Error, Tick, check_asked_for, desired, load_states, measure, pins};
 use crate::store::lease::server_time;
-use crate::store::{If, keys};
+use crate::store::{If, keys, statuses};
 use crate::wanted::{self, Wanted};
 
 /// How often a word is decided anew, where somebody else wrote in between.
@@ -48,7 +48,7 @@ pub enum Unheard {
 /// # Errors
 /// Where the word is refused, or cannot be done.
 pub async fn word(tick: &Tick<'_>, spoken: Spoken<'_>) -> Result<ServiceReport, Unheard> {
-    let wanted = load_desired(tick).await?.map(|stored| wanted::stored(tick.name, stored.value));
+    let wanted = desired::load(tick).await.map_err(Error::from)?.map(|stored| wanted::stored(tick.name, stored.value));
     let mut wanted = match wanted {
         Some(Ok(wanted)) => wanted,
         Some(Err(known)) => return Err(Error::NothingWanted(known.reason).into()),
@@ -109,11 +109,12 @@ async fn decide(tick: &Tick<'_>, one: One<'_>, has_state: bool) -> Round {
     }
 }
 
-/// Puts the service into the last tick's report, so that `status` shows it before the next tick. It is derived: where that
+/// Puts the service into the report of the last tick that took it, so that `status` shows it before the next tick. It is derived: where that
 /// cannot be, the next tick shows it.
 async fn show(tick: &Tick<'_>, wanted: &Wanted, report: &ServiceReport) {
     let Some(only) = tick.only.filter(|only| wanted.environment.services.contains_key(*only)) else { return };
-    let name = keys::status(tick.name);
+    let Ok(shard) = statuses::shard_of(tick.store, tick.name, only).await else { return };
+    let name = keys::status(tick.name, shard);
     let Ok(Some(mut stored)) = tick.store.get::<TickReport>(&name).await else { return };
     stored.value.services.insert(only.clone(), report.clone());
     if let Err(error) = tick.store.put(&name, &stored.value, If::Unchanged(stored.etag)).await {

@@ -1,6 +1,7 @@
 //! What people read of a report, at 80 columns and narrower, and how scripts are told.
 use tidegate_core::ids::{Commit, Version};
 use tidegate_core::report::{Served, Wanted};
+use tidegate_core::shard::Shard;
 use tidegate_core::status::{HoldReason, WaitingOn};
 
 use super::*;
@@ -43,6 +44,8 @@ pub(in crate::command) fn report(services: impl IntoIterator<Item = (String, Ser
     TickReport {
         schema_version: 1,
         environment: "staging".parse().unwrap(),
+        shard: Shard::WHOLE,
+        shards: std::collections::BTreeMap::new(),
         tick: "t".to_owned(),
         started: ticked(),
         duration_ms: 900,
@@ -112,6 +115,35 @@ fn a_hold_says_why_and_names_every_problem() {
     };
     insta::assert_snapshot!(render(&report, soon(), true, 80, Paint::OFF));
     assert_eq!(exit(&report, soon()), Exit::Difference);
+}
+
+#[test]
+fn a_shard_that_stopped_is_named_and_a_script_is_told() {
+    let shard = |text: &str| text.parse::<Shard>().unwrap();
+    let lately = Some(ticked() - TimeDelta::seconds(40));
+    let well = report([("flight-bff".to_owned(), healthy())]);
+    let well = TickReport { shards: [(shard("1/3"), Some(ticked())), (shard("2/3"), lately)].into(), ..well };
+    assert_eq!(exit(&well, soon()), Exit::Done);
+    assert!(!render(&well, soon(), true, 80, Paint::OFF).contains("behind"));
+
+    let stopped = Some(ticked() - TimeDelta::minutes(12));
+    for (last, expected) in [
+        (
+            stopped,
+            "  behind  shard 3/3 ticked last at 2026-11-21 05:31:10 UTC, 12 min ago: its\n          services are as they were \
+             seen then; does its schedule run?\n",
+        ),
+        (
+            None,
+            "  behind  shard 3/3 has not ticked yet: its services may be missing here; is\n          there a schedule for it?\n",
+        ),
+    ] {
+        let shards = well.shards.clone().into_iter().chain([(shard("3/3"), last)]).collect();
+        let report = TickReport { shards, ..well.clone() };
+        let text = render(&report, soon(), true, 80, Paint::OFF);
+        assert!(text.contains(expected), "{text}");
+        assert_eq!(exit(&report, soon()), Exit::Difference);
+    }
 }
 
 #[test]

@@ -22,6 +22,10 @@ const fn one(name: &'static str, unit: StandardUnit, about: &'static str) -> Met
     Metric { name, unit, by_service: true, about }
 }
 
+/// Those that a shard publishes by `Environment` alone as well as with its own dimension: of these the worst, or the sum, says
+/// something of the whole environment.
+pub const BY_ENVIRONMENT_TOO: [&str; 2] = ["SecondsSinceLastSuccessfulSync", "SyncErrors"];
+
 /// All of them.
 pub const CATALOGUE: [Metric; 15] = [
     whole(
@@ -34,7 +38,7 @@ pub const CATALOGUE: [Metric; 15] = [
         StandardUnit::Count,
         "Services that a tick could not serve, and 1 where the environment is on hold, or the tick failed as a whole.",
     ),
-    whole("ManagedServices", StandardUnit::Count, "Services that Git names."),
+    whole("ManagedServices", StandardUnit::Count, "Services that Git names; of a shard, those that are its own."),
     whole("OutOfSyncServices", StandardUnit::Count, "Services that are live with something else than Git wants."),
     whole("DegradedServices", StandardUnit::Count, "Services that are `Degraded`, `Missing` or `Unknown`."),
     whole("HeldServices", StandardUnit::Count, "Services whose release is held out by a rollback."),

@@ -6,6 +6,6 @@ mod read;
 mod sample;
 mod series;
 
-pub use catalogue::{CATALOGUE, Metric};
+pub use catalogue::{BY_ENVIRONMENT_TOO, CATALOGUE, Metric};
 pub use publish::{publish, publish_failure};
 pub use read::{Request, measure};

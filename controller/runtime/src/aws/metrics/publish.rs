@@ -1,16 +1,22 @@
 //! Publishes what dashboards and alarms read of a tick, in one call. A failure to publish never fails a tick.
+use aws_sdk_cloudwatch::types::builders::MetricDatumBuilder;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 use chrono::{DateTime, Utc};
 use release_schema::EnvironmentName;
 use tidegate_core::report::TickReport;
+use tidegate_core::shard::Shard;
 use tidegate_core::status::{Health, PhaseName, SyncStatus};
 
+use super::catalogue::BY_ENVIRONMENT_TOO;
 use crate::aws::error::{CallError, failed};
 
 /// For how long no tick succeeded: the one to put an alarm on.
 const SILENCE: &str = "SecondsSinceLastSuccessfulSync";
 
-/// Publishes the metrics of one environment's tick.
+/// How many services could not be done, and whether the environment as a whole could not.
+const ERRORS: &str = "SyncErrors";
+
+/// Publishes the metrics of one tick, of an environment or of a shard of it.
 ///
 /// # Errors
 /// Where CloudWatch refuses or does not answer; the caller logs it and goes on.
@@ -37,21 +43,33 @@ pub async fn publish_failure(
     client: &aws_sdk_cloudwatch::Client,
     namespace: &str,
     environment: &EnvironmentName,
+    shard: Shard,
     silence: Option<chrono::TimeDelta>,
 ) -> Result<(), CallError> {
-    let dimension = || Dimension::builder().name("Environment").value(environment.as_str()).build();
-    let datum = |name: &str, value: f64, unit: StandardUnit| {
-        MetricDatum::builder().metric_name(name).value(value).unit(unit).dimensions(dimension()).build()
-    };
     let seconds = silence.map(|silence| silence.num_seconds().max(0) as f64);
-    let call = client.put_metric_data().namespace(namespace);
-    let call = call.metric_data(datum("SyncErrors", 1.0, StandardUnit::Count));
-    let call = match seconds {
-        Some(seconds) => call.metric_data(datum(SILENCE, seconds, StandardUnit::Seconds)),
-        None => call,
-    };
+    let data =
+        [Some((ERRORS, 1.0, StandardUnit::Count)), seconds.map(|seconds| (SILENCE, seconds, StandardUnit::Seconds))];
+    let data = data.into_iter().flatten().flat_map(|data| of_a_schedule(environment, shard, data)).collect();
+    let call = client.put_metric_data().namespace(namespace).set_metric_data(Some(data));
     call.send().await.map_err(failed("cloudwatch:PutMetricData", namespace))?;
     Ok(())
+}
+
+/// What one schedule has of a metric. Shards would overwrite each other's gauges, so each has series of its own; those of which the
+/// worst one or the sum says something of the environment are its series as well, so that an alarm on them outlives a split.
+fn of_a_schedule(environment: &EnvironmentName, shard: Shard, data: (&str, f64, StandardUnit)) -> Vec<MetricDatum> {
+    let whole = || datum(environment, data.clone()).build();
+    if shard.is_whole() {
+        return vec![whole()];
+    }
+    let part = Dimension::builder().name("Shard").value(shard.to_string()).build();
+    let part = datum(environment, data.clone()).dimensions(part).build();
+    if BY_ENVIRONMENT_TOO.contains(&data.0) { vec![part, whole()] } else { vec![part] }
+}
+
+fn datum(environment: &EnvironmentName, (name, value, unit): (&str, f64, StandardUnit)) -> MetricDatumBuilder {
+    let environment = Dimension::builder().name("Environment").value(environment.as_str()).build();
+    MetricDatum::builder().metric_name(name).value(value).unit(unit).dimensions(environment)
 }
 
 fn data(report: &TickReport) -> Vec<MetricDatum> {
@@ -68,7 +86,7 @@ fn data(report: &TickReport) -> Vec<MetricDatum> {
         ("DriftedServices", count(&|service| !service.drift.is_empty()), StandardUnit::Count),
         ("HeldServices", count(&|service| service.standing.phase == PhaseName::RolledBack), StandardUnit::Count),
         ("SyncDuration", report.duration_ms as f64, StandardUnit::Milliseconds),
-        ("SyncErrors", errors, StandardUnit::Count),
+        (ERRORS, errors, StandardUnit::Count),
         ("LambdaApiCalls", lambda_calls as f64, StandardUnit::Count),
         ("ThrottledCalls", report.throttled as f64, StandardUnit::Count),
     ];
@@ -83,11 +101,8 @@ fn data(report: &TickReport) -> Vec<MetricDatum> {
     let held = services().filter(|service| service.standing.phase == PhaseName::RolledBack);
     let holds = held.filter_map(|service| Some(service.rollout.as_ref()?.since));
     data.push(("OldestHoldSeconds", age(holds.min()), StandardUnit::Seconds));
-    let environment = || Dimension::builder().name("Environment").value(report.environment.as_str()).build();
-    let datum = |(name, value, unit): (&str, f64, StandardUnit)| {
-        MetricDatum::builder().metric_name(name).value(value).unit(unit).dimensions(environment())
-    };
-    let whole = data.into_iter().map(|data| datum(data).build());
+    let datum = |data| datum(&report.environment, data);
+    let whole = data.into_iter().flat_map(|data| of_a_schedule(&report.environment, report.shard, data));
     // A series of its own costs money for as long as it is published: only while a service rolls out or drifts.
     let canaries = report.services.iter().filter_map(|(name, service)| {
         let progress = service.rollout.as_ref().filter(|_| service.standing.phase.is_under_way())?;
@@ -144,5 +159,29 @@ mod tests {
         let entry = |metric: &Metric| (metric.name.to_owned(), (metric.unit.as_str().to_owned(), metric.by_service));
         let named: BTreeMap<_, _> = CATALOGUE.iter().map(entry).collect();
         assert_eq!(published, named);
+    }
+
+    /// The dimensions of each series that a schedule of this shard has of a metric.
+    fn series(shard: &str, name: &str) -> Vec<String> {
+        let data =
+            of_a_schedule(&"production".parse().unwrap(), shard.parse().unwrap(), (name, 1.0, StandardUnit::Count));
+        let dimension =
+            |it: &Dimension| format!("{}={}", it.name().unwrap_or_default(), it.value().unwrap_or_default());
+        let each = data.iter().map(|datum| datum.dimensions().iter().map(dimension).collect::<Vec<_>>().join(" "));
+        each.collect()
+    }
+
+    #[test]
+    fn an_environment_without_shards_has_the_series_that_it_always_had() {
+        assert_eq!(series("1/1", "ManagedServices"), ["Environment=production"]);
+        assert_eq!(series("1/1", SILENCE), ["Environment=production"]);
+    }
+
+    #[test]
+    fn no_shard_overwrites_anothers_gauges_and_an_alarm_on_the_environment_outlives_a_split() {
+        assert_eq!(series("2/4", "ManagedServices"), ["Environment=production Shard=2/4"]);
+        for name in [SILENCE, ERRORS] {
+            assert_eq!(series("2/4", name), ["Environment=production Shard=2/4", "Environment=production"]);
+        }
     }
 }

@@ -1,0 +1,146 @@
+//! Keeps what Git wants, with what its tags were resolved to: one document, that all shards of an environment write.
+//!
+//! That another one wrote first is ordinary. It is read again and observed again: a pin that is there stays.
+use super::{Error, Releases, Tick, check_asked_for, pins};
+use crate::store::desired::DesiredDocument;
+use crate::store::{self, If, Stored, keys};
+use crate::wanted::{self, NothingKnown, Wanted};
+
+/// How often it is tried beyond once for each of the others, of whom one wins each time.
+const ATTEMPTS: usize = 4;
+
+/// What is wanted, as it is stored.
+pub(super) struct Agreed {
+    /// The document.
+    pub(super) stored: Stored<DesiredDocument>,
+    /// The same, validated.
+    pub(super) wanted: Wanted,
+    /// The release of each service.
+    pub(super) releases: Releases,
+}
+
+/// Observes Git, resolves what is new of this shard, and stores it. `recalled` is what this process knows to be stored, if nobody
+/// wrote since.
+///
+/// # Errors
+/// Where stored state cannot be read or written, or a person asked for what is not there.
+pub(super) async fn agree(
+    tick: &Tick<'_>,
+    recalled: Option<Stored<DesiredDocument>>,
+) -> Result<Result<Agreed, NothingKnown>, Error> {
+    let mut is_recalled = recalled.is_some();
+    let mut stored = match recalled {
+        Some(recalled) => Some(recalled),
+        None => load(tick).await?,
+    };
+    for _ in 0..attempts(tick) {
+        let document = stored.as_ref().map(|stored| stored.value.clone());
+        let observed = wanted::observe(tick.name, tick.origin.repository().await, document, &tick.accept).await;
+        if is_recalled && !stored.as_ref().is_some_and(|stored| still_holds(tick, stored, observed.as_ref().ok())) {
+            let newer = load(tick).await?;
+            is_recalled = false;
+            if newer.as_ref().map(|newer| &newer.etag) != stored.as_ref().map(|stored| &stored.etag) {
+                stored = newer;
+                continue;
+            }
+        }
+        let mut wanted = match observed {
+            Ok(wanted) => wanted,
+            Err(known) => return Ok(Err(known)),
+        };
+        check_asked_for(tick, &wanted)?;
+        let releases = pins::resolve(tick, &mut wanted, |_| true).await;
+        match save(tick, stored, &wanted.document).await {
+            Ok(stored) => return Ok(Ok(Agreed { stored, wanted, releases })),
+            Err(store::Error::Raced { .. }) => stored = load(tick).await?,
+            Err(error) => return Err(error.into()),
+        }
+        is_recalled = false;
+    }
+    Err(store::Error::Raced { key: keys::desired(tick.name) }.into())
+}
+
+/// Whether what is remembered can be gone by without a look: while it is what Git says, and nobody else can have added to it what
+/// this tick needs.
+fn still_holds(tick: &Tick<'_>, stored: &Stored<DesiredDocument>, observed: Option<&Wanted>) -> bool {
+    let Some(wanted) = observed else { return false };
+    let others = wanted.environment.services.values().filter(|service| !tick.shard.takes(&service.name));
+    wanted.hold.is_none()
+        && wanted.document.commit == stored.value.commit
+        && others.into_iter().all(|service| pins::is_pinned(&stored.value, service))
+}
+
+/// Stores what history is known to end with. It saves looks, so that others write each time fails nothing.
+///
+/// # Errors
+/// Where stored state cannot be read or written.
+pub(super) async fn note(
+    tick: &Tick<'_>,
+    mut stored: Stored<DesiredDocument>,
+    mut document: DesiredDocument,
+) -> Result<Option<Stored<DesiredDocument>>, Error> {
+    for _ in 0..attempts(tick) {
+        match save(tick, Some(stored), &document).await {
+            Ok(stored) => return Ok(Some(stored)),
+            Err(store::Error::Raced { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match load(tick).await? {
+            Some(newer) => stored = newer,
+            None => break,
+        }
+        document = noted(tick, stored.value.clone(), &document);
+    }
+    tracing::warn!("the desired document was changed by somebody else each time: history is looked at again");
+    Ok(None)
+}
+
+/// What somebody else stored, with what is known here of the history of this shard's services.
+fn noted(tick: &Tick<'_>, mut theirs: DesiredDocument, ours: &DesiredDocument) -> DesiredDocument {
+    for (name, pin) in ours.pins.iter().filter(|(name, _)| tick.shard.takes(name)) {
+        if let Some(found) = theirs.pins.get_mut(name)
+            && (&found.artifact, &found.code) == (&pin.artifact, &pin.code)
+        {
+            found.recorded.clone_from(&pin.recorded);
+        }
+    }
+    theirs
+}
+
+fn attempts(tick: &Tick<'_>) -> usize {
+    ATTEMPTS.saturating_add(tick.shard.of().count().into())
+}
+
+/// The last valid content. A broken copy counts as lost: Git has it.
+pub(super) async fn load(tick: &Tick<'_>) -> Result<Option<Stored<DesiredDocument>>, store::Error> {
+    let name = keys::desired(tick.name);
+    match tick.store.get(&name).await {
+        Err(store::Error::Broken { key, message, etag }) => {
+            tracing::warn!(key, message, "the last good content cannot be read: it is read from Git again");
+            match tick.store.delete(&name, &etag).await {
+                // Another shard found the same, and has put it right.
+                Err(store::Error::Raced { .. }) => tick.store.get(&name).await,
+                deleted => deleted.map(|()| None),
+            }
+        }
+        other => other,
+    }
+}
+
+/// Stores the document, where it is not what is stored.
+///
+/// # Errors
+/// Where somebody else wrote meanwhile, or the store does not answer.
+pub(super) async fn save(
+    tick: &Tick<'_>,
+    stored: Option<Stored<DesiredDocument>>,
+    document: &DesiredDocument,
+) -> Result<Stored<DesiredDocument>, store::Error> {
+    let condition = match stored {
+        Some(stored) if stored.value == *document => return Ok(stored),
+        Some(stored) => If::Unchanged(stored.etag),
+        None => If::Absent,
+    };
+    let etag = tick.store.put(&keys::desired(tick.name), document, condition).await?;
+    Ok(Stored { value: document.clone(), etag })
+}
