@@ -4,6 +4,8 @@ import { environmentRoleName } from "./names.ts";
 import type { EnvironmentProps, TidegateControllerProps } from "./props.ts";
 import { shardProblems, shardsLeftOut } from "./shards.ts";
 
+const NO_URL = { protocol: "", hostname: "", username: "", password: "" };
+const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 /** AWS's longest name of a role; schedules and functions take as much. */
 const LONGEST_NAME = 64;
 /** Parameter Store takes 4,096 characters; role and prefix of the registry's name come on top of the props. */
@@ -88,10 +90,11 @@ function repositoryProblems({ repository }: TidegateControllerProps): string[] {
 }
 
 function urlProblems(url: string): string[] {
-  if (!url.startsWith("https://") || !URL.canParse(url)) {
+  const { protocol, hostname, username, password } = URL.canParse(url) ? new URL(url) : NO_URL;
+  // As the controller has it: a repository on the machine itself is one of tests.
+  if (protocol !== "https:" && !(protocol === "http:" && LOOPBACK.test(hostname))) {
     return ["`repository.url` has to begin with `https://`: no other way to the repository is taken"];
   }
-  const { username, password } = new URL(url);
   return username !== "" || password !== ""
     ? ["`repository.url` has a credential in it: put it into a SecureString, and name that in `repository.credential`"]
     : [];

@@ -13,6 +13,9 @@ use crate::workspace::Workspace;
 /// What the tests need: folder and list.
 const TESTS: (&str, &str) = ("venv", "tests/requirements.txt");
 
+/// The look-alikes of AWS, which ask for other versions of what the tests ask for.
+const SECOND_OPINIONS: (&str, &str) = ("second-opinions-venv", "tests/second-opinions/requirements.txt");
+
 /// What building for other machines needs. Apart, because its compiler alone is 400 MB.
 const PACKAGING: (&str, &str) = ("package-venv", "xtask/package-requirements.txt");
 
@@ -26,6 +29,11 @@ impl Venv {
     /// The tools of the tests.
     pub(crate) fn ensure(workspace: &Workspace) -> anyhow::Result<Self> {
         Self::ensure_of(workspace, TESTS)
+    }
+
+    /// The look-alikes of AWS.
+    pub(crate) fn ensure_for_second_opinions(workspace: &Workspace) -> anyhow::Result<Self> {
+        Self::ensure_of(workspace, SECOND_OPINIONS)
     }
 
     /// The tools that build for other machines.

@@ -57,6 +57,12 @@ pub(crate) static STEPS: &[Step] = &[
         run: infra,
     },
     Step {
+        name: "deploy",
+        about: "the CDK app and the state, in look-alikes of AWS",
+        needs: &[Tool::Rust, Tool::C, Tool::Git, Tool::Python, Tool::Node],
+        run: deploy,
+    },
+    Step {
         name: "sample",
         about: "the sample repository's YAML and workflow",
         needs: &[Tool::Python, Tool::Node],
@@ -77,6 +83,8 @@ pub(crate) static STEPS: &[Step] = &[
 ];
 
 const CHECKED: Counts = Counts { passed: 1, failed: 0, skipped: 0 };
+
+const PYTEST: [&str; 6] = ["-m", "pytest", "--quiet", "-p", "no:cacheprovider", "--durations=5"];
 
 const SAMPLE: &str = "sample-release-repo";
 const SERVICES_SCHEMA: &str = "release-schema/schema/services.schema.json";
@@ -134,15 +142,18 @@ fn demo(workspace: &Workspace) -> anyhow::Result<Counts> {
 fn local_aws(workspace: &Workspace) -> anyhow::Result<Counts> {
     build_programs()?;
     let mut pytest = Venv::ensure(workspace)?.command("python");
-    pytest.args(["-m", "pytest", "--quiet", "-p", "no:cacheprovider", "--durations=5", "tests/local-aws/tests"]);
-    pytest.env("LOCAL_AWS_BIN", workspace.program("local-aws"));
-    // Nothing of whoever runs this may reach the tests, nor the tests any real account.
+    pytest.args(PYTEST).arg("tests/local-aws/tests").env("LOCAL_AWS_BIN", workspace.program("local-aws"));
+    without_an_account(&mut pytest);
+    run_counting(&mut pytest, counts::of_pytest)
+}
+
+/// Nothing of whoever runs this may reach the tests, nor the tests any real account.
+fn without_an_account(pytest: &mut Command) {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
         pytest.env_remove(name);
     }
     pytest.env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
     pytest.env("AWS_EC2_METADATA_DISABLED", "true");
-    run_counting(&mut pytest, counts::of_pytest)
 }
 
 fn schema(workspace: &Workspace) -> anyhow::Result<Counts> {
@@ -183,6 +194,22 @@ fn infra(workspace: &Workspace) -> anyhow::Result<Counts> {
     counts +=
         run_counting(npm("test").env("NO_COLOR", "1").env("CI", "true").env("CFN_LINT", lint), counts::of_vitest)?;
     Ok(counts)
+}
+
+fn deploy(workspace: &Workspace) -> anyhow::Result<Counts> {
+    build_programs()?;
+    let _the_cdk_is_installed = node::npm(workspace, "infra")?;
+    let scratch = workspace.target.join("second-opinions");
+    if scratch.exists() {
+        fs::remove_dir_all(&scratch).context("what the last run left cannot be removed")?;
+    }
+    fs::create_dir_all(&scratch)?;
+    let mut pytest = Venv::ensure_for_second_opinions(workspace)?.command("python");
+    pytest.args(PYTEST).arg("tests/second-opinions");
+    pytest.env("PROGRAMS", workspace.program("tidegate").parent().context("programs are in a folder")?);
+    pytest.env("SCRATCH", &scratch).env("PYTEST_DEBUG_TEMPROOT", &scratch);
+    without_an_account(&mut pytest);
+    run_counting(&mut pytest, counts::of_pytest)
 }
 
 fn sample(workspace: &Workspace) -> anyhow::Result<Counts> {
