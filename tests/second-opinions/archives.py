@@ -1,4 +1,4 @@
-"""Zips this workspace's programs as Lambda takes them; without their debug information, as they are above its limit with it."""
+"""Zips this workspace's programs as Lambda takes them: without debug information, with which they are above its limit."""
 
 import platform
 import zipfile

@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -94,6 +95,20 @@ def run(command, directory=None, expect=0, **variables):
     )
     assert done.returncode == expect, f"{command} exited with {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
+
+
+def ministack(port, account, log):
+    """Ministack on loopback alone: by default it listens everywhere, and for MQTT and SFTP as well."""
+    settings = {
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_REGION": REGION,
+        "MINISTACK_ACCOUNT_ID": account,
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+    }
+    program = Path(sys.executable).with_name("ministack")
+    return running([program], log, endpoint=f"http://127.0.0.1:{port}", **settings)
 
 
 class ReleaseRepository:

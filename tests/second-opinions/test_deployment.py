@@ -1,13 +1,11 @@
 """The CDK app deployed for real into ministack: each test goes on where the one before ended, up to `cdk destroy`."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
 import archives
-from processes import ACCOUNT, PROGRAMS, REGION, ROOT, ReleaseRepository, answers, client, free_port, run, running, until
+from processes import ACCOUNT, PROGRAMS, REGION, ROOT, ReleaseRepository, answers, client, free_port, ministack, run, until
 
 FUNCTION = "StagingFlightService"
 CONTROLLER = "tidegate-main"
@@ -116,15 +114,8 @@ def installation(tmp_path_factory):
     repository = ReleaseRepository(directory)
     port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
-    program = Path(sys.executable).with_name("ministack")
-    settings = {
-        "BIND_HOST": "127.0.0.1",
-        "GATEWAY_PORT": str(port),
-        "MINISTACK_REGION": REGION,
-        "MINISTACK_ACCOUNT_ID": ACCOUNT,
-    }
     with repository.serving(directory / "git-server.log") as url:
-        with running([program], directory / "ministack.log", endpoint=endpoint, **settings):
+        with ministack(port, ACCOUNT, directory / "ministack.log"):
             until("ministack", 60, lambda: answers(port))
             made = Installation(endpoint, repository, url, directory)
             made.cdk("synth", "--quiet")
@@ -153,7 +144,8 @@ def test_the_schedule_makes_a_merge_the_live_version(installation):
 
 def test_metrics_of_the_ticks_are_published(installation):
     metrics = installation.client("cloudwatch").list_metrics(Namespace="Tidegate")["Metrics"]
-    assert {"ManagedServices", "SyncDuration", "SecondsSinceLastSuccessfulSync"} <= {metric["MetricName"] for metric in metrics}
+    names = {metric["MetricName"] for metric in metrics}
+    assert {"ManagedServices", "SyncDuration", "SecondsSinceLastSuccessfulSync"} <= names
 
 
 def test_a_person_rolls_back_through_the_on_call_function(installation):

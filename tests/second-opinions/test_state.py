@@ -11,7 +11,19 @@ from pathlib import Path
 import pytest
 
 import archives
-from processes import PROGRAMS, REGION, ReleaseRepository, answers, client, environment, free_port, run, running, until
+from processes import (
+    PROGRAMS,
+    REGION,
+    ReleaseRepository,
+    answers,
+    client,
+    environment,
+    free_port,
+    ministack,
+    run,
+    running,
+    until,
+)
 
 # Moto's own account, in which everybody is who has assumed no role.
 HOME, PRODUCTION = "123456789012", "222222222222"
@@ -116,15 +128,13 @@ class World:
 def world(tmp_path_factory):
     directory = tmp_path_factory.mktemp("state")
     programs = Path(sys.executable).parent
-    moto, ministack = free_port(), free_port()
-    lambdas = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(ministack), "MINISTACK_ACCOUNT_ID": PRODUCTION}
+    moto, functions = free_port(), free_port()
     with ExitStack() as started:
         server = [programs / "moto_server", "--host", "127.0.0.1", "--port", str(moto)]
         started.enter_context(running(server, directory / "moto.log"))
-        settings = lambdas | {"MINISTACK_REGION": REGION}
-        started.enter_context(running([programs / "ministack"], directory / "ministack.log", **settings))
-        until("moto and ministack", 60, lambda: answers(moto) and answers(ministack))
-        made = World(directory, f"http://127.0.0.1:{moto}", f"http://127.0.0.1:{ministack}")
+        started.enter_context(ministack(functions, PRODUCTION, directory / "ministack.log"))
+        until("moto and ministack", 60, lambda: answers(moto) and answers(functions))
+        made = World(directory, f"http://127.0.0.1:{moto}", f"http://127.0.0.1:{functions}")
         made.prepare(started.enter_context(made.repository.serving(directory / "git-server.log")))
         yield made
 
