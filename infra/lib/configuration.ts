@@ -53,8 +53,10 @@ export class Configuration extends Construct {
 }
 
 /** But the key, which is for policies alone. */
-function repository({ repository: { url, branch, credential, username, writeBack } }: TidegateControllerProps) {
-  return { url, branch, credential, username, writeBack };
+function repository({
+  repository: { url, branch, credential, githubApp, username, writeBack },
+}: TidegateControllerProps) {
+  return { url, branch, credential, githubApp, username, writeBack };
 }
 
 function describe(

@@ -17,7 +17,7 @@ import { controllerName, environmentRoleName, forwarderRoleName, onCallInstallat
 import type { Role } from "./permissions.ts";
 import { place, placeProblems, type PlacedEnvironment } from "./places.ts";
 import { InvalidProps, problemsOf, warningsOf } from "./problems.ts";
-import type { TidegateControllerProps } from "./props.ts";
+import { secretOf, type TidegateControllerProps } from "./props.ts";
 import { environmentRights, homeRights, type HomeResources } from "./rights.ts";
 import { Schedules } from "./schedules.ts";
 import { StateBucket } from "./state-bucket.ts";
@@ -187,7 +187,8 @@ export class TidegateController extends Construct {
     const onCall = role === "onCall";
     const installation = onCall ? onCallInstallation(this.#installation) : this.#installation;
     const parameter = (name: string) => `arn:${partition}:ssm:${region}:${account}:parameter${name}`;
-    const { credential, credentialKeyArn } = this.#props.repository;
+    const credential = secretOf(this.#props.repository);
+    const { credentialKeyArn } = this.#props.repository;
     const { bucket, key } = this.#state;
     const away = this.#placed.filter(({ ownAccount }) => !ownAccount);
     const folder = `/tidegate/${installation}`;
@@ -213,7 +214,8 @@ export class TidegateController extends Construct {
   }
 
   private tell(): void {
-    const { credential, credentialKeyArn } = this.#props.repository;
+    const { githubApp, credentialKeyArn } = this.#props.repository;
+    const credential = secretOf(this.#props.repository);
     const output = (id: string, description: string, value: string) => new CfnOutput(this, id, { description, value });
     output("FunctionName", "What `tidegate --function` takes", this.function.functionName);
     output("StateBucketName", "Where state and history are", this.stateBucket.bucketName);
@@ -221,10 +223,15 @@ export class TidegateController extends Construct {
     if (credential !== undefined) {
       const key = credentialKeyArn ?? this.#state.key?.keyArn;
       const withKey = key === undefined ? "" : ` --key-id ${key}`;
+      const put = `aws ssm put-parameter --region ${Stack.of(this).region} --name ${credential} --type SecureString${withKey}`;
       output(
         "CredentialCommand",
-        "Makes the release repository's credential: CloudFormation cannot. The token is read from the terminal",
-        `read -rs TOKEN && printf %s "$TOKEN" | aws ssm put-parameter --region ${Stack.of(this).region} --name ${credential} --type SecureString${withKey} --value file:///dev/stdin`,
+        githubApp === undefined
+          ? "Makes the release repository's credential: CloudFormation cannot. The token is read from the terminal"
+          : "Stores the GitHub App's private key: CloudFormation cannot. KEY.pem is the file that GitHub gave",
+        githubApp === undefined
+          ? `read -rs TOKEN && printf %s "$TOKEN" | ${put} --value file:///dev/stdin`
+          : `${put} --value file://KEY.pem`,
       );
     }
   }

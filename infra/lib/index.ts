@@ -1,6 +1,13 @@
 /** What other stacks import. */
 export { TidegateController } from "./controller.ts";
 export { InvalidProps } from "./problems.ts";
-export type { AlarmProps, EnvironmentProps, RepositoryProps, StateProps, TidegateControllerProps } from "./props.ts";
+export type {
+  AlarmProps,
+  EnvironmentProps,
+  GithubAppProps,
+  RepositoryProps,
+  StateProps,
+  TidegateControllerProps,
+} from "./props.ts";
 export { SampleServices, type SampleServicesProps } from "./sample-services.ts";
 export { TidegateTarget, type TidegateTargetProps } from "./target.ts";

@@ -1,7 +1,7 @@
 /** Which props cannot work, and what to change: all of them at once, before any resource is made. */
 import { Token } from "aws-cdk-lib";
 import { environmentRoleName } from "./names.ts";
-import type { EnvironmentProps, TidegateControllerProps } from "./props.ts";
+import { secretOf, type EnvironmentProps, type GithubAppProps, type TidegateControllerProps } from "./props.ts";
 import { shardProblems, shardsLeftOut } from "./shards.ts";
 
 const NO_URL = { protocol: "", hostname: "", username: "", password: "" };
@@ -64,7 +64,7 @@ function installationProblems(installation: string): string[] {
 }
 
 function repositoryProblems({ repository }: TidegateControllerProps): string[] {
-  const { url, credential, credentialKeyArn, writeBack } = repository;
+  const { url, credential, githubApp, username, credentialKeyArn, writeBack } = repository;
   const problems: string[] = [];
   if (!Token.isUnresolved(url)) {
     problems.push(...urlProblems(url));
@@ -74,7 +74,13 @@ function repositoryProblems({ repository }: TidegateControllerProps): string[] {
       `\`repository.credential\` is no name of a parameter: give the SecureString's name, such as \`/tidegate/main/git-token\`, never the token itself`,
     );
   }
-  if (writeBack === true && credential === undefined) {
+  if (githubApp !== undefined) {
+    problems.push(...githubAppProblems(githubApp));
+    if (credential !== undefined || username !== undefined) {
+      problems.push("`repository.githubApp` makes its own credential: leave `credential` and `username` out");
+    }
+  }
+  if (writeBack === true && secretOf(repository) === undefined) {
     problems.push(
       "`repository.writeBack` is on without a `repository.credential`: name one that may push, or leave write-back out",
     );
@@ -85,6 +91,24 @@ function repositoryProblems({ repository }: TidegateControllerProps): string[] {
     !/^arn:[^:]+:kms:/.test(credentialKeyArn)
   ) {
     problems.push("`repository.credentialKeyArn` is no ARN of a KMS key: an alias's name does not serve in a policy");
+  }
+  return problems;
+}
+
+function githubAppProblems({ appId, installationId, privateKey, apiUrl }: GithubAppProps): string[] {
+  const problems: string[] = [];
+  for (const [name, number] of Object.entries({ appId, installationId })) {
+    if (!Token.isUnresolved(number) && !(Number.isSafeInteger(number) && number > 0)) {
+      problems.push(`\`repository.githubApp.${name}\` is \`${number}\`: it is a whole number, from the app's pages`);
+    }
+  }
+  if (!Token.isUnresolved(privateKey) && !PARAMETER.test(privateKey)) {
+    problems.push(
+      "`repository.githubApp.privateKey` is no name of a parameter: give the SecureString's name, never the key itself",
+    );
+  }
+  if (apiUrl !== undefined && !Token.isUnresolved(apiUrl) && urlProblems(apiUrl).length > 0) {
+    problems.push("`repository.githubApp.apiUrl` has to begin with `https://`, without a credential in it");
   }
   return problems;
 }

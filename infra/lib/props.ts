@@ -79,7 +79,13 @@ export interface RepositoryProps {
    */
   readonly credential?: string;
   /**
-   * ARN of the KMS key that the credential is encrypted with.
+   * The GitHub App that makes short-lived tokens, in place of a credential.
+   *
+   * @default - none
+   */
+  readonly githubApp?: GithubAppProps;
+  /**
+   * ARN of the KMS key that the credential, or the app's private key, is encrypted with.
    *
    * @default - the state's own key, or the account's `aws/ssm` where there is none
    */
@@ -93,9 +99,33 @@ export interface RepositoryProps {
   /**
    * Whether a rollback is told with a branch in the release repository.
    *
-   * @default - where there is a credential
+   * @default - where there is a credential, or an app
    */
   readonly writeBack?: boolean;
+}
+
+/** An installation of a GitHub App. */
+export interface GithubAppProps {
+  /** The app's number, from its settings. */
+  readonly appId: number;
+  /** The number of its installation, from that page's address. */
+  readonly installationId: number;
+  /**
+   * Name of the SecureString with one of the app's private keys, such as `/tidegate/main/github-key`. CloudFormation
+   * cannot make one: the stack's output says the command that does.
+   */
+  readonly privateKey: string;
+  /**
+   * GitHub's API; of an own GitHub Enterprise Server `https://HOST/api/v3`.
+   *
+   * @default "https://api.github.com"
+   */
+  readonly apiUrl?: string;
+}
+
+/** The SecureString that opens a private repository, whichever kind it is. */
+export function secretOf({ credential, githubApp }: RepositoryProps): string | undefined {
+  return credential ?? githubApp?.privateKey;
 }
 
 /** One environment: where it is, what a merge can reach in it, and how often it is looked at. */

@@ -4,6 +4,14 @@ import { describe, expect, it } from "vitest";
 import { smallest } from "./fixtures.ts";
 import { flat, full, Match, resources, small, templateOf } from "./templates.ts";
 
+const documents = (template: typeof small): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.values(resources(template, "AWS::SSM::Parameter")).map(({ Properties }) => [
+      String(Properties["Name"]),
+      JSON.parse(flat(Properties["Value"]).replaceAll(/<[^>]*>/g, "x")) as unknown,
+    ]),
+  );
+
 describe("the functions", () => {
   it("are arm64, small, traced, and retried by nobody", () => {
     small.allResourcesProperties("AWS::Lambda::Function", {
@@ -151,14 +159,6 @@ describe("the state bucket", () => {
 });
 
 describe("the configuration", () => {
-  const documents = (template: typeof small): Record<string, unknown> =>
-    Object.fromEntries(
-      Object.values(resources(template, "AWS::SSM::Parameter")).map(({ Properties }) => [
-        String(Properties["Name"]),
-        JSON.parse(flat(Properties["Value"]).replaceAll(/<[^>]*>/g, "x")) as unknown,
-      ]),
-    );
-
   it("is what the controller reads", () => {
     expect(documents(full.home)).toMatchInlineSnapshot(`
       {
@@ -313,6 +313,22 @@ describe("the configuration", () => {
       /^read -rs TOKEN && printf %s "\$TOKEN" \| aws ssm put-parameter --region eu-central-1 --name \/tidegate\/main\/git-token --type SecureString --key-id <\w+\.Arn> --value file:\/\/\/dev\/stdin$/,
     );
     expect(Object.keys(small.findOutputs("*")).filter((name) => name.includes("Credential"))).toEqual([]);
+  });
+});
+
+describe("a GitHub App", () => {
+  const githubApp = { appId: 12345, installationId: 67890, privateKey: "/tidegate/main/github-key" };
+  const home = templateOf({ ...smallest(), repository: { ...smallest().repository, githubApp } }, "tidegate-main");
+
+  it("is in the configuration, and its key is what the controller may read", () => {
+    expect(documents(home)["/tidegate/main/installation"]).toMatchObject({ repository: { githubApp } });
+    expect(JSON.stringify(home.toJSON())).toContain("parameter/tidegate/main/github-key");
+  });
+
+  it("has its key stored by a command that the stack says", () => {
+    const outputs = home.findOutputs("*") as Record<string, { Value: unknown }>;
+    const [command] = Object.entries(outputs).filter(([name]) => name.includes("CredentialCommand"));
+    expect(flat(command?.[1].Value)).toMatch(/--name \/tidegate\/main\/github-key .* --value file:\/\/KEY\.pem$/);
   });
 });
 

@@ -162,6 +162,8 @@ describe("an environment", () => {
   });
 });
 
+const APP = { appId: 1, installationId: 2, privateKey: "/tidegate/main/github-key" };
+
 describe("an installation", () => {
   const { url } = smallest().repository;
   const cases: [string, Partial<TidegateConfig>, string][] = [
@@ -179,6 +181,26 @@ describe("an installation", () => {
       "with a token where a name belongs",
       { repository: { url, credential: "ghp_abc" } },
       "`repository.credential` is no name of a parameter",
+    ],
+    [
+      "with a GitHub App and a credential",
+      { repository: { url, credential: "/tidegate/main/git-token", githubApp: APP } },
+      "`repository.githubApp` makes its own credential",
+    ],
+    [
+      "with a GitHub App that has no number",
+      { repository: { url, githubApp: { ...APP, installationId: 0.5 } } },
+      "`repository.githubApp.installationId` is `0.5`",
+    ],
+    [
+      "with a private key where a name belongs",
+      { repository: { url, githubApp: { ...APP, privateKey: "-----BEGIN RSA PRIVATE KEY-----" } } },
+      "`repository.githubApp.privateKey` is no name of a parameter",
+    ],
+    [
+      "with GitHub's API over plain HTTP",
+      { repository: { url, githubApp: { ...APP, apiUrl: "http://github.acme.example/api/v3" } } },
+      "`repository.githubApp.apiUrl` has to begin with `https://`",
     ],
     [
       "that writes back without a right to",

@@ -10,36 +10,47 @@ use super::elf::GLIBC;
 use crate::command;
 use crate::python::Venv;
 
-/// The programs that are shipped, by the names of their packages.
-pub(crate) const PROGRAMS: [&str; 2] = ["bootstrap", "tidegate"];
-
 /// Flags of whoever builds: they would show in the bytes.
 const FLAGS_OF_OTHERS: [&str; 6] =
     ["RUSTFLAGS", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "CARGO_BUILD_RUSTFLAGS", "RUSTC_WRAPPER"];
 
-/// Builds the shipped programs of the workspace at `root`; gives the folder that they are in then.
-pub(crate) fn build(venv: &Venv, root: &Path, target: &Path, arch: Arch, time: u64) -> anyhow::Result<PathBuf> {
-    let remap = Remap::new(root, target)?;
-    let (major, minor) = GLIBC;
-    let triple = arch.triple();
-    let mut build = venv.command("cargo-zigbuild");
-    command::forget_cargo_run(&mut build);
-    for name in FLAGS_OF_OTHERS {
-        build.env_remove(name);
+/// What is built, and with what.
+pub(crate) struct Build<'a> {
+    /// Where the linker is.
+    pub(crate) venv: &'a Venv,
+    /// The packages whose programs are built: each is called as its package.
+    pub(crate) packages: &'a [&'a str],
+    pub(crate) arch: Arch,
+    /// The only time that the build knows, in seconds since 1970.
+    pub(crate) time: u64,
+}
+
+impl Build<'_> {
+    /// Builds the programs of the workspace at `root`; gives the folder that they are in then.
+    pub(crate) fn run(&self, root: &Path, target: &Path) -> anyhow::Result<PathBuf> {
+        let Self { venv, packages, arch, time } = *self;
+        let remap = Remap::new(root, target)?;
+        let (major, minor) = GLIBC;
+        let triple = arch.triple();
+        let mut build = venv.command("cargo-zigbuild");
+        command::forget_cargo_run(&mut build);
+        for name in FLAGS_OF_OTHERS {
+            build.env_remove(name);
+        }
+        build.args(["zigbuild", "--release", "--locked", "--bins"]);
+        for package in packages {
+            build.args(["--package", package]);
+        }
+        build.arg("--target").arg(format!("{triple}.{major}.{minor}"));
+        build.current_dir(root).env("CARGO_TARGET_DIR", target);
+        build.env("CARGO_ENCODED_RUSTFLAGS", remap.rust());
+        // For the C parts, by which crates' build scripts find them: of this target alone.
+        build.env(format!("CFLAGS_{}", triple.replace('-', "_")), remap.c());
+        build.env("SOURCE_DATE_EPOCH", time.to_string());
+        build.env("CARGO_INCREMENTAL", "0");
+        command::run(&mut build)?;
+        Ok(target.join(triple).join("release"))
     }
-    build.args(["zigbuild", "--release", "--locked", "--bins"]);
-    for package in PROGRAMS {
-        build.args(["--package", package]);
-    }
-    build.arg("--target").arg(format!("{triple}.{major}.{minor}"));
-    build.current_dir(root).env("CARGO_TARGET_DIR", target);
-    build.env("CARGO_ENCODED_RUSTFLAGS", remap.rust());
-    // For the C parts, by which crates' build scripts find them: of this target alone.
-    build.env(format!("CFLAGS_{}", triple.replace('-', "_")), remap.c());
-    build.env("SOURCE_DATE_EPOCH", time.to_string());
-    build.env("CARGO_INCREMENTAL", "0");
-    command::run(&mut build)?;
-    Ok(target.join(triple).join("release"))
 }
 
 /// Has the standard library of this architecture installed.

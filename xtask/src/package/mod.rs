@@ -19,6 +19,7 @@ use crate::doctor::Tool;
 use crate::python::Venv;
 use crate::workspace::Workspace;
 use archive::File;
+use build::Build;
 
 /// What packaging needs.
 pub(crate) const NEEDS: &[Tool] = &[Tool::Rust, Tool::Git, Tool::Python];
@@ -52,6 +53,11 @@ impl fmt::Display for Arch {
     }
 }
 
+/// The programs that are shipped, by the names of their packages.
+const PROGRAMS: [&str; 2] = ["bootstrap", "tidegate"];
+/// The sample services: released with nothing, but run in an account by whoever tries an installation.
+const SERVICES: [&str; 3] = ["flight-service", "reservation-service", "flight-bff"];
+
 /// Which architectures are packaged.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(crate) enum Chosen {
@@ -66,12 +72,20 @@ pub(crate) struct Arguments {
     /// The processor that it is for
     #[arg(long, value_enum, default_value_t = Chosen::Arm64)]
     arch: Chosen,
+    /// The zips of the sample services as well, for the stack that runs them
+    #[arg(long)]
+    services: bool,
     /// Build the commit once more, in another folder, and compare the bytes
     #[arg(long)]
     verify: bool,
 }
 
 impl Arguments {
+    /// What is built together. The services are built apart: with them, what is shipped could have other features.
+    fn groups(&self) -> Vec<&'static [&'static str]> {
+        if self.services { vec![&PROGRAMS, &SERVICES] } else { vec![&PROGRAMS] }
+    }
+
     fn archs(&self) -> Vec<Arch> {
         match self.arch {
             Chosen::Arm64 => vec![Arch::Arm64],
@@ -103,45 +117,42 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> anyhow::Resul
     fs::create_dir_all(&directory).context("`target/package` cannot be made")?;
     for arch in arguments.archs() {
         build::ensure_target(&workspace.root, arch)?;
-        let artifacts = package(&venv, &workspace.root, &workspace.target, arch, time)?;
-        for artifact in &artifacts {
-            write(&directory, artifact)?;
-        }
-        if arguments.verify {
-            verify(&venv, workspace, arch, time, &artifacts)?;
+        for packages in arguments.groups() {
+            let build = Build { venv: &venv, packages, arch, time };
+            let artifacts = package(&build, &workspace.root, &workspace.target)?;
+            for artifact in &artifacts {
+                write(&directory, artifact)?;
+            }
+            if arguments.verify {
+                verify(&build, workspace, &artifacts)?;
+            }
         }
     }
     Ok(())
 }
 
 /// Builds and packs one architecture of the workspace at `root`.
-fn package(venv: &Venv, root: &Path, target: &Path, arch: Arch, time: u64) -> anyhow::Result<[Artifact; 2]> {
-    let programs = build::build(venv, root, target, arch, time)?;
-    let lambda = checked(&programs.join("bootstrap"), arch)?;
-    let cli = checked(&programs.join("tidegate"), arch)?;
+fn package(build: &Build<'_>, root: &Path, target: &Path) -> anyhow::Result<Vec<Artifact>> {
+    let programs = build.run(root, target)?;
+    let Build { arch, time, .. } = *build;
     let license = fs::read(root.join("LICENSE")).context("`LICENSE` cannot be read")?;
-    let zip = archive::lambda_zip(&lambda)?;
-    let folder = format!("tidegate-{}-{arch}", env!("CARGO_PKG_VERSION"));
-    let files = [
-        File { path: format!("{folder}/tidegate"), content: &cli, is_program: true },
-        File { path: format!("{folder}/LICENSE"), content: &license, is_program: false },
-    ];
-    let tarball = archive::tar_gz(&files, time)?;
-    let parts = |program, bytes: &[u8]| sbom::cyclonedx(root, program, arch, time, &sha256(bytes));
-    Ok([
-        Artifact {
-            name: format!("tidegate-lambda-{arch}"),
-            ending: "zip",
-            parts: parts("bootstrap", &zip)?,
-            bytes: zip,
-        },
-        Artifact {
-            name: format!("tidegate-{arch}"),
-            ending: "tar.gz",
-            parts: parts("tidegate", &tarball)?,
-            bytes: tarball,
-        },
-    ])
+    let one = |&package: &&str| {
+        let program = checked(&programs.join(package), arch)?;
+        let (name, ending, bytes) = if package == "tidegate" {
+            let folder = format!("tidegate-{}-{arch}", env!("CARGO_PKG_VERSION"));
+            let files = [
+                File { path: format!("{folder}/tidegate"), content: &program, is_program: true },
+                File { path: format!("{folder}/LICENSE"), content: &license, is_program: false },
+            ];
+            (format!("tidegate-{arch}"), "tar.gz", archive::tar_gz(&files, time)?)
+        } else {
+            let name = if package == "bootstrap" { "tidegate-lambda" } else { package };
+            (format!("{name}-{arch}"), "zip", archive::lambda_zip(&program)?)
+        };
+        let parts = sbom::cyclonedx(root, build, package, &sha256(&bytes))?;
+        Ok(Artifact { name, ending, bytes, parts })
+    };
+    build.packages.iter().map(one).collect()
 }
 
 /// A program that runs on Amazon Linux 2023.
@@ -172,7 +183,8 @@ fn write(directory: &Path, artifact: &Artifact) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// A byte differs: with the files to compare.
-fn verify(venv: &Venv, workspace: &Workspace, arch: Arch, time: u64, first: &[Artifact]) -> anyhow::Result<()> {
+fn verify(build: &Build<'_>, workspace: &Workspace, first: &[Artifact]) -> anyhow::Result<()> {
+    let arch = build.arch;
     // Another folder, of another depth and length.
     let elsewhere = workspace.target.join("packaged-again").join("from-the-same-commit").join(arch.to_string());
     if elsewhere.exists() {
@@ -181,7 +193,7 @@ fn verify(venv: &Venv, workspace: &Workspace, arch: Arch, time: u64, first: &[Ar
     let copy = elsewhere.join("source");
     let mut clone = git(&workspace.root);
     command::run(clone.args(["clone", "--quiet", "--no-hardlinks", "."]).arg(&copy))?;
-    let second = package(venv, &copy, &elsewhere.join("built"), arch, time)?;
+    let second = package(build, &copy, &elsewhere.join("built"))?;
     let mut differing = Vec::new();
     for (first, second) in first.iter().zip(&second) {
         if first.bytes != second.bytes || first.parts != second.parts {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::Arch;
-use super::build::PROGRAMS;
+use super::build::Build;
 use crate::command::{cargo, output};
 
 /// Name and version, which together name a part.
@@ -26,11 +26,12 @@ struct Part {
 ///
 /// # Errors
 /// Cargo does not answer, or says something else than it used to.
-pub(crate) fn cyclonedx(root: &Path, program: &str, arch: Arch, time: u64, sha256: &str) -> anyhow::Result<String> {
+pub(crate) fn cyclonedx(root: &Path, build: &Build<'_>, program: &str, sha256: &str) -> anyhow::Result<String> {
+    let Build { arch, time, packages, .. } = *build;
     let mut tree = cargo(&["tree", "--locked", "--edges", "normal,no-proc-macro", "--prefix", "depth"]);
     tree.args(["--format", "{p}|{l}", "--charset", "ascii", "--target", arch.triple()]);
-    for package in PROGRAMS {
-        // Both, as they are built: features are those of all that is built together.
+    for package in packages {
+        // All, as they are built: features are those of all that is built together.
         tree.args(["--package", package]);
     }
     let parts = parts(&output(tree.current_dir(root))?)?;
