@@ -35,8 +35,12 @@ fn function(number: usize) -> String {
 }
 
 fn services(tag: &str) -> String {
+    some(SERVICES, tag)
+}
+
+fn some(count: usize, tag: &str) -> String {
     let mut text = "services:\n".to_owned();
-    for number in 0..SERVICES {
+    for number in 0..count {
         let _infallible = write!(
             text,
             "  {}:\n    imageTag: \"{tag}\"\n    functionName: {}\n    ecrRepository: company/all\n",
@@ -54,11 +58,15 @@ fn services(tag: &str) -> String {
 
 /// Sixty services that live as Git wants them, under AWS's request rates, where each call takes 20 ms.
 async fn fleet() -> World {
-    let world = World::empty(Arc::new(Releases::of(&services("v1.0.0"))), options()).await;
+    fleet_of(SERVICES).await
+}
+
+async fn fleet_of(count: usize) -> World {
+    let world = World::empty(Arc::new(Releases::of(&some(count, "v1.0.0"))), options()).await;
     world.account.create_repository("company/all").await.expect("a repository");
     let image = world.push_image("all", "v1.0.0").await;
     world.push_image("all", "v1.1.0").await;
-    for number in 0..SERVICES {
+    for number in 0..count {
         world.account.create_function(&function(number), &image, 10, &[]).await.expect("a function");
         world.account.publish_by_hand(&function(number), "live").await.expect("a version");
     }
@@ -161,6 +169,35 @@ async fn an_environment_is_split_and_merged_in_the_middle_of_its_releases_and_no
         assert!(world.versions(&function(number)).await.len() <= 2, "nothing was published twice");
     }
     assert_eq!(world.documents("state/").await, ["state/staging/service-1.json"], "only the hold is left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ticks_of_two_layouts_meet_at_every_service_and_release_each_once() {
+    const FEW: usize = 12;
+    let world = fleet_of(FEW).await;
+    world.releases.replace("staging", &some(FEW, "v1.1.0"));
+    let tick = |command| {
+        let world = &world;
+        // That another one was first is told, and is no failure of the tick.
+        async move { only(world.run(&command).await).expect("a tick") }
+    };
+    for _ in 0..30 {
+        let next = world.aws.clock().now() + chrono::Duration::minutes(1);
+        let halves = ["1/2", "2/2"].map(|half| sync_shard("staging", shard(half)));
+        let [first, second] = halves.map(tick);
+        tokio::join!(tick(sync("staging", None, None)), first, second);
+        world.aws.clock().sleep_until(next).await;
+    }
+    world.break_calls(|_| None);
+    world.aws.enforce_rates(false);
+    let whole = world.status("staging").await;
+    for number in 0..FEW {
+        let (history, live) = (world.history(&name(number)).await, world.live(&function(number)).await);
+        assert_eq!((history.len(), live.as_str()), (2, "2"), "{} {whole:#?}", name(number));
+        assert_eq!(world.versions(&function(number)).await, ["1", "2"], "nothing was published twice");
+        assert_eq!(service(&whole, &name(number)).standing.sync, SyncStatus::Synced);
+    }
+    assert_eq!(world.documents("state/").await, Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]
