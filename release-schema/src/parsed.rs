@@ -65,7 +65,7 @@ pub(crate) struct Defaults {
     pub(crate) progress_deadline: Option<String>,
     /// Whether it is turned back then. Default: it is not.
     pub(crate) progress_deadline_abort: Option<bool>,
-    pub(crate) sync_policy: Option<SyncPolicy>,
+    pub(crate) sync_policy: Option<DefaultSyncPolicy>,
     /// What others own, and what is therefore no drift: `memorySize`, `timeout`, `environment`, `environment.NAME`,
     /// `reservedConcurrency`, `$LATEST`, `tag`, `registry`.
     pub(crate) ignore_differences: Option<Vec<Option<String>>>,
@@ -146,6 +146,21 @@ pub(crate) struct SyncPolicy {
     /// Whether what somebody changes by hand is set back by itself. Otherwise it is reported, and `tidegate sync` sets it
     /// back. Default: `false`.
     pub(crate) self_heal: Option<bool>,
+}
+
+/// What happens without a person.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct DefaultSyncPolicy {
+    /// Whether new content in Git is released by itself. Otherwise it is reported, and `tidegate sync` releases it.
+    /// Default: `true`.
+    pub(crate) automated: Option<bool>,
+    /// Whether what somebody changes by hand is set back by itself. Otherwise it is reported, and `tidegate sync` sets it
+    /// back. Default: `false`.
+    pub(crate) self_heal: Option<bool>,
+    /// Whether a service that is removed from Git is closed: a release under way is turned back, its hold is dropped, and it
+    /// is not named any more. Its function, alias and history stay. Default: `false`.
+    pub(crate) prune: Option<bool>,
 }
 
 /// How a release gets its traffic: exactly one of these. Default: `release-config.yaml`, else `allAtOnce`.

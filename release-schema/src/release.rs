@@ -33,6 +33,8 @@ pub struct Defaults {
     pub progress_deadline_abort: Option<bool>,
     /// What happens without a person, merged with the service's field by field.
     pub sync_policy: SyncPolicyFields,
+    /// Whether a service that is removed from Git is closed.
+    pub prune: Option<bool>,
     /// What others own, beside what the service says.
     pub ignored: BTreeSet<IgnoredField>,
     /// Configuration of the function, merged with the service's field by field, variables one by one.
@@ -46,6 +48,9 @@ pub struct Environment {
     pub name: EnvironmentName,
     /// What runs there. May be empty, where the file says `services: {}`.
     pub services: BTreeMap<ServiceName, Service>,
+    /// Whether what was under way of a service that is removed from here is ended, and its state closed. Its function, alias
+    /// and history stay.
+    pub prune: bool,
 }
 
 /// One service of an environment: which code its function shall run, and how it gets there.

@@ -229,7 +229,7 @@ defaults:
   ignoreDifferences: [environment.SAMPLING]
 environments:
   production:
-    defaults: { syncPolicy: { selfHeal: true }, ignoreDifferences: [memorySize] }
+    defaults: { syncPolicy: { selfHeal: true, prune: true }, ignoreDifferences: [memorySize] }
 ";
     let services = "\
 services:
@@ -252,6 +252,7 @@ services:
     assert_eq!(names(&b), Vec::<String>::new(), "what a service gives itself is its own");
     assert_eq!((b.configuration.memory_size, b.configuration.environment.len()), (Some(512), 2));
     assert_eq!(b.sync_policy, SyncPolicy { automated: false, self_heal: true });
+    assert!(environment.prune);
 }
 
 #[test]

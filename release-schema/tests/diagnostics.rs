@@ -250,6 +250,12 @@ services:
 }
 
 #[test]
+fn what_happens_once_it_is_removed_is_not_for_a_service_to_say() {
+    let text = of_service("syncPolicy: { prune: true }");
+    assert!(text.contains("unknown field `prune`"), "{text}");
+}
+
+#[test]
 fn an_analysis_that_could_never_look_is_refused_where_a_service_writes_it() {
     assert_snapshot!(problems(
         "\

@@ -50,6 +50,7 @@ fn defaults(parsed: parsed::Defaults, place: &Place<'_>, findings: &mut Findings
         timeout,
         environment,
     } = parsed;
+    let (sync_policy, prune) = policy::defaults(sync_policy);
     Defaults {
         alias: value(findings, &place.field("alias"), alias),
         strategy: strategy.and_then(|parsed| strategy::strategy(parsed, &place.field("strategy"), findings)),
@@ -57,7 +58,8 @@ fn defaults(parsed: parsed::Defaults, place: &Place<'_>, findings: &mut Findings
         analysis: analysis::fields(analysis.unwrap_or_default(), &place.field("analysis"), findings),
         progress_deadline: service::progress_deadline(progress_deadline.as_deref(), place, findings),
         progress_deadline_abort,
-        sync_policy: policy::fields(sync_policy),
+        sync_policy,
+        prune,
         ignored: policy::ignored(ignore_differences, place, findings),
         configuration: service::configuration(memory_size, timeout.as_deref(), environment, place, findings),
     }
@@ -73,6 +75,7 @@ fn merge(own: Defaults, common: &Defaults) -> Defaults {
         progress_deadline,
         progress_deadline_abort,
         sync_policy,
+        prune,
         ignored,
         configuration,
     } = own;
@@ -84,6 +87,7 @@ fn merge(own: Defaults, common: &Defaults) -> Defaults {
         progress_deadline: progress_deadline.or(common.progress_deadline),
         progress_deadline_abort: progress_deadline_abort.or(common.progress_deadline_abort),
         sync_policy: sync_policy.or(common.sync_policy),
+        prune: prune.or(common.prune),
         ignored: ignored.union(&common.ignored).cloned().collect(),
         configuration: merge_configuration(configuration, &common.configuration),
     }

@@ -45,5 +45,5 @@ pub(crate) fn environment(
         }
         services.extend(service.map(|service| (service.name.clone(), service)));
     }
-    Environment { name: name.clone(), services }
+    Environment { name: name.clone(), services, prune: defaults.prune.unwrap_or(false) }
 }

@@ -14,6 +14,12 @@ pub(super) fn fields(parsed: Option<parsed::SyncPolicy>) -> SyncPolicyFields {
     SyncPolicyFields { automated, self_heal }
 }
 
+/// Those of a default, and whether removed services are pruned: one that is removed cannot say that itself.
+pub(super) fn defaults(parsed: Option<parsed::DefaultSyncPolicy>) -> (SyncPolicyFields, Option<bool>) {
+    let parsed::DefaultSyncPolicy { automated, self_heal, prune } = parsed.unwrap_or_default();
+    (SyncPolicyFields { automated, self_heal }, prune)
+}
+
 /// What is ignored at one place.
 pub(super) fn ignored(
     parsed: Option<Vec<Option<String>>>,

@@ -133,7 +133,7 @@ fn of(count: usize, others: &[(usize, Option<char>)]) -> release_schema::Environ
         let image = Image { repository: "company/service".parse().unwrap(), tag: tag(letter), digest: None };
         services.insert(name.clone(), Service { name, artifact: Artifact::Image(image), ..service() });
     }
-    release_schema::Environment { name: environment(), services }
+    release_schema::Environment { name: environment(), services, prune: false }
 }
 
 #[test]
