@@ -132,6 +132,7 @@ Examples:
   tidegate sync production/flight-service
   tidegate sync production --shard 2/4
   tidegate sync production --confirm 3f2a9c1d4e5b   # the branch was rewritten, and that is right
+  tidegate sync production/flight-service --repin   # its tag was pushed again, and that is meant
 
 Exit codes: 0 done or under way, 1 something is degraded or on hold, 4 refused, 5 could not be done";
 
@@ -299,6 +300,9 @@ pub(crate) struct Sync {
     /// Only the services of this shard of the environment, such as `2/4`, as its schedule does
     #[arg(long, value_name = "I/N", requires = "target")]
     pub(crate) shard: Option<Shard>,
+    /// Ask what the tag of the service names now, and release that
+    #[arg(long, requires = "target")]
+    pub(crate) repin: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }

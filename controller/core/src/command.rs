@@ -21,6 +21,9 @@ pub enum Command {
         confirm: Option<String>,
         /// Only the services of this shard, under its own lease: all of them, where none is named.
         shard: Option<Shard>,
+        /// Asks what the tag of the service names now, and releases that. Only where a service is named.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        repin: bool,
     },
     /// The last tick's report of an environment.
     Status {

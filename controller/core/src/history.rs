@@ -58,6 +58,8 @@ pub enum Kind {
     RolledBack,
     /// What somebody changed by hand was set back.
     Healed,
+    /// Git does not have the service any more, and nobody manages it since; what is live stays as it is.
+    Unmanaged,
 }
 
 impl Kind {
@@ -66,7 +68,7 @@ impl Kind {
     pub const fn is_live(self) -> bool {
         match self {
             Self::Adopted | Self::Promoted | Self::RolledBack | Self::Healed => true,
-            Self::Failed | Self::Superseded | Self::Aborted => false,
+            Self::Failed | Self::Superseded | Self::Aborted | Self::Unmanaged => false,
         }
     }
 }
@@ -83,6 +85,7 @@ impl Kind {
             Self::Aborted => "aborted",
             Self::RolledBack => "rolled back",
             Self::Healed => "healed",
+            Self::Unmanaged => "unmanaged",
         }
     }
 }
@@ -271,16 +274,28 @@ impl Head {
         Ok(Self { schema_version: crate::SCHEMA_VERSION, number: last, hash, recent })
     }
 
+    /// Whether nobody manages the service since the last record.
+    #[must_use]
+    pub fn is_unmanaged(&self) -> bool {
+        self.recent.first().is_some_and(|record| record.kind == Kind::Unmanaged)
+    }
+
+    /// The records since the service was taken up last, newest first. What was live before nobody managed it is neither what
+    /// should be live, nor known to be good still.
+    fn managed(&self) -> impl Iterator<Item = &Record> {
+        self.recent.iter().take_while(|record| record.kind != Kind::Unmanaged)
+    }
+
     /// The last record that moved traffic or took it over: what should be live.
     #[must_use]
     pub fn last_live(&self) -> Option<&Record> {
-        self.recent.iter().find(|record| record.kind.is_live())
+        self.managed().find(|record| record.kind.is_live())
     }
 
     /// Whether a release was fully promoted, and neither rolled back nor held out since: the newest record that tells decides.
     #[must_use]
     pub fn is_good(&self, release: &ReleaseId) -> bool {
-        let telling = self.recent.iter().find_map(|record| {
+        let telling = self.managed().find_map(|record| {
             let left =
                 record.kind == Kind::RolledBack && record.from.as_ref().is_some_and(|from| from.release == *release);
             let held = left || record.held.as_ref() == Some(release);
@@ -294,14 +309,14 @@ impl Head {
     /// rolled back since.
     #[must_use]
     pub fn in_rollback_window(&self, release: &ReleaseId) -> bool {
-        let live = self.recent.iter().filter(|record| record.kind.is_live());
+        let live = self.managed().filter(|record| record.kind.is_live());
         self.is_good(release) && live.take(Self::ROLLBACK_WINDOW).any(|record| record.to.release == *release)
     }
 
     /// The releases to go back to from `bad`, the last that was live first; each once.
     pub fn good_before<'h>(&'h self, bad: &'h ReleaseId) -> impl Iterator<Item = &'h Deployed> {
         let mut seen: Vec<&ReleaseId> = Vec::new();
-        let live = self.recent.iter().filter(|record| record.kind.is_live()).map(|record| &record.to);
+        let live = self.managed().filter(|record| record.kind.is_live()).map(|record| &record.to);
         live.filter(move |to| {
             let new = !seen.contains(&&to.release);
             seen.push(&to.release);
@@ -319,7 +334,7 @@ impl Head {
                 Kind::Adopted | Kind::Promoted | Kind::Superseded | Kind::Aborted | Kind::RolledBack | Kind::Healed => {
                     true
                 }
-                Kind::Failed => false,
+                Kind::Failed | Kind::Unmanaged => false,
             })
             .filter(|record| record.to.release == *release)
             .find_map(|record| record.to.version)

@@ -26,6 +26,7 @@ pub mod slice;
 pub mod smoke;
 pub mod state;
 pub mod status;
+pub mod unmanaged;
 pub mod verify;
 
 /// The version of every document this build writes. A document with a newer one is refused, never rewritten.

@@ -14,7 +14,7 @@ use crate::release::Code;
 use crate::rollout::Progress;
 use crate::shard::Shard;
 use crate::state::Revert;
-use crate::status::{Health, HoldReason, SyncStatus};
+use crate::status::{Health, HoldReason, PhaseName, SyncStatus};
 
 /// The last tick of one environment, or of one shard of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,14 +49,72 @@ pub struct TickReport {
     /// How many of them Lambda throttled.
     #[serde(default)]
     pub throttled: u64,
-    /// Services that were removed from Git, with the alias that each had: they are left as they are.
+    /// Services that were removed from Git: their functions and aliases are left as they are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub unmanaged: BTreeMap<ServiceName, String>,
+    pub unmanaged: BTreeMap<ServiceName, Unmanaged>,
     /// Every managed service, or every one of the shard.
     pub services: BTreeMap<ServiceName, ServiceReport>,
+    /// Calls beside Lambda that failed, each with how many services it concerns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_calls: Vec<FailedCall>,
     /// What came of the one service whose published versions were looked at, where one was deleted or something failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub housekeeping: Option<Housekeeping>,
+}
+
+/// A call beside Lambda that failed, in one tick or more often: to Parameter Store, ECR or CloudWatch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FailedCall {
+    /// Service and operation: `ssm:GetParameter`.
+    pub operation: String,
+    /// AWS's code, or what kind of failure it is where there was no answer.
+    pub answer: String,
+    /// How many services it concerns; 0 where it concerns none of them.
+    pub services: usize,
+    /// The first of them in full: what was asked for, and what AWS said.
+    pub message: String,
+    /// What is not known or not done because of it.
+    pub consequence: String,
+}
+
+/// A service that was removed from Git.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Unmanaged {
+    /// The alias that it had: `Function:live`.
+    pub alias: String,
+    /// What is stored of it still, where something is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<Left>,
+    /// What the tick did to close it, in order, in words. It is not named by the next one then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub done: Vec<String>,
+    /// What it could not do, where something failed: it is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// How far a service was when it was removed from Git.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Left {
+    /// Where it is.
+    pub phase: PhaseName,
+    /// What was to be released, or is held out.
+    pub release: String,
+    /// Its share of the traffic in ten-thousandths, where it was given one.
+    pub weight: Option<u16>,
+    /// Whether it may have some, so that an alias is split, or serves what was not found good.
+    pub has_traffic: bool,
+}
+
+impl Unmanaged {
+    /// Whether a person has to look: a release was left in the middle, or closing the service failed.
+    #[must_use]
+    pub fn is_trouble(&self) -> bool {
+        self.error.is_some() || self.left.as_ref().is_some_and(|left| left.has_traffic)
+    }
 }
 
 /// What a tick did about the published versions of one service.
@@ -165,10 +223,12 @@ impl ServiceReport {
 }
 
 impl TickReport {
-    /// The worst health of any service; an environment that is on hold is `Degraded` at best.
+    /// The worst health of any service; an environment that is on hold is `Degraded` at best, and so is one with a service
+    /// that was removed from Git in the middle of a release.
     #[must_use]
     pub fn health(&self) -> Health {
-        let floor = if self.hold.is_some() { Health::Degraded } else { Health::Healthy };
+        let troubled = self.hold.is_some() || self.unmanaged.values().any(Unmanaged::is_trouble);
+        let floor = if troubled { Health::Degraded } else { Health::Healthy };
         self.services.values().map(|service| service.standing.health).fold(floor, Ord::max)
     }
 

@@ -405,13 +405,16 @@ impl fmt::Display for WaitingOn {
             Self::Drift { drift } => {
                 let each: Vec<String> = drift.iter().map(ToString::to_string).collect();
                 let each = each.join("; ");
-                if drift.iter().all(|drift| matches!(drift, Drift::TagMoved { .. })) {
-                    return write!(
-                        f,
-                        "{each}; what was released stays live, and a new tag in Git releases what it names"
-                    );
-                }
-                write!(f, "{each}; `tidegate sync ENV/SERVICE` sets it back")
+                let hint = match drift.as_slice() {
+                    [Drift::TagMoved { live: Some(_), .. }] => {
+                        "`tidegate sync ENV/SERVICE --repin` releases what it names now"
+                    }
+                    [Drift::TagMoved { live: None, .. }] => {
+                        "what was released stays live, and a new tag in Git releases what it names"
+                    }
+                    _ => "`tidegate sync ENV/SERVICE` sets it back",
+                };
+                write!(f, "{each}; {hint}")
             }
             Self::Fight { healed, until, what } => {
                 let told = what.to_string();

@@ -90,7 +90,13 @@ pub struct ServicePreview {
 }
 
 /// What `diff` shows of an environment.
-pub type Preview = BTreeMap<ServiceName, Result<ServicePreview, String>>;
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// The services that there would be.
+    pub services: BTreeMap<ServiceName, Result<ServicePreview, String>>,
+    /// Those that there would not be any more.
+    pub removed: BTreeMap<ServiceName, tick::Leaves>,
+}
 
 impl Controller {
     /// On these clients, with the configuration from `source`; what is fetched from Git is kept in `cache` between ticks.
@@ -110,8 +116,13 @@ impl Controller {
             }
         };
         match command {
-            Command::Sync { environment, service, confirm, shard } => {
-                let wish = Wish { service: service.as_ref(), confirm: confirm.as_deref(), shard: *shard };
+            Command::Sync { environment, service: None, repin: true, .. } => {
+                let message = "only the tag of one service is asked for again: name the service".to_owned();
+                Answer::Failed(Failure { environment: environment.clone(), kind: FailureKind::Refused, message })
+            }
+            Command::Sync { environment, service, confirm, shard, repin } => {
+                let (service, confirm) = (service.as_ref(), confirm.as_deref());
+                let wish = Wish { shard: *shard, service, confirm, repin: *repin };
                 self.for_each(&configuration, environment.as_ref(), |name, config| {
                     self.sync(&configuration.installation, name, config, wish, caller)
                 })
@@ -225,7 +236,7 @@ impl Controller {
             let budgets = &reached.clients.budgets;
             // A person waits for the answer.
             let budget = if wish.service.is_some() { &budgets.words } else { &budgets.sweep };
-            let tick = Tick { accept, only: wish.service, budget, ..ordinary };
+            let tick = Tick { accept, only: wish.service, repin: wish.repin, budget, ..ordinary };
             Box::pin(tick::run(&tick)).await.map_err(|error| {
                 tracing::warn!(error = chain(&error), "there was no tick");
                 failure_of(name, &error)
@@ -359,6 +370,8 @@ impl Controller {
             Ok(stored) => stored.map(|stored| stored.value),
             Err(error) => return Err(unavailable(Some(name), &error)),
         };
+        let removed = wanted::unmanaged(stored.as_ref(), before(name, stored.as_ref()).as_ref(), &environment);
+        let removed = tick::leaves(&tick, &environment, removed).await.map_err(|error| failure_of(name, &error))?;
         let commit = Commit {
             id: "0".repeat(40),
             author: caller.actor.clone(),
@@ -376,16 +389,18 @@ impl Controller {
         let wanted = Wanted { document, environment, hold: None, problems: Vec::new() };
         let (wanted, releases, previews) =
             tick::preview(&tick, wanted, now).await.map_err(|error| failure_of(name, &error))?;
-        Ok(previews
-            .into_iter()
-            .map(|(service, preview)| {
-                let shown = preview
-                    .map(|preview| show(&wanted, &releases, &service, &preview))
-                    .map_err(|error| error.to_string());
-                (service, shown)
-            })
-            .collect())
+        let shown = |(service, preview): (ServiceName, Result<tick::Preview, tick::Undecided>)| {
+            let shown =
+                preview.map(|preview| show(&wanted, &releases, &service, &preview)).map_err(|error| error.to_string());
+            (service, shown)
+        };
+        Ok(Preview { services: previews.into_iter().map(shown).collect(), removed })
     }
+}
+
+/// The environment as it is in force.
+fn before(name: &EnvironmentName, stored: Option<&DesiredDocument>) -> Option<release_schema::Environment> {
+    wanted::validate(name, &Content::from(stored?)).ok()
 }
 
 /// What a person asks of a tick beyond the ordinary.
@@ -394,6 +409,7 @@ struct Wish<'a> {
     shard: Option<Shard>,
     service: Option<&'a ServiceName>,
     confirm: Option<&'a str>,
+    repin: bool,
 }
 
 /// What every line of a tick's log says.
@@ -423,9 +439,11 @@ fn tick<'a>(
         store,
         origin,
         calls: &reached.calls,
+        failed: tick::FailedCalls::default(),
         id: &caller.id,
         actor: &caller.actor,
         only: None,
+        repin: false,
         memory: &reached.memory,
         accept: Accept::default(),
         // 45 of a minute.
@@ -483,11 +501,14 @@ fn failure_of(name: &EnvironmentName, error: &tick::Error) -> Failure {
 
     use crate::store::lease::NoLease;
     let kind = match error {
-        tick::Error::NoLease(NoLease::Held { .. }) | tick::Error::UnknownService { .. } => FailureKind::Refused,
+        tick::Error::NoLease(NoLease::Held { .. })
+        | tick::Error::UnknownService { .. }
+        | tick::Error::Repin(tick::NotRepinned::Refused(_)) => FailureKind::Refused,
         tick::Error::NothingWanted(HoldReason::InvalidRelease { .. }) => FailureKind::InvalidRelease,
-        tick::Error::NothingWanted(_) | tick::Error::NoLease(NoLease::Store(_)) | tick::Error::Store(_) => {
-            FailureKind::Unavailable
-        }
+        tick::Error::NothingWanted(_)
+        | tick::Error::NoLease(NoLease::Store(_))
+        | tick::Error::Store(_)
+        | tick::Error::Repin(tick::NotRepinned::NotAsked(_)) => FailureKind::Unavailable,
     };
     Failure { environment: Some(name.clone()), kind, message: chain(error) }
 }

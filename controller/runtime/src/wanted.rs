@@ -240,7 +240,7 @@ fn take_in(
 }
 
 /// The services that were in Git once and are not any more, with their aliases, which stay as they are.
-fn unmanaged(
+pub fn unmanaged(
     stored: Option<&DesiredDocument>,
     before: Option<&Environment>,
     after: &Environment,

@@ -396,6 +396,7 @@ pub fn sync(environment: &str, service: Option<&str>, confirm: Option<&str>) -> 
         service: service.map(|name| name.parse().expect("a name")),
         confirm: confirm.map(str::to_owned),
         shard: None,
+        repin: false,
     }
 }
 
@@ -465,12 +466,21 @@ impl std::io::Write for ToLog {
 
 /// Keeps every log line of this process from now on, the SDK's at `debug` and ours at `trace`.
 pub fn keep_logs() {
-    let filter = tracing_subscriber::EnvFilter::new("debug,tidegate_runtime=trace");
+    keep("debug,tidegate_runtime=trace");
+}
+
+/// Keeps the warnings of this process from now on.
+pub fn keep_warnings() {
+    keep("warn");
+}
+
+fn keep(filter: &str) {
+    let filter = tracing_subscriber::EnvFilter::new(filter);
     let subscriber = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(|| ToLog);
     let _already_kept = subscriber.try_init();
 }
 
-/// What was logged since [`keep_logs`], by every story of this process.
+/// What was kept of the log, by every story of this process.
 #[must_use]
 pub fn logged() -> String {
     String::from_utf8_lossy(&LOG.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()

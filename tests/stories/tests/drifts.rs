@@ -5,10 +5,11 @@ use std::sync::Arc;
 use local_aws::{Fault, Service};
 use stories::account::Build;
 use stories::releases::Releases;
-use stories::world::{World, service, sync, waiting};
+use stories::world::{World, only, service, sync, waiting};
+use tidegate_core::command::Command;
 use tidegate_core::drift::{Drift, Whose};
 use tidegate_core::history::Kind;
-use tidegate_core::report::{ServiceReport, TickReport};
+use tidegate_core::report::{Failure, FailureKind, ServiceReport, TickReport};
 use tidegate_core::status::{Health, SyncStatus};
 
 const FUNCTION: &str = "StagingFlightService";
@@ -156,12 +157,78 @@ async fn latest_and_the_registry_are_told_and_set_back_though_no_traffic_depends
 #[tokio::test(start_paused = true)]
 async fn a_tag_that_is_pushed_again_is_told_and_what_was_released_stays() {
     let world = second_is_live(HEALS).await;
-    let again = Build { program: "closure:none", environment: &[("BUILD_VERSION", "v1.1.0"), ("BUILT", "again")] };
-    world.account.push_image("company/flight-service", "v1.1.0", again).await.expect("an image");
+    push_again(&world).await;
     let report = world.tick().await;
     assert_eq!(kinds(&report), ["tagMoved"]);
-    assert!(waiting(&report, SERVICE).ends_with("a new tag in Git releases what it names"));
+    assert!(waiting(&report, SERVICE).ends_with("; `tidegate sync ENV/SERVICE --repin` releases what it names now"));
     assert_eq!(world.calls().lambda_mutations(), Vec::<String>::new());
+}
+
+/// `tidegate sync staging/flight-service --repin`.
+async fn repin(world: &World) -> Result<TickReport, Failure> {
+    let (environment, service) = ("staging".parse().ok(), SERVICE.parse().ok());
+    only(world.run(&Command::Sync { environment, service, confirm: None, repin: true }).await)
+}
+
+async fn push_again(world: &World) {
+    let again = Build { program: "closure:none", environment: &[("BUILD_VERSION", "v1.1.0"), ("BUILT", "again")] };
+    world.account.push_image("company/flight-service", "v1.1.0", again).await.expect("an image");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_that_is_pushed_again_is_released_where_a_person_says_that_it_is_meant() {
+    let world = second_is_live(&["strategy: { linear: { step: 50, every: 1m } }"]).await;
+    let still = repin(&world).await.expect("a tick");
+    let [said] = of(&still).done.as_slice() else { panic!("{still:#?}") };
+    assert!(said.starts_with("ask what `v1.1.0` names: it still names sha256:"), "{said}");
+    assert_eq!(world.calls().lambda_mutations(), Vec::<String>::new());
+
+    push_again(&world).await;
+    world.break_calls(|call| (call.operation == "BatchGetImage").then_some(Fault::LoseRequest));
+    let failure = repin(&world).await.expect_err("ECR does not answer");
+    assert_eq!(failure.kind, FailureKind::Unavailable);
+    assert!(
+        failure.message.starts_with("what the tag names cannot be asked for, and nothing was changed"),
+        "{failure:?}"
+    );
+    world.aws.clear_hook();
+    let report = world.tick().await;
+    assert_eq!((kinds(&report), world.calls().lambda_mutations()), (vec!["tagMoved"], vec![]));
+
+    let report = repin(&world).await.expect("a tick");
+    assert!(of(&report).done.first().is_some_and(|said| said.starts_with("pin `v1.1.0` anew: it names sha256:")));
+    let mut weights = Vec::new();
+    for _ in 0..8 {
+        world.traffic(FUNCTION, 60, |_| 0.0);
+        world.tick().await;
+        weights.push(world.weight(FUNCTION).await);
+    }
+    assert!(weights.contains(&50.0), "it goes through its steps: {weights:?}");
+    assert_eq!((world.live(FUNCTION).await.as_str(), last(&world).await.0), ("3", Kind::Promoted));
+    assert_eq!(kinds(&world.tick().await), Vec::<&str>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_push_can_move_is_not_asked_for_again() {
+    let world = second_is_live(&[]).await;
+    let environment = "staging".parse().ok();
+    let all = only(world.run(&Command::Sync { environment, service: None, confirm: None, repin: true }).await);
+    assert_eq!(
+        all.expect_err("the environment").message,
+        "only the tag of one service is asked for again: name the service"
+    );
+    let image = world.push_image(SERVICE, "v3.0.0").await;
+    let (_, digest) = image.split_once('@').expect("a digest");
+    world.releases.merge(SERVICE, &format!("v3.0.0@{digest}"));
+    let failure = repin(&world).await.expect_err("a digest");
+    assert_eq!(
+        (failure.kind, failure.message.as_str()),
+        (FailureKind::Refused, "Git names the digest of `flight-service`: no push moves that",)
+    );
+    world.releases.merge(SERVICE, "v9.9.9");
+    let failure = repin(&world).await.expect_err("no such tag");
+    assert_eq!(failure.kind, FailureKind::Refused);
+    assert!(failure.message.starts_with("tag `v9.9.9` does not exist in"), "{failure:?}");
 }
 
 #[tokio::test(start_paused = true)]

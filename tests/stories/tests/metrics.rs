@@ -97,7 +97,7 @@ impl Flights {
 
     async fn measured(&self, request: Request) -> Measured {
         let service: ServiceName = "flight-service".parse().expect("a name");
-        let results = measure(&self.cloudwatch, &BTreeMap::from([(service.clone(), request)])).await;
+        let results = measure(&self.cloudwatch, &BTreeMap::from([(service.clone(), request)])).await.measured;
         results.get(&service).expect("a result").clone()
     }
 }
@@ -170,7 +170,7 @@ async fn all_services_of_an_environment_are_measured_in_one_call_of_each_kind() 
         (format!("service-{number}").parse().expect("a name"), flights.request(0..1 + number, &["flight-5xx"]))
     };
     let requests: BTreeMap<ServiceName, Request> = (0..50).map(of).collect();
-    let results = measure(&flights.cloudwatch, &requests).await;
+    let results = measure(&flights.cloudwatch, &requests).await.measured;
     let calls: Vec<&str> = flights.aws.calls().iter().map(|call| call.operation).collect();
     assert_eq!(BTreeSet::from_iter(&calls), BTreeSet::from([&"GetMetricData", &"DescribeAlarms"]));
     assert_eq!(calls.len(), 2);

@@ -381,7 +381,7 @@ async fn a_service_that_is_removed_from_git_is_told_and_left_as_it_is() {
         let report = world.tick().await;
         assert_eq!(report.services.len(), 2, "{without}");
         let unmanaged: Vec<(&str, &str)> =
-            report.unmanaged.iter().map(|(name, alias)| (name.as_str(), alias.as_str())).collect();
+            report.unmanaged.iter().map(|(name, unmanaged)| (name.as_str(), unmanaged.alias.as_str())).collect();
         assert_eq!(unmanaged, [("flight-bff", "StagingFlightBff:live")]);
     }
     assert_eq!(world.calls().lambda_mutations(), Vec::<String>::new());

@@ -5,6 +5,7 @@ use release_schema::{EnvironmentName, ServiceName};
 use serde::Serialize;
 use tidegate_core::plan::Standing;
 use tidegate_runtime::controller::{Preview, ServicePreview};
+use tidegate_runtime::tick::Leaves;
 
 use super::{files, validate};
 use crate::arguments::{Diff, Format, Reach};
@@ -34,6 +35,13 @@ enum Shown {
     Failed {
         /// Why.
         error: String,
+    },
+    /// The working tree does not have it any more.
+    Removed {
+        /// Its alias, which is left as it is.
+        removed: String,
+        /// What would be done, in order.
+        actions: Vec<String>,
     },
 }
 
@@ -92,6 +100,11 @@ async fn choose(
 }
 
 fn services(preview: Preview) -> BTreeMap<ServiceName, Shown> {
+    let Preview { services, removed } = preview;
+    let removed = removed.into_iter().map(|(name, leaves)| {
+        let Leaves { alias, actions } = leaves;
+        (name, Shown::Removed { removed: alias, actions })
+    });
     let shown = |preview| match preview {
         Ok(ServicePreview { standing, diff, actions }) => {
             let waiting_on = standing.waiting_on.as_ref().map(ToString::to_string);
@@ -99,7 +112,7 @@ fn services(preview: Preview) -> BTreeMap<ServiceName, Shown> {
         }
         Err(error) => Shown::Failed { error },
     };
-    preview.into_iter().map(|(name, preview)| (name, shown(preview))).collect()
+    services.into_iter().map(|(name, preview)| (name, shown(preview))).chain(removed).collect()
 }
 
 /// Whether it is worth showing: something differs, would be done, or stands in the way.
@@ -108,7 +121,7 @@ fn differs(shown: &Shown) -> bool {
         Shown::Seen { standing: _, waiting_on, diff, actions } => {
             waiting_on.is_some() || !diff.is_empty() || !actions.is_empty()
         }
-        Shown::Failed { .. } => true,
+        Shown::Failed { .. } | Shown::Removed { .. } => true,
     }
 }
 
@@ -116,6 +129,7 @@ fn exit(environments: &Environments) -> Exit {
     let services = environments.values().flat_map(BTreeMap::values);
     let exits = services.map(|shown| match shown {
         Shown::Failed { .. } => Exit::Unavailable,
+        Shown::Removed { .. } => Exit::Difference,
         Shown::Seen { .. } if differs(shown) => Exit::Difference,
         Shown::Seen { .. } => Exit::Done,
     });
@@ -131,24 +145,31 @@ fn render(environments: &Environments, out: &Out) -> String {
             }
             text.push_str(&out.paint.paint(Tone::Strong, &format!("{environment}/{service}")));
             text.push('\n');
-            push_service(&mut text, shown, out);
+            push_service(&mut text, &format!("{environment}/{service}"), shown, out);
         }
     }
     text
 }
 
-fn push_service(text: &mut String, shown: &Shown, out: &Out) {
+/// `name` is what commands call the service: a hint can be copied as it stands.
+fn push_service(text: &mut String, name: &str, shown: &Shown, out: &Out) {
     let mut push = |indent: &str, note: &str, tone: Tone| {
         push_wrapped(text, indent, &text::escaped(note), tone, out.width, out.paint);
     };
     match shown {
         Shown::Failed { error } => push("  error: ", error, Tone::Bad),
+        Shown::Removed { removed, actions } => {
+            for action in actions {
+                push("  would ", action, Tone::Plain);
+            }
+            push("  removed: ", &format!("it is not in these files; {removed} is left as it is"), Tone::Busy);
+        }
         Shown::Seen { standing: _, waiting_on, diff, actions } => {
             for action in actions {
                 push("  would ", action, Tone::Plain);
             }
             if let Some(reason) = waiting_on {
-                push("  waits on: ", reason, Tone::Busy);
+                push("  waits on: ", &reason.replace("ENV/SERVICE", name), Tone::Busy);
             }
             for line in diff.lines() {
                 let tone = match line.as_bytes().first() {

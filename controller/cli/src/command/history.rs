@@ -70,7 +70,7 @@ fn row(record: &Record) -> Row {
 const fn tone(kind: Kind) -> Tone {
     match kind {
         Kind::Adopted | Kind::Promoted => Tone::Good,
-        Kind::Superseded | Kind::RolledBack | Kind::Healed => Tone::Busy,
+        Kind::Superseded | Kind::RolledBack | Kind::Healed | Kind::Unmanaged => Tone::Busy,
         Kind::Failed | Kind::Aborted => Tone::Bad,
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use release_schema::ServiceName;
 use tidegate_core::command::Command;
 use tidegate_core::plan::Standing;
-use tidegate_core::report::{Housekeeping, ServiceReport, TickReport};
+use tidegate_core::report::{FailedCall, Housekeeping, Left, ServiceReport, TickReport, Unmanaged};
 use tidegate_core::status::{Health, PhaseName, SyncStatus};
 
 use super::progress;
@@ -83,7 +83,12 @@ pub(super) fn exit(report: &TickReport, now: DateTime<Utc>) -> Exit {
     };
     let is_old = |last: DateTime<Utc>| now - last > STALE;
     let stale = is_old(report.started) || report.shards.values().any(|last| last.is_none_or(is_old));
-    if report.hold.is_some() || stale || report.services.values().any(trouble) { Exit::Difference } else { Exit::Done }
+    let left = report.unmanaged.values().any(Unmanaged::is_trouble);
+    if report.hold.is_some() || stale || left || report.services.values().any(trouble) {
+        Exit::Difference
+    } else {
+        Exit::Done
+    }
 }
 
 /// One environment. Where many services are at rest they are counted, unless `all` are to be shown.
@@ -161,18 +166,52 @@ pub(super) fn heading(report: &TickReport, width: usize, paint: Paint) -> String
     if let Some(hold) = &report.hold {
         push_wrapped(&mut text, "  hold    ", &text::escaped(&hold.to_string()), Tone::Bad, width, paint);
     }
-    for (service, alias) in &report.unmanaged {
-        let removed = format!("{service} is not in Git any more; {alias} is left as it is");
-        push_wrapped(&mut text, "  removed ", &text::escaped(&removed), Tone::Busy, width, paint);
+    for (service, unmanaged) in &report.unmanaged {
+        let tone = if unmanaged.is_trouble() { Tone::Bad } else { Tone::Busy };
+        push_wrapped(&mut text, "  removed ", &text::escaped(&removed(service, unmanaged)), tone, width, paint);
     }
     for problem in &report.problems {
         push_wrapped(&mut text, "  problem ", &text::escaped(problem), Tone::Bad, width, paint);
+    }
+    for FailedCall { services, message, consequence, .. } in &report.failed_calls {
+        let concerned = match services {
+            0 => String::new(),
+            1 => ", for 1 service".to_owned(),
+            _ => format!(", for {services} services"),
+        };
+        let problem = text::escaped(&format!("{consequence}{concerned}: {message}"));
+        push_wrapped(&mut text, "  problem ", &problem, Tone::Busy, width, paint);
     }
     if let Some(Housekeeping { service, deleted: _, problem: Some(problem) }) = &report.housekeeping {
         let problem = text::escaped(&format!("old versions of {service}: {problem}"));
         push_wrapped(&mut text, "  problem ", &problem, Tone::Busy, width, paint);
     }
     text
+}
+
+/// What there is to say of a service that is not in Git any more.
+fn removed(service: &ServiceName, unmanaged: &Unmanaged) -> String {
+    let Unmanaged { alias, left, done, error } = unmanaged;
+    let gone = format!("{service} is not in Git any more");
+    if let Some(error) = error {
+        return format!("{gone}, and could not be closed: {error}");
+    }
+    if !done.is_empty() {
+        return format!("{gone}, and is closed: {}; {alias} is left as it is", done.join(", "));
+    }
+    match left {
+        None => format!("{gone}; {alias} is left as it is"),
+        Some(Left { phase, release, has_traffic: false, .. }) => {
+            format!("{gone}; {alias} is left as it is, with {release} in the phase {phase}")
+        }
+        Some(Left { phase, release, weight, has_traffic: true }) => {
+            let share = weight.map_or("a part".to_owned(), |weight| format!("{} %", f64::from(weight) / 100.0));
+            format!(
+                "{gone}, and {release} was left in the phase {phase} with {share} of the traffic of {alias}; put it back in \
+                 Git to go on, or set `syncPolicy.prune` to turn it back"
+            )
+        }
+    }
 }
 
 fn row(report: &TickReport, name: &ServiceName, service: &ServiceReport, now: DateTime<Utc>) -> Row {

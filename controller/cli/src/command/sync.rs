@@ -1,6 +1,6 @@
 //! `tidegate sync`: runs one tick, and tells what it did to each service.
 use tidegate_core::command::Command;
-use tidegate_core::report::{ServiceReport, TickReport};
+use tidegate_core::report::{ServiceReport, TickReport, Unmanaged};
 use tidegate_core::status::Health;
 
 use super::progress;
@@ -13,13 +13,13 @@ use crate::table::{self, Cell, Row};
 use crate::text;
 
 pub(crate) async fn run(options: &Sync, reach: &Reach, out: &Out) -> Result<Exit, Error> {
-    let Sync { target, confirm, shard, output } = options;
-    let command = Command::Sync {
-        environment: target.as_ref().map(|target| target.environment.clone()),
-        service: target.as_ref().and_then(|target| target.service.clone()),
-        confirm: confirm.clone(),
-        shard: *shard,
-    };
+    let Sync { target, confirm, shard, repin, output } = options;
+    let service = target.as_ref().and_then(|target| target.service.clone());
+    if *repin && service.is_none() {
+        return Err(Error::refused("only the tag of one service is asked for again").hint("name it: `ENV/SERVICE`"));
+    }
+    let environment = target.as_ref().map(|target| target.environment.clone());
+    let command = Command::Sync { environment, service, confirm: confirm.clone(), shard: *shard, repin: *repin };
     let connection = Connection::open(reach).await?;
     let (reports, failures) = super::reports(connection.send(&command).await?)?;
     if !reports.is_empty() || output.format != Format::Table {
@@ -35,7 +35,8 @@ pub(crate) async fn run(options: &Sync, reach: &Reach, out: &Out) -> Result<Exit
 /// What the next tick goes on with is no trouble.
 fn exit(report: &TickReport) -> Exit {
     let trouble = |service: &ServiceReport| service.error.is_some() || service.standing.health > Health::Progressing;
-    if report.hold.is_some() || report.services.values().any(trouble) { Exit::Difference } else { Exit::Done }
+    let left = report.unmanaged.values().any(Unmanaged::is_trouble);
+    if report.hold.is_some() || left || report.services.values().any(trouble) { Exit::Difference } else { Exit::Done }
 }
 
 fn render(report: &TickReport, width: usize, paint: Paint) -> String {

@@ -35,6 +35,8 @@ use crate::rollout;
 use crate::state::{Phase, ServiceState};
 use crate::status::{Health, HoldReason, PhaseName, SyncStatus, WaitingOn};
 
+pub(crate) use record::deployed;
+
 /// What is asked about one service: it does not change while the decision is made.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {

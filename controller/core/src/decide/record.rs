@@ -114,7 +114,7 @@ pub(super) fn at_rest(
     Ok(Action::AppendRecord(Box::new(record)))
 }
 
-pub(super) fn deployed(release: &Release, version: Option<Version>) -> Deployed {
+pub(crate) fn deployed(release: &Release, version: Option<Version>) -> Deployed {
     let Release { id, code, source, tag, .. } = release;
     let archive = match source {
         Source::Image { .. } => None,

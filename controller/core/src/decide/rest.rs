@@ -56,10 +56,11 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
         return Ok(after(first, plan));
     }
     let from = record::deployed_live(subject, world, serving);
-    if head.is_some() {
+    if head.is_some_and(|head| !head.is_unmanaged()) {
         return begin(subject, world, wanted, from, first);
     }
-    // The first look at a function that lives already: what it serves is recorded before anything changes it.
+    // The first look at a function that lives already, or the first again: what it serves is recorded before anything changes
+    // it.
     if let Some(edit) = weighted(world)?.filter(|_| !subject.forced) {
         return Ok(after(first, suspended(PhaseName::Idle, edit)));
     }
@@ -88,7 +89,8 @@ fn kept_out(subject: &Subject<'_>, head: &Head, wanted: &Release) -> Option<Plan
         | Kind::Aborted
         | Kind::Failed
         | Kind::RolledBack
-        | Kind::Healed => return None,
+        | Kind::Healed
+        | Kind::Unmanaged => return None,
     };
     let state = ServiceState {
         schema_version: SCHEMA_VERSION,

@@ -74,9 +74,13 @@ fn ended(subject: &Subject<'_>, world: &World, state: &ServiceState, end: &End) 
             let over = ServiceState { phase, since: subject.now, edited: None, paused: None, ..state.clone() };
             Action::SaveState(Box::new(over))
         }
-        Kind::Adopted | Kind::Promoted | Kind::Failed | Kind::Superseded | Kind::RolledBack | Kind::Healed => {
-            Action::ClearState
-        }
+        Kind::Adopted
+        | Kind::Promoted
+        | Kind::Failed
+        | Kind::Superseded
+        | Kind::RolledBack
+        | Kind::Healed
+        | Kind::Unmanaged => Action::ClearState,
     });
     Ok(actions)
 }

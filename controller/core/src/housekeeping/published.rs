@@ -65,6 +65,7 @@ fn tells_of(record: &Record, published: &Published) -> Option<bool> {
         Kind::Promoted | Kind::Healed | Kind::Failed | Kind::Superseded | Kind::Aborted => {
             is_it(&record.to).then_some(record.started - SKEW <= published.at)
         }
+        Kind::Unmanaged => None,
         // The release that it ended: its own transition is not recorded.
         Kind::RolledBack => record.from.as_ref().is_some_and(is_it).then_some(true),
     }

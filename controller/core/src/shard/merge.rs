@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use release_schema::ServiceName;
 
 use super::{Shard, Shards};
-use crate::report::{ServiceReport, TickReport};
+use crate::report::{FailedCall, ServiceReport, TickReport, Unmanaged};
 
 /// What a shard said so long before the newest report is no news of the environment: five of its schedules were missed.
 const BEHIND: TimeDelta = TimeDelta::minutes(5);
@@ -39,7 +39,8 @@ pub fn merged(mut reports: Vec<TickReport>) -> Option<TickReport> {
         last_success: in_force.iter().filter_map(|report| report.last_success).min(),
         calls,
         throttled: lately().fold(0, |sum, report| report.throttled.saturating_add(sum)),
-        unmanaged: knowing.map(|report| report.unmanaged.clone()).unwrap_or_default(),
+        unmanaged: unmanaged(&reports),
+        failed_calls: failed_calls(lately()),
         services: services(&reports),
         housekeeping: lately().find_map(|report| report.housekeeping.clone()),
         ..newest
@@ -57,6 +58,27 @@ fn services(reports: &[TickReport]) -> BTreeMap<ServiceName, ServiceReport> {
         told.into_iter().flatten().max_by_key(|service| service.seen).filter(|_| is_there).cloned()
     };
     names.into_iter().filter_map(|name| Some((name.clone(), last(name)?))).collect()
+}
+
+/// The services that are not in Git any more, each as the last report of its shard has it.
+fn unmanaged(reports: &[TickReport]) -> BTreeMap<ServiceName, Unmanaged> {
+    let names: BTreeSet<&ServiceName> = reports.iter().flat_map(|report| report.unmanaged.keys()).collect();
+    let last = |name: &ServiceName| {
+        let told = reports.iter().rev().find(|report| knows(report) && report.shard.takes(name));
+        told.and_then(|report| report.unmanaged.get(name)).cloned()
+    };
+    names.into_iter().filter_map(|name| Some((name.clone(), last(name)?))).collect()
+}
+
+/// The calls that failed, each once, with all services that it concerns.
+fn failed_calls<'a>(reports: impl Iterator<Item = &'a &'a TickReport>) -> Vec<FailedCall> {
+    let mut failed: BTreeMap<(&str, &str), FailedCall> = BTreeMap::new();
+    for call in reports.flat_map(|report| &report.failed_calls) {
+        let known = failed.entry((&call.operation, &call.answer));
+        let known = known.or_insert_with(|| FailedCall { services: 0, ..call.clone() });
+        known.services = known.services.saturating_add(call.services);
+    }
+    failed.into_values().collect()
 }
 
 /// Whether a tick knew what Git wants, be it from before.

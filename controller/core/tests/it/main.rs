@@ -28,4 +28,5 @@ mod shards;
 mod slices;
 mod superseding;
 mod texts;
+mod unmanaged;
 mod verifying;

@@ -59,6 +59,7 @@ fn report(of: &str, minute: i64, services: &[(&str, i64)]) -> TickReport {
         calls: [("lambda:GetFunction".to_owned(), 2)].into(),
         throttled: 1,
         unmanaged: BTreeMap::new(),
+        failed_calls: Vec::new(),
         services: services.iter().map(|(name, minute)| (name.parse().unwrap(), seen(*minute))).collect(),
         housekeeping: None,
     }

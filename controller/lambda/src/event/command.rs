@@ -41,7 +41,7 @@ pub(crate) fn command(event: Value) -> Result<Command, Error> {
     }
     let detail_type = event.get("detail-type").and_then(Value::as_str);
     if detail_type == Some("Scheduled Event") {
-        return Ok(Command::Sync { environment: None, service: None, confirm: None, shard: None });
+        return Ok(Command::Sync { environment: None, service: None, confirm: None, shard: None, repin: false });
     }
     let source = event.get("source").and_then(Value::as_str);
     let keys = || event.as_object().map(|object| object.keys().take(5).cloned().collect::<Vec<_>>().join(", "));
@@ -72,14 +72,14 @@ mod tests {
     fn a_schedule_with_an_environment_ticks_that_environment() {
         let command = command(json!({"command": "sync", "environment": "staging"})).unwrap();
         let environment = Some("staging".parse().unwrap());
-        assert_eq!(command, Command::Sync { environment, service: None, confirm: None, shard: None });
+        assert_eq!(command, Command::Sync { environment, service: None, confirm: None, shard: None, repin: false });
     }
 
     #[test]
     fn a_schedule_with_a_shard_ticks_that_shard() {
         let command = command(json!({"command": "sync", "environment": "staging", "shard": "2/4"})).unwrap();
         let (environment, shard) = (Some("staging".parse().unwrap()), Some("2/4".parse().unwrap()));
-        assert_eq!(command, Command::Sync { environment, service: None, confirm: None, shard });
+        assert_eq!(command, Command::Sync { environment, service: None, confirm: None, shard, repin: false });
     }
 
     #[test]
@@ -87,7 +87,7 @@ mod tests {
         let event = json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}});
         assert_eq!(
             command(event).unwrap(),
-            Command::Sync { environment: None, service: None, confirm: None, shard: None }
+            Command::Sync { environment: None, service: None, confirm: None, shard: None, repin: false }
         );
     }
 

@@ -40,9 +40,15 @@ impl Kind {
     }
 }
 
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.describe())
+    }
+}
+
 /// A call that failed.
 #[derive(Debug, thiserror::Error)]
-#[error("`{operation}` of `{resource}`: {}{}", kind.describe(), detail(code.as_deref(), message))]
+#[error("`{operation}` of `{resource}`: {kind}{}", detail(code.as_deref(), message))]
 pub struct CallError {
     /// Service and operation, for example `lambda:GetFunction`.
     pub operation: &'static str,

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use super::error::{CallError, failed};
 use crate::secret::Secret;
 
+/// The operation that writes.
+pub const PUT: &str = "ssm:PutParameter";
+
 /// Every parameter below `path` that is not encrypted, by its name relative to it.
 ///
 /// # Errors
@@ -66,6 +69,6 @@ pub async fn put(client: &aws_sdk_ssm::Client, name: &str, value: &str) -> Resul
         .overwrite(true)
         .send()
         .await
-        .map_err(failed("ssm:PutParameter", name))?;
+        .map_err(failed(PUT, name))?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Keeps what Git wants, with what its tags were resolved to: one document, that all shards of an environment write.
 //!
 //! That another one wrote first is ordinary. It is read again and observed again: a pin that is there stays.
-use super::{Error, Releases, Tick, check_asked_for, pins};
+use super::{Error, Releases, Tick, check_asked_for, pins, repin};
 use crate::store::desired::DesiredDocument;
 use crate::store::{self, If, Stored, keys};
 use crate::wanted::{self, NothingKnown, Wanted};
@@ -17,6 +17,8 @@ pub(super) struct Agreed {
     pub(super) wanted: Wanted,
     /// The release of each service.
     pub(super) releases: Releases,
+    /// What came of asking again what a tag names, where a person wanted that.
+    pub(super) repinned: Option<String>,
 }
 
 /// Observes Git, resolves what is new of this shard, and stores it. `recalled` is what this process knows to be stored, if nobody
@@ -49,9 +51,13 @@ pub(super) async fn agree(
             Err(known) => return Ok(Err(known)),
         };
         check_asked_for(tick, &wanted)?;
+        let repinned = match tick.only.filter(|_| tick.repin) {
+            Some(service) => Some(repin::repin(tick, &mut wanted, service).await?),
+            None => None,
+        };
         let releases = pins::resolve(tick, &mut wanted, |_| true).await;
         match save(tick, stored, &wanted.document).await {
-            Ok(stored) => return Ok(Ok(Agreed { stored, wanted, releases })),
+            Ok(stored) => return Ok(Ok(Agreed { stored, wanted, releases, repinned })),
             Err(store::Error::Raced { .. }) => stored = load(tick).await?,
             Err(error) => return Err(error.into()),
         }

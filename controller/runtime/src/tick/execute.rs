@@ -100,7 +100,7 @@ impl One<'_> {
     pub(super) async fn execute(self, lease: Option<&Lease>, seen: Seen, plan: Plan) -> Executed {
         let state = seen.world.state.clone();
         let mut done = Done { seen, published: None, words: Vec::new(), shape: None, state };
-        let mut raced = false;
+        let (mut raced, mut noted) = (false, false);
         let ended = quarantined(async {
             for action in &plan.actions {
                 let effect = self.effect(lease, action, &mut done).await;
@@ -121,6 +121,7 @@ impl One<'_> {
                     }
                     Err(error) => {
                         raced = error.is_race();
+                        noted = self.noted(&error);
                         return Err(error.to_string());
                     }
                 }
@@ -129,13 +130,25 @@ impl One<'_> {
         })
         .await;
         let end = ended.unwrap_or_else(|error| {
-            tracing::warn!(service = %self.service.name, release = self.release_id(), error, "the plan was not finished");
+            if !noted {
+                tracing::warn!(service = %self.service.name, release = self.release_id(), error, "the plan was not finished");
+            }
             report::End::Failed(error)
         });
         let Done { seen, words, shape, state, .. } = done;
         let moved = shape.is_some();
         let after = report::After { standing: plan.standing, done: words, shape, state, end };
         Executed { report: report::service(&self, &seen, after), raced, moved }
+    }
+
+    /// Whether an effect failed for want of Parameter Store: that is said for all services together.
+    fn noted(&self, error: &Error) -> bool {
+        let Error::Call(error) = error else { return false };
+        let is_registry = error.operation == parameters::PUT;
+        if is_registry {
+            self.tick.failed.note(error, 1, "the service registry cannot be told");
+        }
+        is_registry
     }
 
     fn release_id(&self) -> Option<&str> {

@@ -98,7 +98,7 @@ async fn registered(tick: &Tick<'_>, service: &Service, function_arn: Option<&st
     let text = match parameters::get(&tick.clients.ssm, &parameter_name(tick.name, &service.name)).await {
         Ok(text) => text,
         Err(error) => {
-            tracing::warn!(%error, service = %service.name, "the service registry cannot be compared");
+            tick.failed.note(&error, 1, "the service registry cannot be compared");
             return Found::Found(Registered::NotSeen);
         }
     };

@@ -8,7 +8,7 @@ use tidegate_core::plan::Plan;
 
 use super::Tick;
 use super::service::{Decided, One, Round, Seen, Undecided};
-use crate::aws::metrics::{self, Request};
+use crate::aws::metrics::{self, Measurements, Request};
 
 /// What CloudWatch has of every service that cannot be decided without it.
 pub(super) async fn together(tick: &Tick<'_>, decided: &[(&Service, Round)]) -> BTreeMap<ServiceName, Measured> {
@@ -25,7 +25,12 @@ pub(super) async fn together(tick: &Tick<'_>, decided: &[(&Service, Round)]) -> 
     if requests.is_empty() {
         return BTreeMap::new();
     }
-    metrics::measure(&tick.clients.cloudwatch, &requests).await
+    let Measurements { measured, failed } = metrics::measure(&tick.clients.cloudwatch, &requests).await;
+    let concerned = measured.values().filter(|measured| measured.trouble.is_some()).count();
+    for error in &failed {
+        tick.failed.note(error, concerned, "releases cannot be judged");
+    }
+    measured
 }
 
 /// Decides a service with what was measured of it. What could not be measured is not taken for good.

@@ -3,17 +3,21 @@ mod back;
 mod closely;
 mod desired;
 mod execute;
+mod failed;
 mod housekeeping;
 mod look;
 mod measure;
 mod memory;
+mod moved;
 mod pins;
+mod repin;
 mod report;
 mod revert;
 mod service;
 mod slice;
 mod targeted;
 mod turn;
+mod unmanaged;
 mod word;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,12 +47,15 @@ use crate::wanted::{Accept, Wanted};
 pub use back::Back;
 use closely::Closely;
 use desired::Agreed;
+pub use failed::FailedCalls;
 pub use housekeeping::{Outcomes, prune};
 pub use memory::Memory;
+pub use repin::Error as NotRepinned;
 use service::One;
 pub use service::{Seen, Undecided};
 use slice::Known;
 pub use targeted::{Hinted, hinted, targeted};
+pub use unmanaged::{Leaves, leaves};
 pub use word::{Spoken, Unheard, word};
 
 /// How many services are looked at, or changed, at a time.
@@ -83,12 +90,16 @@ pub struct Tick<'a> {
     pub origin: &'a Origin<'a>,
     /// What is called.
     pub calls: &'a Calls,
+    /// What of it failed, and is said once.
+    pub failed: FailedCalls,
     /// The tick's id.
     pub id: &'a str,
     /// Who asked: [`SCHEDULE`], or a person.
     pub actor: &'a str,
     /// The one service that a person asked for; all of them, where it is none.
     pub only: Option<&'a ServiceName>,
+    /// Whether the tag of that service is to be asked for again.
+    pub repin: bool,
     /// What this process knows from its last tick.
     pub memory: &'a Memory,
     /// What to accept beside the ordinary.
@@ -133,6 +144,9 @@ pub enum Error {
     /// Nothing valid is known of what Git wants.
     #[error("{0}")]
     NothingWanted(HoldReason),
+    /// A tag could not be pinned anew.
+    #[error(transparent)]
+    Repin(#[from] repin::Error),
     /// A person asked for a service that Git does not have.
     #[error("there is no service `{service}` in `{environment}`{}", nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
     UnknownService {
@@ -168,6 +182,7 @@ pub async fn run(tick: &Tick<'_>) -> Result<TickReport, Error> {
     if let Err(error) = lease.release(tick.store).await {
         tracing::warn!(%error, "the lease could not be given back: it ends by itself");
     }
+    drop(tick.failed.tell());
     outcome
 }
 
@@ -183,7 +198,7 @@ async fn under_lease(tick: &Tick<'_>, lease: &Lease, before: &mut Before, began:
         None => (None, load_report(tick, lease.now()).await),
     };
     before.last_success = previous.as_ref().and_then(|report| report.last_success);
-    let Agreed { stored, wanted, releases } = match desired::agree(tick, recalled).await? {
+    let Agreed { stored, mut wanted, releases, repinned } = match desired::agree(tick, recalled).await? {
         Ok(agreed) => agreed,
         Err(known) => {
             let report = report::nothing_known(tick, lease.now(), &known, previous.as_ref(), began);
@@ -197,11 +212,17 @@ async fn under_lease(tick: &Tick<'_>, lease: &Lease, before: &mut Before, began:
         Known { wanted: &wanted, releases: &releases, states: &states, previous: previous.as_ref(), closely: &closely };
     let visits = slice::visits(tick, lease.now(), &known);
     let planned = plan(tick, lease.now(), &known, visits).await;
-    let services = execute(tick, lease, &known, planned).await;
+    let mut services = execute(tick, lease, &known, planned).await;
+    if let (Some(service), Some(said)) = (tick.only, repinned)
+        && let Some(report) = services.get_mut(service)
+    {
+        report.done.insert(0, said);
+    }
     let services = report::remembering(services, previous.as_ref(), &closely);
     let housekeeping = housekeeping::turn(tick, lease, &wanted, &services).await;
+    let unmanaged = unmanaged::turn(tick, lease, &mut wanted, &states).await;
     let report = report::assemble(tick, lease.now(), &wanted, services, previous, began);
-    let report = TickReport { housekeeping, ..report };
+    let report = TickReport { housekeeping, unmanaged, ..report };
     finish(tick, lease, stored, wanted, report).await
 }
 
@@ -340,8 +361,9 @@ async fn finish(
     wanted: Wanted,
     report: TickReport,
 ) -> Result<TickReport, Error> {
+    let report = publish(tick, report).await;
     keep(tick, lease, stored, wanted, report.clone()).await?;
-    Ok(tell(tick, report, None).await)
+    Ok(tell(tick, report, None))
 }
 
 /// Stores what the next tick should know, and people read.
@@ -361,11 +383,18 @@ async fn keep(
     Ok(())
 }
 
-/// Tells dashboards, and logs the one summary line, with what the tick was hinted by, where it was.
-async fn tell(tick: &Tick<'_>, report: TickReport, hinted: Option<&str>) -> TickReport {
+/// Tells dashboards. The report says which calls failed, that one too.
+async fn publish(tick: &Tick<'_>, report: TickReport) -> TickReport {
+    let mut report = TickReport { failed_calls: tick.failed.tell(), ..report };
     if let Err(error) = metrics::publish(&tick.home.cloudwatch, tick.metric_namespace, &report).await {
-        tracing::warn!(%error, "the metrics could not be published");
+        tick.failed.note(&error, 0, "the metrics cannot be published");
+        report.failed_calls.extend(tick.failed.tell());
     }
+    report
+}
+
+/// Logs the one summary line, with what the tick was hinted by, where it was.
+fn tell(tick: &Tick<'_>, report: TickReport, hinted: Option<&str>) -> TickReport {
     let report = TickReport { calls: report.calls.into_iter().chain(tick.calls.take()).collect(), ..report };
     tracing::info!(
         commit = report.commit.as_ref().map(|commit| commit.short()),
@@ -401,6 +430,7 @@ pub async fn preview(
     let closely = Closely::default();
     let known = Known { wanted: &wanted, releases: &releases, states: &states, previous: None, closely: &closely };
     let planned = plan(tick, now, &known, visits).await;
+    let planned = moved::told(tick, now, &known, planned).await;
     let plans = planned.iter().filter_map(|(name, planned)| Some((name.clone(), planned.as_ref().ok()?.1.clone())));
     let plans = in_order(plans.collect(), &wanted.environment.services);
     let previews = planned.into_iter().map(|(name, planned)| {
@@ -408,6 +438,7 @@ pub async fn preview(
         (name, preview)
     });
     let previews = previews.collect();
+    drop(tick.failed.tell());
     Ok((wanted, releases, previews))
 }
 

@@ -75,7 +75,7 @@ pub(super) fn is_pinned(document: &DesiredDocument, service: &Service) -> bool {
 }
 
 /// The artifact as it is written: while this stands, so does the pin.
-fn written(service: &Service) -> String {
+pub(super) fn written(service: &Service) -> String {
     match &service.artifact {
         Artifact::Image(Image { repository, tag, digest: Some(digest) }) => format!("{repository}:{tag}@{digest}"),
         Artifact::Image(Image { repository, tag, digest: None }) => format!("{repository}:{tag}"),
@@ -87,7 +87,7 @@ fn written(service: &Service) -> String {
 }
 
 /// Whoever can merge can reach no function, registry or bucket beyond those that the controller was told.
-fn allowed(tick: &Tick<'_>, service: &Service) -> Result<(), String> {
+pub(super) fn allowed(tick: &Tick<'_>, service: &Service) -> Result<(), String> {
     if !tick.config.allows(&service.function) {
         return Err(format!("function `{}` is none that `{}` may manage", service.function, tick.name));
     }
@@ -100,7 +100,7 @@ fn allowed(tick: &Tick<'_>, service: &Service) -> Result<(), String> {
     }
 }
 
-fn repository(tick: &Tick<'_>, image: &Image) -> Result<Repository, String> {
+pub(super) fn repository(tick: &Tick<'_>, image: &Image) -> Result<Repository, String> {
     let registries = &tick.config.registries;
     let registry = match &image.repository.registry {
         Some(registry) => registries.iter().find(|allowed| *allowed == registry),
@@ -136,6 +136,9 @@ async fn look_up<'a>(tick: &Tick<'_>, services: &[&'a Service]) -> Vec<(&'a Serv
     for (repository, wanting) in by_repository {
         let tags = each_once(wanting.iter().map(|(_, image)| image.tag.clone()));
         let digests = ecr::digests(&tick.clients.ecr, &repository, &tags).await;
+        if let Err(error) = &digests {
+            tick.failed.note(error, wanting.len(), "new tags cannot be resolved");
+        }
         let of = |image: &Image| tagged(&repository, image, &digests);
         found.extend(wanting.into_iter().map(|(service, image)| (service, of(image))));
     }
@@ -171,7 +174,7 @@ pub(super) async fn named_now(tick: &Tick<'_>, services: &[&Service]) -> BTreeMa
                 let digest = digests.get(&image.tag).cloned().map_or(Seen::Missing, Seen::Found);
                 (service.name.clone(), digest)
             })),
-            Err(error) => tracing::warn!(%error, repository = repository.name, "tags cannot be compared"),
+            Err(error) => tick.failed.note(&error, tagged.len(), "tags cannot be compared"),
         }
     }
     found

@@ -189,6 +189,7 @@ pub(super) fn nothing_known(
         calls: tick.calls.take(),
         throttled: tick.calls.take_throttled(),
         services: BTreeMap::new(),
+        failed_calls: tick.failed.tell(),
         housekeeping: None,
     }
 }
@@ -238,11 +239,12 @@ pub(super) fn assemble(
         commit: Some(wanted.document.commit.clone()),
         hold: wanted.hold.clone(),
         problems: wanted.problems.clone(),
-        unmanaged: wanted.document.unmanaged.clone(),
+        unmanaged: BTreeMap::new(),
         last_success,
         calls: tick.calls.take(),
         throttled: tick.calls.take_throttled(),
         services: all,
+        failed_calls: Vec::new(),
         housekeeping: None,
     }
 }

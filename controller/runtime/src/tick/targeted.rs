@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::closely::Closely;
 use super::slice::Known;
-use super::{Error, Tick, desired, execute, keep, load_report, load_states, pins, plan, report, tell, turn};
+use super::{Error, Tick, desired, execute, keep, load_report, load_states, pins, plan, publish, report, tell, turn};
 use crate::hint::{Hint, Named};
 use crate::store::desired::DesiredDocument;
 use crate::store::lease::Lease;
@@ -113,8 +113,9 @@ async fn under_lease(tick: &Tick<'_>, hinted: &Hinted, lease: &Lease, began: Ins
     let services = execute(tick, lease, &known, planned).await;
     let services = report::remembering(services, Some(&previous), &closely);
     let (kept, told) = report::targeted(tick, lease.now(), services, previous, began);
+    let told = publish(tick, told).await;
     keep(tick, lease, stored, wanted, kept).await?;
-    Ok(tell(tick, told, Some(&hinted.by)).await)
+    Ok(tell(tick, told, Some(&hinted.by)))
 }
 
 /// What is visited: what hints are about, and what that depends on, without which its plan would be held back.

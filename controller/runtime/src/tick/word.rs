@@ -48,6 +48,12 @@ pub enum Unheard {
 /// # Errors
 /// Where the word is refused, or cannot be done.
 pub async fn word(tick: &Tick<'_>, spoken: Spoken<'_>) -> Result<ServiceReport, Unheard> {
+    let outcome = said(tick, spoken).await;
+    drop(tick.failed.tell());
+    outcome
+}
+
+async fn said(tick: &Tick<'_>, spoken: Spoken<'_>) -> Result<ServiceReport, Unheard> {
     let wanted = desired::load(tick).await.map_err(Error::from)?.map(|stored| wanted::stored(tick.name, stored.value));
     let mut wanted = match wanted {
         Some(Ok(wanted)) => wanted,

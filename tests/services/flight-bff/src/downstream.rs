@@ -38,7 +38,9 @@ impl Rejection for Error {
 
     fn code(&self) -> &str {
         match self {
-            Self::Registry(registry::Error::NotRegistered { .. }) => "ServiceNotRegistered",
+            Self::Registry(registry::Error::NotRegistered { .. } | registry::Error::NotListed { .. }) => {
+                "ServiceNotRegistered"
+            }
             Self::Registry(registry::Error::Unavailable { .. } | registry::Error::Malformed { .. }) => {
                 "RegistryUnavailable"
             }

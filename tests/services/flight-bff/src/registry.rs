@@ -1,6 +1,7 @@
-//! Effect: asks Parameter Store which alias a service has, at `/services/<environment>/<service>`.
+//! Effect: asks Parameter Store which alias a service has: at `/services/<environment>/<service>`, or in the one document of
+//! all services, as the environment has it.
 //!
-//! Tidegate writes these parameters whenever it has moved an alias for good. An alias keeps its ARN from release to
+//! Tidegate writes them whenever it has moved an alias for good. An alias keeps its ARN from release to
 //! release, so an entry that is some seconds old does no harm; one that is older still beats none when Parameter Store
 //! is down.
 
@@ -29,12 +30,30 @@ pub(crate) struct Entry {
     pub(crate) tag: Option<String>,
 }
 
+/// Where the registry stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A parameter for each service, below this path: `/services/staging`.
+    Below(String),
+    /// One parameter with a document of all services: `/services/registry`.
+    Document(String),
+}
+
+/// The document of all services.
+#[derive(Debug, Deserialize)]
+struct Document {
+    services: HashMap<String, Entry>,
+}
+
 /// Why a service is not to be found.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// It was never released to this environment, or the path is wrong.
     #[error("`{service}` is not registered: no parameter `{parameter}`")]
     NotRegistered { service: &'static str, parameter: String },
+    /// The same, where all services stand in one document.
+    #[error("`{service}` is not registered: it is not in the parameter `{parameter}`")]
+    NotListed { service: &'static str, parameter: String },
     /// Parameter Store did not answer, or refused.
     #[error("the service registry cannot be read for `{service}`")]
     Unavailable { service: &'static str, source: BoxError },
@@ -47,7 +66,7 @@ pub(crate) enum Error {
 #[derive(Debug)]
 pub(crate) struct Registry {
     ssm: aws_sdk_ssm::Client,
-    path: String,
+    place: Place,
     known: Mutex<HashMap<&'static str, Known>>,
 }
 
@@ -58,9 +77,9 @@ struct Known {
 }
 
 impl Registry {
-    /// The registry under `path`: `/services/staging`.
-    pub(crate) fn new(ssm: aws_sdk_ssm::Client, path: &str) -> Self {
-        Self { ssm, path: path.trim_end_matches('/').to_owned(), known: Mutex::default() }
+    /// The registry at this place.
+    pub(crate) fn new(ssm: aws_sdk_ssm::Client, place: Place) -> Self {
+        Self { ssm, place, known: Mutex::default() }
     }
 
     /// Finds a service.
@@ -85,14 +104,24 @@ impl Registry {
     }
 
     async fn read(&self, service: &'static str) -> Result<Entry, Error> {
-        let parameter = format!("{}/{service}", self.path);
+        let parameter = match &self.place {
+            Place::Below(path) => format!("{}/{service}", path.trim_end_matches('/')),
+            Place::Document(name) => name.clone(),
+        };
         let answer = match self.ssm.get_parameter().name(&parameter).send().await {
             Ok(answer) => answer,
             Err(error) if is_missing(&error) => return Err(Error::NotRegistered { service, parameter }),
             Err(error) => return Err(Error::Unavailable { service, source: error.into() }),
         };
         let value = answer.parameter.and_then(|parameter| parameter.value).unwrap_or_default();
-        serde_json::from_str(&value).map_err(|source| Error::Malformed { parameter, source })
+        let malformed = |source| Error::Malformed { parameter: parameter.clone(), source };
+        match &self.place {
+            Place::Below(_) => serde_json::from_str(&value).map_err(malformed),
+            Place::Document(_) => {
+                let Document { mut services } = serde_json::from_str(&value).map_err(malformed)?;
+                services.remove(service).ok_or(Error::NotListed { service, parameter })
+            }
+        }
     }
 
     fn remembered(&self, service: &str) -> Option<Known> {
@@ -140,7 +169,7 @@ mod tests {
 
     fn world() -> (LocalAws, Registry) {
         let aws = LocalAws::new(Options::default());
-        let registry = Registry::new(ssm(&aws), "/services/staging/");
+        let registry = Registry::new(ssm(&aws), Place::Below("/services/staging/".to_owned()));
         (aws, registry)
     }
 
@@ -189,6 +218,23 @@ mod tests {
         register(&aws, "soon").await;
         let error = registry.find("flight-service").await.unwrap_err();
         let message = "parameter `/services/staging/flight-service` is not an entry of the service registry";
+        assert_eq!(error.to_string(), message);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_all_services_stand_in_one_document_each_is_found_there() {
+        let aws = LocalAws::new(Options::default());
+        let registry = Registry::new(ssm(&aws), Place::Document("/services/registry".to_owned()));
+        let error = registry.find("flight-service").await.unwrap_err();
+        assert_eq!(error.to_string(), "`flight-service` is not registered: no parameter `/services/registry`");
+        let listed = r#"{"aliasArn": "arn:x", "version": "7", "tag": "v1.2.3"}"#;
+        let document =
+            format!(r#"{{"schemaVersion": 1, "environment": "staging", "services": {{"flight-service": {listed}}}}}"#);
+        let put = ssm(&aws).put_parameter().name("/services/registry").value(document);
+        put.r#type(aws_sdk_ssm::types::ParameterType::String).send().await.unwrap();
+        assert_eq!(registry.find("flight-service").await.unwrap().alias_arn, "arn:x");
+        let error = registry.find("reservation-service").await.unwrap_err();
+        let message = "`reservation-service` is not registered: it is not in the parameter `/services/registry`";
         assert_eq!(error.to_string(), message);
     }
 

@@ -63,6 +63,7 @@ pub(in crate::command) fn report(services: impl IntoIterator<Item = (String, Ser
         calls: std::collections::BTreeMap::new(),
         throttled: 0,
         services: services.into_iter().map(|(name, service)| (name.parse().unwrap(), service)).collect(),
+        failed_calls: Vec::new(),
         housekeeping: None,
     }
 }

@@ -15,20 +15,23 @@ const MOST_RECORDS: i32 = 100;
 /// No page is smaller than the alarms that are asked for, but CloudWatch may say so.
 const MOST_PAGES: usize = 100;
 
-/// The states of those that exist; why not, for those that could not be read.
+/// The states of those that exist; why not, for those that could not be read; and the calls that failed.
 pub(super) async fn read(
     client: &aws_sdk_cloudwatch::Client,
     names: &BTreeSet<&AlarmName>,
-) -> BTreeMap<AlarmName, Result<AlarmState, String>> {
-    let mut states = BTreeMap::new();
+) -> (BTreeMap<AlarmName, Result<AlarmState, String>>, Vec<CallError>) {
+    let (mut states, mut failed) = (BTreeMap::new(), Vec::new());
     let names: Vec<&AlarmName> = names.iter().copied().collect();
     for names in names.chunks(MOST_NAMES) {
         match pages(client, names).await {
             Ok(pages) => states.extend(names.iter().filter_map(|name| Some(((*name).clone(), state(name, &pages)?)))),
-            Err(error) => states.extend(names.iter().map(|name| ((*name).clone(), Err(error.to_string())))),
+            Err(error) => {
+                states.extend(names.iter().map(|name| ((*name).clone(), Err(error.to_string()))));
+                failed.push(error);
+            }
         }
     }
-    states
+    (states, failed)
 }
 
 async fn pages(

@@ -8,4 +8,4 @@ mod series;
 
 pub use catalogue::{BY_ENVIRONMENT_TOO, CATALOGUE, Metric};
 pub use publish::{publish, publish_failure};
-pub use read::{Request, measure};
+pub use read::{Measurements, Request, measure};

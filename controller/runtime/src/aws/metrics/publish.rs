@@ -77,11 +77,16 @@ fn data(report: &TickReport) -> Vec<MetricDatum> {
     let count =
         |matches: &dyn Fn(&&tidegate_core::report::ServiceReport) -> bool| services().filter(matches).count() as f64;
     let lambda_calls: u64 = report.calls.iter().filter(|(name, _)| name.starts_with("lambda:")).map(|(_, n)| n).sum();
-    let errors = count(&|service| service.error.is_some()) + f64::from(u8::from(report.hold.is_some()));
+    let errors = count(&|service| service.error.is_some())
+        + f64::from(u8::from(report.hold.is_some()))
+        + report.failed_calls.len() as f64;
+    // A release that was left in the middle is nobody's any more, and must not go unseen for that.
+    let left = report.unmanaged.values().filter(|service| service.is_trouble()).count() as f64;
+    let degraded = count(&|service| service.standing.health >= Health::Missing) + left;
     let mut data = vec![
         ("ManagedServices", services().count() as f64, StandardUnit::Count),
         ("OutOfSyncServices", count(&|service| service.standing.sync == SyncStatus::OutOfSync), StandardUnit::Count),
-        ("DegradedServices", count(&|service| service.standing.health >= Health::Missing), StandardUnit::Count),
+        ("DegradedServices", degraded, StandardUnit::Count),
         ("RolloutsInProgress", count(&|service| service.standing.phase.is_under_way()), StandardUnit::Count),
         ("DriftedServices", count(&|service| !service.drift.is_empty()), StandardUnit::Count),
         ("HeldServices", count(&|service| service.standing.phase == PhaseName::RolledBack), StandardUnit::Count),

@@ -6,6 +6,7 @@ use tidegate_core::analysis::{AlarmState, Measure, Measured};
 
 use super::series::{Answer, Query, Side};
 use super::{alarms, sample, series};
+use crate::aws::CallError;
 
 /// What has to be measured of one service.
 #[derive(Clone, Debug)]
@@ -18,19 +19,27 @@ pub struct Request {
     pub measure: Measure,
 }
 
+/// What was measured.
+#[derive(Debug)]
+pub struct Measurements {
+    /// Of each service that was asked for.
+    pub measured: BTreeMap<ServiceName, Measured>,
+    /// The calls that failed.
+    pub failed: Vec<CallError>,
+}
+
 /// Measures for all services together. Every request has a result.
 ///
 /// Nothing here fails: what could not be read, or not in full, is `None` in its result, and why is in its `trouble`.
-pub async fn measure(
-    client: &aws_sdk_cloudwatch::Client,
-    requests: &BTreeMap<ServiceName, Request>,
-) -> BTreeMap<ServiceName, Measured> {
+pub async fn measure(client: &aws_sdk_cloudwatch::Client, requests: &BTreeMap<ServiceName, Request>) -> Measurements {
     let queries = requests.iter().flat_map(|(service, request)| series::queries(service, request)).collect();
     let names: BTreeSet<&AlarmName> = requests.values().flat_map(|request| &request.measure.alarms).collect();
-    let (answers, alarms) = futures::future::join(series::read(client, queries), alarms::read(client, &names)).await;
+    let ((answers, mut failed), (alarms, others)) =
+        futures::future::join(series::read(client, queries), alarms::read(client, &names)).await;
+    failed.extend(others);
     let result =
         |(service, request): (&ServiceName, &Request)| (service.clone(), measured(service, request, &answers, &alarms));
-    requests.iter().map(result).collect()
+    Measurements { measured: requests.iter().map(result).collect(), failed }
 }
 
 fn measured(

@@ -105,9 +105,12 @@ pub(super) fn queries(service: &ServiceName, request: &Request) -> Vec<Query> {
     canary.chain(stable).filter(|query| query.from < query.to).collect()
 }
 
-/// Reads all of them. Every query has an answer.
-pub(super) async fn read(client: &aws_sdk_cloudwatch::Client, queries: Vec<Query>) -> BTreeMap<Query, Answer> {
-    let mut answers = BTreeMap::new();
+/// Reads all of them. Every query has an answer; beside them are the calls that failed.
+pub(super) async fn read(
+    client: &aws_sdk_cloudwatch::Client,
+    queries: Vec<Query>,
+) -> (BTreeMap<Query, Answer>, Vec<CallError>) {
+    let (mut answers, mut failed) = (BTreeMap::new(), Vec::new());
     for queries in calls(queries) {
         let pages = pages(client, &queries).await;
         answers.extend(queries.into_iter().enumerate().map(|(index, query)| {
@@ -117,8 +120,9 @@ pub(super) async fn read(client: &aws_sdk_cloudwatch::Client, queries: Vec<Query
             };
             (query, answer)
         }));
+        failed.extend(pages.err());
     }
-    answers
+    (answers, failed)
 }
 
 /// Which queries go into one call. A call has one start and one end for all its queries, and answers each with the

@@ -11,7 +11,7 @@ use lambda_runtime::Context;
 use local_aws::{FunctionError, LocalAws, Options};
 
 use super::*;
-use crate::registry::Registry;
+use crate::registry::{Place, Registry};
 
 const ACCOUNT: &str = "111111111111";
 const REGION: &str = "eu-central-1";
@@ -72,7 +72,7 @@ async fn deploy(aws: &LocalAws, service: &str, answer: Answer) {
 
 async fn ask(aws: &LocalAws, payload: Value) -> Value {
     let config = config(aws);
-    let registry = Registry::new(aws_sdk_ssm::Client::new(&config), "/services/staging");
+    let registry = Registry::new(aws_sdk_ssm::Client::new(&config), Place::Below("/services/staging".to_owned()));
     let downstream = Downstream::new(aws_sdk_lambda::Client::new(&config), registry);
     let bff = FlightBff { build: Build::new("v3.0.0"), downstream };
     let reply = handle(&bff, LambdaEvent::new(payload, Context::default())).await.unwrap();

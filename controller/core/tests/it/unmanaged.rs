@@ -1,0 +1,143 @@
+//! A service that is removed from Git: what is left of it, how it is closed, and how it comes back.
+use tidegate_core::history::{Head, Kind, Record};
+use tidegate_core::ids::{RevisionId, TransitionNumber};
+use tidegate_core::live::{LiveAlias, Weighted};
+use tidegate_core::plan::Action;
+use tidegate_core::state::{Phase, ServiceState, Shape};
+use tidegate_core::unmanaged::{Closing, Removed, close, left};
+
+use crate::build::*;
+use crate::sim::Sim;
+
+/// Version 1 with `a` was promoted in record 1.
+fn history() -> Head {
+    let record = record(1, Kind::Promoted, None, deployed(1, &release('a')), commit('a'), [0, 0]);
+    Head::append(None, record).unwrap().head
+}
+
+/// `b` is version 2, and was given 10 % of the traffic.
+fn canary() -> ServiceState {
+    let phase = Phase::Holding { version: v(2), step: 0, weight: 1_000 };
+    state(2, &release('b'), Some(deployed(1, &release('a'))), 'b', phase)
+}
+
+fn alias(version: u64, other: Option<(u64, u16)>) -> LiveAlias {
+    let additional = other.map(|(version, basis_points)| Weighted { version: v(version), basis_points });
+    let marker = Some(marker(2, &release('b')));
+    LiveAlias { version: Some(v(version)), additional, marker, revision: RevisionId("r7".to_owned()) }
+}
+
+fn closing(state: Option<&ServiceState>, head: Option<&Head>, alias: Option<&LiveAlias>) -> Closing {
+    let (environment, service, commit) = (environment(), service().name, commit('c'));
+    close(&Removed {
+        environment: &environment,
+        service: &service,
+        commit: &commit,
+        actor: "controller",
+        now: at(9),
+        tick: "tick-9",
+        state,
+        head,
+        alias,
+    })
+}
+
+fn told(records: &[Record]) -> Vec<(u64, Kind)> {
+    records.iter().map(|record| (record.number.0, record.kind)).collect()
+}
+
+#[test]
+fn at_rest_only_its_history_says_that_nobody_manages_it() {
+    let Closing { returning, back, records } = closing(None, Some(&history()), Some(&alias(1, None)));
+    assert_eq!((returning, back), (None, None));
+    let [record] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!((record.number, record.kind), (TransitionNumber(2), Kind::Unmanaged));
+    assert_eq!((&record.to, record.commit.as_ref()), (&deployed(1, &release('a')), Some(&commit('c'))));
+    assert_eq!(record.reason.as_deref(), Some("commit cccccccccccc does not have the service"));
+    let head = Head::append(Some(&history()), record.clone()).unwrap().head;
+    assert_eq!(closing(None, Some(&head), None).records, [], "it is said once");
+    assert_eq!(closing(None, None, None).records, [], "what was never released has no history");
+}
+
+#[test]
+fn a_canary_returns_to_stable_with_its_intent_stored_first() {
+    let Closing { returning, back, records } =
+        closing(Some(&canary()), Some(&history()), Some(&alias(1, Some((2, 1_000)))));
+    assert!(matches!(returning.unwrap().phase, Phase::Returning { ending: Kind::Superseded, .. }));
+    let back = back.unwrap();
+    assert_eq!((back.version, back.marker, back.if_revision.0.as_str()), (v(1), marker(2, &release('a')), "r7"));
+    assert_eq!(told(&records), [(2, Kind::Superseded), (3, Kind::Unmanaged)]);
+    assert_eq!(records[1].to, deployed(1, &release('a')), "stable is what stays");
+}
+
+#[test]
+fn what_a_tick_left_undone_is_done_by_the_next_and_nothing_twice() {
+    let first = closing(Some(&canary()), Some(&history()), Some(&alias(1, Some((2, 1_000)))));
+    let returning = *first.returning.unwrap();
+    let back = LiveAlias { marker: Some(marker(2, &release('a'))), ..alias(1, None) };
+    let next = closing(Some(&returning), Some(&history()), Some(&back));
+    assert_eq!((next.returning, next.back), (None, None));
+    assert_eq!(told(&next.records), [(2, Kind::Superseded), (3, Kind::Unmanaged)]);
+    let mut head = history();
+    for (done, left) in [(0, vec![(3, Kind::Unmanaged)]), (1, vec![])] {
+        head = Head::append(Some(&head), first.records[done].clone()).unwrap().head;
+        assert_eq!(told(&closing(Some(&returning), Some(&head), Some(&back)).records), left);
+    }
+}
+
+#[test]
+fn an_alias_that_is_somebody_elses_by_now_is_not_written() {
+    let edited = ServiceState { edited: Some(Shape::all(v(7))), ..canary() };
+    for (state, alias) in [
+        (canary(), Some(alias(7, None))),
+        (canary(), Some(alias(1, Some((7, 5_000))))),
+        (edited, Some(alias(1, None))),
+        (canary(), None),
+    ] {
+        let Closing { returning, back, records } = closing(Some(&state), Some(&history()), alias.as_ref());
+        assert_eq!((returning, back), (None, None), "{alias:?}");
+        assert_eq!(told(&records), [(2, Kind::Superseded), (3, Kind::Unmanaged)]);
+    }
+}
+
+#[test]
+fn what_got_no_traffic_only_ends_and_what_has_ended_is_only_closed() {
+    let from = Some(deployed(1, &release('a')));
+    let published = state(2, &release('b'), from.clone(), 'b', promoting(2));
+    let Closing { returning, back, records } = closing(Some(&published), Some(&history()), None);
+    assert_eq!((returning, back), (None, None));
+    assert_eq!(told(&records), [(2, Kind::Superseded), (3, Kind::Unmanaged)]);
+    let first = state(1, &release('a'), None, 'a', promoting(1));
+    assert_eq!(told(&closing(Some(&first), None, None).records), [(1, Kind::Superseded), (2, Kind::Unmanaged)]);
+    let over = state(1, &release('b'), from, 'b', Phase::Failed { reason: "no".to_owned() });
+    assert_eq!(told(&closing(Some(&over), Some(&history()), None).records), [(2, Kind::Unmanaged)]);
+}
+
+#[test]
+fn what_is_left_of_it_is_told_with_its_share() {
+    let told = left(&canary());
+    assert_eq!((told.release.as_str(), told.weight, told.has_traffic), ("v-b", Some(1_000), true));
+    let published = state(2, &release('b'), None, 'b', promoting(2));
+    assert_eq!((left(&published).weight, left(&published).has_traffic), (None, false));
+}
+
+#[test]
+fn a_service_that_comes_back_is_taken_over_as_it_lives() {
+    let mut sim = Sim::wanting('a');
+    sim.settle(2);
+    let closed = closing(None, sim.head.as_ref(), None).records.remove(0);
+    let appended = Head::append(sim.head.as_ref(), closed).unwrap();
+    sim.records.push(appended.head.recent[0].clone());
+    sim.head = Some(appended.head);
+    sim.recorded = None;
+    assert!(sim.head.as_ref().unwrap().is_unmanaged() && sim.head.as_ref().unwrap().last_live().is_none());
+    let plan = sim.tick();
+    assert!(plan.actions.iter().all(|action| !action.mutates_lambda()), "{plan:?}");
+    assert!(
+        plan.actions
+            .iter()
+            .any(|action| matches!(action, Action::AppendRecord(record) if record.kind == Kind::Adopted))
+    );
+    assert!(sim.head.as_ref().unwrap().last_live().is_some());
+    assert!(!sim.head.as_ref().unwrap().in_rollback_window(&release('z').id));
+}
