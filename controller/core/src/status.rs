@@ -406,9 +406,7 @@ impl fmt::Display for WaitingOn {
                 let each: Vec<String> = drift.iter().map(ToString::to_string).collect();
                 let each = each.join("; ");
                 let hint = match drift.as_slice() {
-                    [Drift::TagMoved { live: Some(_), .. }] => {
-                        "`tidegate sync ENV/SERVICE --repin` releases what it names now"
-                    }
+                    [Drift::TagMoved { live: Some(_), .. }] => "`tidegate sync ENV/SERVICE --repin` releases that",
                     [Drift::TagMoved { live: None, .. }] => {
                         "what was released stays live, and a new tag in Git releases what it names"
                     }

@@ -160,7 +160,7 @@ async fn a_tag_that_is_pushed_again_is_told_and_what_was_released_stays() {
     push_again(&world).await;
     let report = world.tick().await;
     assert_eq!(kinds(&report), ["tagMoved"]);
-    assert!(waiting(&report, SERVICE).ends_with("; `tidegate sync ENV/SERVICE --repin` releases what it names now"));
+    assert!(waiting(&report, SERVICE).ends_with("; `tidegate sync ENV/SERVICE --repin` releases that"));
     assert_eq!(world.calls().lambda_mutations(), Vec::<String>::new());
 }
 

@@ -102,7 +102,7 @@ fn every_reason_to_wait_reads_like_this() {
     somebody changed the alias by hand: it names version 7 with 0.25 % on another version; `tidegate sync ENV/SERVICE` goes on towards Git
     the alias was deleted; `tidegate sync ENV/SERVICE` sets it back
     the tag `v-a` was deleted; what was released stays live, and a new tag in Git releases what it names
-    the tag `v-a` was pushed again: it names sha256:bbbbbbbbbbbb, and sha256:aaaaaaaaaaaa was released; `tidegate sync ENV/SERVICE --repin` releases what it names now
+    the tag `v-a` was pushed again: it names sha256:bbbbbbbbbbbb, and sha256:aaaaaaaaaaaa was released; `tidegate sync ENV/SERVICE --repin` releases that
     healed 3 times within an hour, and changed again each time; healed again at 2024-10-04T00:10:00Z: the alias was deleted
     a person: `tidegate sync ENV/SERVICE` releases what Git wants (`automated: false`)
     the release failed: version 2 cannot serve: InvalidImage; change it in Git, or try again with `tidegate retry ENV/SERVICE`

@@ -139,5 +139,5 @@ fn a_service_that_comes_back_is_taken_over_as_it_lives() {
             .any(|action| matches!(action, Action::AppendRecord(record) if record.kind == Kind::Adopted))
     );
     assert!(sim.head.as_ref().unwrap().last_live().is_some());
-    assert!(!sim.head.as_ref().unwrap().in_rollback_window(&release('z').id));
+    assert!(!sim.head.as_ref().unwrap().in_rollback_window(&release('c').id));
 }
