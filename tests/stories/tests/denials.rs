@@ -1,5 +1,4 @@
 //! Stories of what AWS denies for many services at once: it is said once, with how many, and is in nobody's way.
-#![expect(clippy::expect_used, clippy::panic, reason = "a story that takes another turn should fail")]
 use local_aws::{AwsError, Fault};
 use stories::fleet;
 use stories::world::{keep_warnings, logged, only, options, sync};
