@@ -94,6 +94,9 @@ pub enum Drift {
         wanted: Version,
         /// The version that it tells of; `None` where there is no entry, or none that can be read.
         live: Option<Version>,
+        /// How many bytes the document of all services would have with it, where that is more than a parameter takes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        too_long: Option<usize>,
     },
 }
 

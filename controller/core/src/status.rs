@@ -410,6 +410,7 @@ impl fmt::Display for WaitingOn {
                     [Drift::TagMoved { live: None, .. }] => {
                         "what was released stays live, and a new tag in Git releases what it names"
                     }
+                    [Drift::Registry { too_long: Some(_), .. }] => "`registry: { form: perService }` has room for all",
                     _ => "`tidegate sync ENV/SERVICE` sets it back",
                 };
                 write!(f, "{each}; {hint}")

@@ -1,4 +1,5 @@
 //! What the controller is told, and by whom: never by the release repository. Parameters, or a file for the command line.
+mod registry;
 mod repository;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::aws::error::CallError;
 use crate::aws::{Home, parameters};
 use crate::store::{self, If, Store, keys};
 
+pub use registry::{ParameterName, Registry};
 pub use repository::{GithubApp, Repository};
 
 /// Everything that the controller is told.
@@ -103,6 +105,10 @@ pub struct EnvironmentConfig {
     /// What its ticks may call.
     #[serde(default)]
     pub call_budget: CallBudget,
+    /// Where the services find each other: `{ form: perService }`, or one of two other forms, as the page on the configuration has
+    /// them.
+    #[serde(default)]
+    pub registry: Registry,
 }
 
 /// How much of an environment one commit may change without a person's word. An emptied one always waits for it.

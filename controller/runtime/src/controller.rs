@@ -439,6 +439,7 @@ fn tick<'a>(
         store,
         origin,
         calls: &reached.calls,
+        registry: tick::InOne::default(),
         failed: tick::FailedCalls::default(),
         id: &caller.id,
         actor: &caller.actor,

@@ -111,12 +111,12 @@ impl Fleet<'_> {
 
     /// An entry of the service registry each.
     async fn registry(self, count: usize) -> Result<()> {
-        let name = parameter_name(self.environment, &service(0));
+        let name = parameter_name("/services", self.environment, &service(0));
         let entry = self.account.ssm.get_parameter().name(name).send().await?;
         let entry = entry.parameter.and_then(|parameter| parameter.value).context("no registry entry")?;
         for number in 1..count {
             let value = entry.replace(&format!("{}:", (self.function)(0)), &format!("{}:", (self.function)(number)));
-            let name = parameter_name(self.environment, &service(number));
+            let name = parameter_name("/services", self.environment, &service(number));
             let body = json!({ "Name": name, "Value": value, "Type": "String" });
             self.wire("ssm", Method::POST, "/", body.to_string().into()).await?;
         }

@@ -404,7 +404,7 @@ pub fn sync(environment: &str, service: Option<&str>, confirm: Option<&str>) -> 
 #[must_use]
 pub fn sync_shard(environment: &str, shard: Shard) -> Command {
     let environment = Some(environment.parse().expect("a name"));
-    Command::Sync { environment, service: None, confirm: None, shard: Some(shard) }
+    Command::Sync { environment, service: None, confirm: None, shard: Some(shard), repin: false }
 }
 
 /// The one report of an answer about one environment.

@@ -167,7 +167,7 @@ async fn a_tag_that_is_pushed_again_is_told_and_what_was_released_stays() {
 /// `tidegate sync staging/flight-service --repin`.
 async fn repin(world: &World) -> Result<TickReport, Failure> {
     let (environment, service) = ("staging".parse().ok(), SERVICE.parse().ok());
-    only(world.run(&Command::Sync { environment, service, confirm: None, repin: true }).await)
+    only(world.run(&Command::Sync { environment, service, confirm: None, shard: None, repin: true }).await)
 }
 
 async fn push_again(world: &World) {
@@ -212,7 +212,8 @@ async fn a_tag_that_is_pushed_again_is_released_where_a_person_says_that_it_is_m
 async fn what_no_push_can_move_is_not_asked_for_again() {
     let world = second_is_live(&[]).await;
     let environment = "staging".parse().ok();
-    let all = only(world.run(&Command::Sync { environment, service: None, confirm: None, repin: true }).await);
+    let all =
+        only(world.run(&Command::Sync { environment, service: None, confirm: None, shard: None, repin: true }).await);
     assert_eq!(
         all.expect_err("the environment").message,
         "only the tag of one service is asked for again: name the service"

@@ -300,6 +300,7 @@ async fn a_person_syncs_one_service_under_the_lease_of_its_shard() {
         service: Some("flight-service".parse().expect("a name")),
         confirm: None,
         shard: Some(shard("2/2")),
+        repin: false,
     };
     assert_eq!(only(world.run(&both).await).expect_err("a refusal").kind, FailureKind::Refused);
 }

@@ -7,7 +7,7 @@ use git_server::Behaviour;
 use local_aws::{AwsError, Fault, Service};
 use stories::account::{ACCOUNT, INSTALLATION, environment_configuration};
 use stories::releases::Releases;
-use stories::world::{SAMPLE, World, only, options, service, sync, waiting};
+use stories::world::{SAMPLE, World, archive, only, options, service, sync, waiting};
 use tidegate_core::environment::MassChange;
 use tidegate_core::report::FailureKind;
 use tidegate_core::status::{Health, HoldReason, SyncStatus};
@@ -391,4 +391,30 @@ async fn a_service_that_is_removed_from_git_is_told_and_left_as_it_is() {
     let report = world.settle().await;
     assert_eq!((report.services.len(), report.unmanaged.len()), (3, 0), "it is taken up again where it was");
     assert_eq!(world.calls().lambda_mutations(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_that_is_missing_or_of_another_package_type_keeps_no_other_waiting() {
+    let entry = |name: &str, function: &str| {
+        format!("  {name}:\n    imageTag: \"v1.0.0\"\n    functionName: {function}\n    ecrRepository: company/all\n")
+    };
+    let services =
+        ["StagingHere", "StagingMissing", "StagingZip"].map(|function| entry(&function[7..].to_lowercase(), function));
+    let world = World::empty(Arc::new(Releases::of(&format!("services:\n{}", services.concat()))), options()).await;
+    world.create_service("all", "StagingHere").await;
+    world.account.create_zip_function("StagingZip", archive("one"), 10, &[]).await.expect("a function");
+    world.configure("staging", &environment_configuration("Staging")).await;
+    for _ in 0..4 {
+        world.tick().await;
+    }
+    let report = world.tick().await;
+    assert_eq!(
+        (service(&report, "here").standing.sync, world.live("StagingHere").await.as_str()),
+        (SyncStatus::Synced, "1")
+    );
+    assert_eq!(service(&report, "missing").standing.health, Health::Missing);
+    assert_eq!(waiting(&report, "missing"), "the function does not exist; create it, Tidegate never does");
+    assert_eq!(service(&report, "zip").standing.health, Health::Suspended);
+    let package = "the function is a zip archive and Git wants a container image: the package type cannot be changed";
+    assert_eq!(waiting(&report, "zip"), package);
 }

@@ -122,7 +122,7 @@ fn effects(
         effects.push(Action::SetReservedConcurrency { concurrency });
     }
     if let Some(version) = serving.version
-        && has(|drift| matches!(drift, Drift::Registry { .. }))
+        && has(|drift| matches!(drift, Drift::Registry { too_long: None, .. }))
     {
         effects.push(Action::WriteRegistry { version, tag: wanted.tag.clone() });
     }

@@ -163,12 +163,13 @@ fn of_tag(subject: &Subject<'_>, world: &World) -> Option<Drift> {
 
 fn of_registry(subject: &Subject<'_>, world: &World, expected: &Expected<'_>) -> Option<Drift> {
     let wanted = expected.version?;
-    let live = match &world.registry {
+    let (live, too_long) = match &world.registry {
         Seen::NotYet | Seen::Found(Registered::NotSeen) => return None,
-        Seen::Missing => None,
+        Seen::Missing => (None, None),
+        Seen::Found(Registered::Full { bytes }) => (None, Some(*bytes)),
         Seen::Found(Registered::Entry { version, names_alias: true }) if *version == wanted => return None,
-        Seen::Found(Registered::Entry { version, names_alias }) => Some(*version).filter(|_| *names_alias),
+        Seen::Found(Registered::Entry { version, names_alias }) => (Some(*version).filter(|_| *names_alias), None),
     };
     let ignored = ignores(subject, IgnoredField::REGISTRY);
-    (!ignored).then_some(Drift::Registry { wanted, live })
+    (!ignored).then_some(Drift::Registry { wanted, live, too_long })
 }

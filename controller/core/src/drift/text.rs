@@ -5,6 +5,7 @@ use release_schema::Digest;
 
 use super::{Drift, Holder, Whose};
 use crate::ids::Version;
+use crate::registry::Document;
 use crate::release::Code;
 
 /// Enough of a digest for people.
@@ -58,10 +59,16 @@ impl fmt::Display for Drift {
                     short(wanted)
                 )
             }
-            Self::Registry { wanted, live: Some(live) } => {
+            Self::Registry { too_long: Some(bytes), .. } => {
+                let most = Document::MOST_BYTES;
+                write!(f, "the service registry has no room: it would have {bytes} bytes, and a parameter takes {most}")
+            }
+            Self::Registry { wanted, live: Some(live), too_long: None } => {
                 write!(f, "the service registry tells of version {live}, and version {wanted} was released")
             }
-            Self::Registry { live: None, .. } => f.write_str("the service registry has no entry that can be read"),
+            Self::Registry { live: None, too_long: None, .. } => {
+                f.write_str("the service registry has no entry that can be read")
+            }
         }
     }
 }

@@ -117,7 +117,7 @@ fn each_kind_of_drift_is_told_apart_with_what_is_wanted_and_what_is_live() {
         ),
         (
             |sim| sim.registry = Some((v(7), None)),
-            Drift::Registry { wanted: v(1), live: Some(v(7)) },
+            Drift::Registry { wanted: v(1), live: Some(v(7)), too_long: None },
             "the service registry tells of version 7, and version 1 was released",
         ),
     ];
@@ -233,7 +233,7 @@ fn the_alias_says_whose_doing_it_likely_is() {
 
 #[test]
 fn a_drift_is_as_old_as_the_first_look_that_found_it() {
-    let (registry, latest) = (Drift::Registry { wanted: v(1), live: None }, Drift::AliasMissing);
+    let (registry, latest) = (Drift::Registry { wanted: v(1), live: None, too_long: None }, Drift::AliasMissing);
     let before = [Drifted { drift: registry.clone(), since: at(3), whose: None }];
     let told = drift::told(vec![registry, latest], &World::default(), &before, at(9));
     assert_eq!(told.iter().map(|drifted| drifted.since).collect::<Vec<_>>(), [at(3), at(9)]);

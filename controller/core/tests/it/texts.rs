@@ -49,6 +49,7 @@ fn reasons() -> Vec<WaitingOn> {
         WaitingOn::Drift {
             drift: vec![Drift::TagMoved { tag: tag('a'), wanted: digest('a'), live: Some(digest('b')) }],
         },
+        WaitingOn::Drift { drift: vec![Drift::Registry { wanted: v(2), live: None, too_long: Some(4_312) }] },
         WaitingOn::Fight {
             healed: 3,
             until: at(10),
@@ -103,6 +104,7 @@ fn every_reason_to_wait_reads_like_this() {
     the alias was deleted; `tidegate sync ENV/SERVICE` sets it back
     the tag `v-a` was deleted; what was released stays live, and a new tag in Git releases what it names
     the tag `v-a` was pushed again: it names sha256:bbbbbbbbbbbb, and sha256:aaaaaaaaaaaa was released; `tidegate sync ENV/SERVICE --repin` releases that
+    the service registry has no room: it would have 4312 bytes, and a parameter takes 4096; `registry: { form: perService }` has room for all
     healed 3 times within an hour, and changed again each time; healed again at 2024-10-04T00:10:00Z: the alias was deleted
     a person: `tidegate sync ENV/SERVICE` releases what Git wants (`automated: false`)
     the release failed: version 2 cannot serve: InvalidImage; change it in Git, or try again with `tidegate retry ENV/SERVICE`
@@ -193,5 +195,5 @@ fn the_id_of_a_release_never_changes_between_builds() {
 
 #[test]
 fn the_registry_has_one_parameter_a_service() {
-    assert_eq!(parameter_name(&environment(), &service().name), "/services/staging/flight-service");
+    assert_eq!(parameter_name("/services", &environment(), &service().name), "/services/staging/flight-service");
 }

@@ -4,15 +4,15 @@ use std::time::Duration;
 use release_schema::SmokeTest;
 use tidegate_core::ids::Version;
 use tidegate_core::plan::{Action, Plan, Rollback};
-use tidegate_core::registry::{Entry, parameter_name};
+use tidegate_core::registry::Entry;
 use tidegate_core::report::ServiceReport;
 use tidegate_core::smoke;
 use tidegate_core::state::{NotPushed, Phase, ServiceState, Shape};
 use tokio::time::Instant;
 
+use super::registry::{self, Told};
 use super::service::{One, Seen, quarantined};
 use super::{RESERVE, report, revert};
-use crate::aws::budget::Spent;
 use crate::aws::lambda::{self, Traffic};
 use crate::aws::{CallError, Kind, parameters};
 use crate::store::lease::Lease;
@@ -29,7 +29,7 @@ const WAKE: Duration = Duration::from_secs(3);
 
 /// Why an effect could not be had.
 #[derive(Debug, thiserror::Error)]
-enum Error {
+pub(super) enum Error {
     #[error(transparent)]
     Call(#[from] CallError),
     #[error(transparent)]
@@ -80,6 +80,8 @@ enum Effect {
     Had,
     /// It was tried, and is left to a later tick.
     Left,
+    /// It is left to the tick's end, and all that follows to a later tick.
+    Noted,
     /// It is left to a later tick, and so is all that follows.
     Later,
 }
@@ -113,6 +115,10 @@ impl One<'_> {
                         done.words.push(action.to_string());
                     }
                     Ok(Effect::Left) => {}
+                    Ok(Effect::Noted) => {
+                        done.words.push(action.to_string());
+                        break;
+                    }
                     Ok(Effect::Later) => break,
                     // No next tick goes on with a person's word.
                     Err(error) if lease.is_some() && error.is_postponed() => {
@@ -231,9 +237,6 @@ impl One<'_> {
                 }
             }
             Action::WriteRegistry { version, tag } => {
-                if self.registry_turn(lease).await.is_err() {
-                    return Ok(Effect::Later);
-                }
                 let arn = done.seen.function_arn.as_ref().ok_or(Error::NoArn)?;
                 let entry = Entry {
                     schema_version: tidegate_core::SCHEMA_VERSION,
@@ -241,10 +244,12 @@ impl One<'_> {
                     version: *version,
                     tag: tag.clone(),
                 };
-                let name = parameter_name(self.tick.name, &self.service.name);
-                let encode = |source| store::Error::Encode { key: name.clone(), source };
-                let value = serde_json::to_string(&entry).map_err(encode)?;
-                parameters::put(&self.tick.clients.ssm, &name, &value).await?;
+                return Ok(match registry::tell(self.tick, lease, &self.service.name, entry).await? {
+                    Told::Yes => Effect::Had,
+                    Told::No => Effect::Left,
+                    Told::Noted => Effect::Noted,
+                    Told::Later => Effect::Later,
+                });
             }
             Action::ClearState => {
                 if let Some(etag) = done.seen.state_etag.take() {
@@ -255,16 +260,6 @@ impl One<'_> {
             Action::PushRevert { revert, state } => return self.push_revert(revert, state, done).await,
         }
         Ok(Effect::Had)
-    }
-
-    /// Parameter Store takes few writes: a tick waits for its turn, and whoever says a word does not. What is left behind it
-    /// in the plan keeps it known that the registry was not told.
-    async fn registry_turn(&self, lease: Option<&Lease>) -> Result<(), Spent> {
-        let registry = &self.tick.clients.budgets.registry;
-        match lease {
-            Some(_) => registry.take(self.tick.ends()).await,
-            None => registry.take_now(),
-        }
     }
 
     /// Tells the release repository, and stores how that went. Traffic is back already: nothing of this fails the plan.

@@ -2,11 +2,10 @@
 use release_schema::{AliasName, Service, Strategy};
 use tidegate_core::decide::{Look, World};
 use tidegate_core::live::Seen as Found;
-use tidegate_core::registry::{Entry, Registered, parameter_name};
 
-use super::{Seen, Tick};
+use super::{Seen, Tick, registry};
 use crate::aws::lambda::Paced;
-use crate::aws::{CallError, lambda, parameters};
+use crate::aws::{CallError, lambda};
 use crate::store::{self, history, keys};
 
 /// Why something could not be looked at.
@@ -77,7 +76,7 @@ pub(super) async fn at(tick: &Tick<'_>, service: &Service, look: Look, seen: &mu
                 },
             };
         }
-        Look::Registry => seen.world.registry = registered(tick, service, seen.function_arn.as_deref()).await,
+        Look::Registry => seen.world.registry = registry::registered(tick, service, seen).await,
         Look::Provisioning => {
             let provisioning = lambda::is_provisioning(client, function, alias).await?;
             seen.world.provisioning = Found::Found(provisioning);
@@ -91,23 +90,6 @@ pub(super) async fn at(tick: &Tick<'_>, service: &Service, look: Look, seen: &mu
         }
     }
     Ok(())
-}
-
-/// What the service registry tells of a service. An entry that cannot be read is none.
-async fn registered(tick: &Tick<'_>, service: &Service, function_arn: Option<&str>) -> Found<Registered> {
-    let text = match parameters::get(&tick.clients.ssm, &parameter_name(tick.name, &service.name)).await {
-        Ok(text) => text,
-        Err(error) => {
-            tick.failed.note(&error, 1, "the service registry cannot be compared");
-            return Found::Found(Registered::NotSeen);
-        }
-    };
-    let entry = text.and_then(|text| serde_json::from_str::<Entry>(&text).ok());
-    let alias_arn = function_arn.map(|arn| format!("{arn}:{}", service.alias));
-    entry.map_or(Found::Missing, |entry| {
-        let names_alias = alias_arn.is_none_or(|arn| arn == entry.alias_arn);
-        Found::Found(Registered::Entry { version: entry.version, names_alias })
-    })
 }
 
 /// The alias that a strategy lets name the new version before it gets traffic.

@@ -10,6 +10,7 @@ mod measure;
 mod memory;
 mod moved;
 mod pins;
+mod registry;
 mod repin;
 mod report;
 mod revert;
@@ -50,6 +51,7 @@ use desired::Agreed;
 pub use failed::FailedCalls;
 pub use housekeeping::{Outcomes, prune};
 pub use memory::Memory;
+pub use registry::InOne;
 pub use repin::Error as NotRepinned;
 use service::One;
 pub use service::{Seen, Undecided};
@@ -90,6 +92,8 @@ pub struct Tick<'a> {
     pub origin: &'a Origin<'a>,
     /// What is called.
     pub calls: &'a Calls,
+    /// What it has to tell the service registry, where that is one document.
+    pub registry: InOne,
     /// What of it failed, and is said once.
     pub failed: FailedCalls,
     /// The tick's id.
@@ -213,6 +217,7 @@ async fn under_lease(tick: &Tick<'_>, lease: &Lease, before: &mut Before, began:
     let visits = slice::visits(tick, lease.now(), &known);
     let planned = plan(tick, lease.now(), &known, visits).await;
     let mut services = execute(tick, lease, &known, planned).await;
+    registry::write(tick).await;
     if let (Some(service), Some(said)) = (tick.only, repinned)
         && let Some(report) = services.get_mut(service)
     {
@@ -389,6 +394,7 @@ async fn publish(tick: &Tick<'_>, report: TickReport) -> TickReport {
     if let Err(error) = metrics::publish(&tick.home.cloudwatch, tick.metric_namespace, &report).await {
         tick.failed.note(&error, 0, "the metrics cannot be published");
         report.failed_calls.extend(tick.failed.tell());
+        report.failed_calls.sort_by(|one, other| one.operation.cmp(&other.operation));
     }
     report
 }

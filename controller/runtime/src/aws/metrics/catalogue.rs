@@ -36,11 +36,16 @@ pub const CATALOGUE: [Metric; 15] = [
     whole(
         "SyncErrors",
         StandardUnit::Count,
-        "Services that a tick could not serve, and 1 where the environment is on hold, or the tick failed as a whole.",
+        "Services that a tick could not serve, operations beside Lambda that failed, and 1 where the environment is on hold, or the \
+         tick failed as a whole.",
     ),
     whole("ManagedServices", StandardUnit::Count, "Services that Git names; of a shard, those that are its own."),
     whole("OutOfSyncServices", StandardUnit::Count, "Services that are live with something else than Git wants."),
-    whole("DegradedServices", StandardUnit::Count, "Services that are `Degraded`, `Missing` or `Unknown`."),
+    whole(
+        "DegradedServices",
+        StandardUnit::Count,
+        "Services that are `Degraded`, `Missing` or `Unknown`, or were removed from Git in the middle of a release.",
+    ),
     whole("HeldServices", StandardUnit::Count, "Services whose release is held out by a rollback."),
     whole("DriftedServices", StandardUnit::Count, "Services of which somebody changed something in the account."),
     whole("OldestDriftSeconds", StandardUnit::Seconds, "For how long the oldest drift stands; 0 where there is none."),
