@@ -1,5 +1,5 @@
 //! Stories of the service registry as one document: written once a tick, shared with others, and never longer than it may be.
-#![expect(clippy::expect_used, clippy::panic, reason = "a story that takes another turn should fail")]
+#![expect(clippy::expect_used, reason = "a story that takes another turn should fail")]
 use std::sync::Arc;
 
 use serde_json::{Value, json};
