@@ -13,7 +13,7 @@ const KINDS: Record<string, readonly Resource[]> = {
   "function:qualifier": ["functions", "qualifiedFunctions"],
   repository: ["repositories"],
   archives: ["archives"],
-  bucket: ["stateBucket", "archives"],
+  bucket: ["stateBucket"],
   lease: ["stateObjects"],
   desired: ["stateObjects"],
   state: ["stateObjects", "stateDocuments"],

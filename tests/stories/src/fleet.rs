@@ -191,13 +191,7 @@ pub const LATENCY: Duration = Duration::from_millis(20);
 /// So many services that lived before Tidegate came, each adopted by the controller.
 pub async fn adopted_each(count: usize, options: Options) -> World {
     let world = World::empty(Arc::new(Releases::of(&plain(count, "v1.0.0"))), options).await;
-    world.account.create_repository("company/all").await.expect("a repository");
-    let image = world.push_image("all", "v1.0.0").await;
-    world.push_image("all", "v1.1.0").await;
-    for number in 0..count {
-        world.account.create_function(&function(number), &image, 10, &[]).await.expect("a function");
-        world.account.publish_by_hand(&function(number), "live").await.expect("a version");
-    }
+    world.create_functions(count, function).await;
     world.configure("staging", &format!("{}{WHOLE_BUDGET}", environment_configuration("Staging"))).await;
     world.settle().await;
     world

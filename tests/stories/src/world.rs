@@ -91,6 +91,33 @@ impl World {
         world
     }
 
+    /// A world with one service of staging: `v1.0.0`, then `v1.1.0`, which is live as version 2. These lines are part of the
+    /// service's entry.
+    pub async fn second_is_live(lines: &[&str]) -> Self {
+        let (service, function) = SAMPLE[0];
+        let world = Self::with_one_service(Arc::new(Releases::one_service())).await;
+        if !lines.is_empty() {
+            world.releases.add("staging", service, lines);
+        }
+        world.settle().await;
+        world.releases.merge(service, "v1.1.0");
+        world.settle().await;
+        assert_eq!(world.live(function).await, "2");
+        world.calls();
+        world
+    }
+
+    /// So many functions that lived before Tidegate came, all of one image in `company/all`, with an alias made by hand.
+    pub async fn create_functions(&self, count: usize, function: impl Fn(usize) -> String) {
+        self.account.create_repository("company/all").await.expect("a repository");
+        let image = self.push_image("all", "v1.0.0").await;
+        self.push_image("all", "v1.1.0").await;
+        for number in 0..count {
+            self.account.create_function(&function(number), &image, 10, &[]).await.expect("a function");
+            self.account.publish_by_hand(&function(number), "live").await.expect("a version");
+        }
+    }
+
     /// Only a bucket for state, and a configuration without an environment.
     pub async fn empty(releases: Arc<Releases>, options: Options) -> Self {
         let aws = LocalAws::new(options);

@@ -15,20 +15,6 @@ use tidegate_core::status::{Health, SyncStatus};
 const FUNCTION: &str = "StagingFlightService";
 const SERVICE: &str = "flight-service";
 
-/// `v1.0.0`, then `v1.1.0`, which is live as version 2; these lines are part of the service's entry.
-async fn second_is_live(lines: &[&str]) -> World {
-    let world = World::with_one_service(Arc::new(Releases::one_service())).await;
-    if !lines.is_empty() {
-        world.releases.add("staging", SERVICE, lines);
-    }
-    world.settle().await;
-    world.releases.merge(SERVICE, "v1.1.0");
-    world.settle().await;
-    assert_eq!(world.live(FUNCTION).await, "2");
-    world.calls();
-    world
-}
-
 const HEALS: &[&str] = &["syncPolicy: { selfHeal: true }"];
 
 fn of(report: &TickReport) -> &ServiceReport {
@@ -72,7 +58,7 @@ async fn delete_alias(world: &World) {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_changed_by_hand_is_told_and_left_alone() {
-    let world = second_is_live(&[]).await;
+    let world = World::second_is_live(&[]).await;
     world.move_by_hand(FUNCTION, "1").await;
     world.calls();
     let first = world.tick().await;
@@ -93,7 +79,7 @@ async fn what_is_changed_by_hand_is_told_and_left_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_changed_by_hand_is_set_back_where_the_policy_says_so() {
-    let world = second_is_live(HEALS).await;
+    let world = World::second_is_live(HEALS).await;
     world.move_by_hand(FUNCTION, "1").await;
     world.tick().await;
     assert_eq!(world.live(FUNCTION).await, "2");
@@ -119,7 +105,7 @@ async fn what_is_changed_by_hand_is_set_back_where_the_policy_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn a_deleted_alias_is_missing_until_a_person_or_git_says_otherwise() {
-    let world = second_is_live(&[]).await;
+    let world = World::second_is_live(&[]).await;
     delete_alias(&world).await;
     let report = world.tick().await;
     assert_eq!((kinds(&report), of(&report).standing.health), (vec!["aliasMissing"], Health::Missing));
@@ -131,7 +117,7 @@ async fn a_deleted_alias_is_missing_until_a_person_or_git_says_otherwise() {
 #[tokio::test(start_paused = true)]
 async fn latest_and_the_registry_are_told_and_set_back_though_no_traffic_depends_on_them() {
     for (lines, heals) in [(&[] as &[&str], false), (HEALS, true)] {
-        let world = second_is_live(lines).await;
+        let world = World::second_is_live(lines).await;
         upload(&world, "v9.9.9").await;
         let report = world.tick().await;
         assert_eq!(of(&report).standing.health, Health::Healthy);
@@ -156,7 +142,7 @@ async fn latest_and_the_registry_are_told_and_set_back_though_no_traffic_depends
 
 #[tokio::test(start_paused = true)]
 async fn a_tag_that_is_pushed_again_is_told_and_what_was_released_stays() {
-    let world = second_is_live(HEALS).await;
+    let world = World::second_is_live(HEALS).await;
     push_again(&world).await;
     let report = world.tick().await;
     assert_eq!(kinds(&report), ["tagMoved"]);
@@ -177,7 +163,7 @@ async fn push_again(world: &World) {
 
 #[tokio::test(start_paused = true)]
 async fn a_tag_that_is_pushed_again_is_released_where_a_person_says_that_it_is_meant() {
-    let world = second_is_live(&["strategy: { linear: { step: 50, every: 1m } }"]).await;
+    let world = World::second_is_live(&["strategy: { linear: { step: 50, every: 1m } }"]).await;
     let still = repin(&world).await.expect("a tick");
     let [said] = of(&still).done.as_slice() else { panic!("{still:#?}") };
     assert!(said.starts_with("ask what `v1.1.0` names: it still names sha256:"), "{said}");
@@ -210,7 +196,7 @@ async fn a_tag_that_is_pushed_again_is_released_where_a_person_says_that_it_is_m
 
 #[tokio::test(start_paused = true)]
 async fn what_no_push_can_move_is_not_asked_for_again() {
-    let world = second_is_live(&[]).await;
+    let world = World::second_is_live(&[]).await;
     let environment = "staging".parse().ok();
     let all =
         only(world.run(&Command::Sync { environment, service: None, confirm: None, shard: None, repin: true }).await);
@@ -234,7 +220,7 @@ async fn what_no_push_can_move_is_not_asked_for_again() {
 
 #[tokio::test(start_paused = true)]
 async fn two_people_and_a_tick_that_change_one_alias_end_in_one_order_and_lose_nothing() {
-    let world = second_is_live(HEALS).await;
+    let world = World::second_is_live(HEALS).await;
     for round in 0..4 {
         world.advance(std::time::Duration::from_secs(3_600)).await;
         world.break_calls(|_| Some(Fault::Delay(std::time::Duration::from_millis(10))));
@@ -257,7 +243,7 @@ async fn two_people_and_a_tick_that_change_one_alias_end_in_one_order_and_lose_n
 
 #[tokio::test(start_paused = true)]
 async fn somebody_who_keeps_changing_it_back_is_answered_ever_more_slowly() {
-    let world = second_is_live(HEALS).await;
+    let world = World::second_is_live(HEALS).await;
     let mut fights = 0;
     for _ in 0..30 {
         if world.live(FUNCTION).await == "2" {
@@ -295,7 +281,7 @@ async fn without_automation_git_is_only_told_until_a_person_syncs() {
 
 #[tokio::test(start_paused = true)]
 async fn a_registry_that_may_not_be_read_is_in_nobodys_way() {
-    let world = second_is_live(&[]).await;
+    let world = World::second_is_live(&[]).await;
     world.break_calls(|call| {
         (call.service == Service::Ssm && call.operation == "GetParameter").then_some(Fault::LoseRequest)
     });

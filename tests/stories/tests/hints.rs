@@ -69,19 +69,6 @@ async fn publish(world: &World, function: &str) {
     assert_eq!(published.version.as_deref(), Some("2"));
 }
 
-/// `v1.1.0` is live as version 2 after `v1.0.0`; these lines are part of the service's entry.
-async fn second_is_live(lines: &[&str]) -> World {
-    let world = World::with_one_service(Arc::new(Releases::one_service())).await;
-    if !lines.is_empty() {
-        world.releases.add("staging", SERVICE, lines);
-    }
-    world.settle().await;
-    world.releases.merge(SERVICE, "v1.1.0");
-    world.settle().await;
-    world.calls();
-    world
-}
-
 #[tokio::test(start_paused = true)]
 async fn what_is_hinted_at_is_looked_at_closely_and_nothing_else_is_looked_at() {
     keep_logs();
@@ -139,7 +126,7 @@ async fn what_is_hinted_at_is_looked_at_closely_and_nothing_else_is_looked_at() 
 
 #[tokio::test(start_paused = true)]
 async fn what_was_moved_by_hand_is_set_back_by_the_hinted_tick() {
-    let world = second_is_live(&["syncPolicy: { selfHeal: true }"]).await;
+    let world = World::second_is_live(&["syncPolicy: { selfHeal: true }"]).await;
     world.move_by_hand(FUNCTION, "1").await;
     // Git may be down meanwhile.
     world.releases.server.behave(git_server::Behaviour::Down);
@@ -151,7 +138,7 @@ async fn what_was_moved_by_hand_is_set_back_by_the_hinted_tick() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_comes_without_a_queue_is_followed_as_well() {
-    let world = second_is_live(&[]).await;
+    let world = World::second_is_live(&[]).await;
     weigh(&world, FUNCTION, "1").await;
     let Reply::Answer(answer) = world.deliver(call("UpdateAlias20150331", FUNCTION)).await else { panic!("a batch") };
     let report = stories::world::only(answer).expect("a tick");
@@ -160,7 +147,7 @@ async fn an_event_that_comes_without_a_queue_is_followed_as_well() {
 
 #[tokio::test(start_paused = true)]
 async fn what_tidegate_did_itself_makes_no_tick() {
-    let world = second_is_live(&[]).await;
+    let world = World::second_is_live(&[]).await;
     let by_function = call_by_role("UpdateAlias20150331", FUNCTION, "tidegate-main-role", CONTROLLER);
     assert_eq!(world.deliver(queued(&by_function)).await, done());
     assert_eq!(world.calls().0.len(), 0);
@@ -213,7 +200,7 @@ async fn an_alarm_that_gates_a_release_turns_it_back_in_the_hinted_tick() {
 
 #[tokio::test(start_paused = true)]
 async fn a_burst_of_hints_at_one_function_is_one_tick() {
-    let world = second_is_live(&[]).await;
+    let world = World::second_is_live(&[]).await;
     let names = ["UpdateFunctionCode20150331v2", "PublishVersion20150331", "UpdateAlias20150331"];
     let of = |number: usize| {
         call(names[number % names.len()], if number.is_multiple_of(2) { FUNCTION } else { "StagingFlightService:live" })
@@ -226,7 +213,7 @@ async fn a_burst_of_hints_at_one_function_is_one_tick() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hint_waits_for_a_tick_that_ends_soon_and_is_given_back_where_it_does_not() {
-    let world = second_is_live(&[]).await;
+    let world = World::second_is_live(&[]).await;
     weigh(&world, FUNCTION, "1").await;
     let lease = |seconds: i64| {
         let until = world.aws.clock().now() + chrono::Duration::seconds(seconds);
@@ -251,7 +238,7 @@ async fn a_hint_waits_for_a_tick_that_ends_soon_and_is_given_back_where_it_does_
 
 #[tokio::test(start_paused = true)]
 async fn hinted_ticks_do_not_keep_the_schedule_out() {
-    let world = second_is_live(&[]).await;
+    let world = World::second_is_live(&[]).await;
     let lease = |holder: &str| {
         let until = world.aws.clock().now() + chrono::Duration::seconds(5);
         json!({"schemaVersion": 1, "holder": holder, "epoch": 1_000, "until": until}).to_string().into_bytes()
@@ -264,7 +251,7 @@ async fn hinted_ticks_do_not_keep_the_schedule_out() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_forged_or_about_nothing_here_is_harmless() {
-    let world = second_is_live(&[]).await;
+    let world = World::second_is_live(&[]).await;
     let long = format!("{{\"source\": \"{}\"}}", "x".repeat(1_000_000));
     let unmanaged = call("DeleteFunction20150331", "StagingNobodys").to_string();
     let elsewhere = call("DeleteFunction20150331", &format!("arn:aws:lambda:us-east-1:{ACCOUNT}:function:{FUNCTION}"));

@@ -63,13 +63,7 @@ async fn fleet() -> World {
 
 async fn fleet_of(count: usize) -> World {
     let world = World::empty(Arc::new(Releases::of(&some(count, "v1.0.0"))), options()).await;
-    world.account.create_repository("company/all").await.expect("a repository");
-    let image = world.push_image("all", "v1.0.0").await;
-    world.push_image("all", "v1.1.0").await;
-    for number in 0..count {
-        world.account.create_function(&function(number), &image, 10, &[]).await.expect("a function");
-        world.account.publish_by_hand(&function(number), "live").await.expect("a version");
-    }
+    world.create_functions(count, function).await;
     world.configure("staging", &environment_configuration("Staging")).await;
     world.settle().await;
     world.aws.enforce_rates(true);

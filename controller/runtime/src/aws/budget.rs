@@ -8,12 +8,12 @@ use std::time::Duration;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
-use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use tidegate_core::shard::Shards;
 use tokio::time::Instant;
 
+use super::calls::throttled;
 use crate::config::CallBudget;
 
 /// What AWS takes of `GetFunction` in a second, for each account and region (Lambda quotas; it cannot be raised).
@@ -217,15 +217,10 @@ impl Intercept for SlowDown {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if context.response().status().as_u16() == 429
-            && let Some(metadata) = config.load::<Metadata>()
-        {
-            match metadata.name() {
-                // The function's own concurrency was used up.
-                "Invoke" => {}
-                "GetFunction" => self.0.get_function.throttled(),
-                _ => self.0.control_plane.throttled(),
-            }
+        match throttled(context, config) {
+            Some("GetFunction") => self.0.get_function.throttled(),
+            Some(_) => self.0.control_plane.throttled(),
+            None => {}
         }
         Ok(())
     }

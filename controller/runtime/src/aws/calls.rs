@@ -1,4 +1,5 @@
-//! Counts every attempt that goes out to AWS and those that Lambda throttled, and catches the server's time: two interceptors below every client.
+//! Counts every attempt that goes out to AWS and those that Lambda throttled, and catches the server's time: two interceptors
+//! below every client.
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -60,13 +61,21 @@ impl Intercept for Calls {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // An invocation is throttled by the function's own concurrency.
-        let control_plane = config.load::<Metadata>().is_some_and(|metadata| metadata.name() != "Invoke");
-        if context.response().status().as_u16() == 429 && control_plane {
+        if throttled(context, config).is_some() {
             self.throttled.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }
+}
+
+/// The operation whose call was answered with 429 for the account's rates: an invocation is throttled by its function's own
+/// concurrency.
+pub(super) fn throttled<'c>(
+    context: &BeforeDeserializationInterceptorContextRef<'_>,
+    config: &'c ConfigBag,
+) -> Option<&'c str> {
+    let operation = config.load::<Metadata>()?.name();
+    (context.response().status().as_u16() == 429 && operation != "Invoke").then_some(operation)
 }
 
 /// The `Date` of the answer to the call it is attached to: the server's time, the only one that Tidegate decides by.
