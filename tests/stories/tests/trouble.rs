@@ -414,7 +414,7 @@ async fn a_function_that_is_missing_or_of_another_package_type_keeps_no_other_wa
     );
     assert_eq!(service(&report, "missing").standing.health, Health::Missing);
     assert_eq!(waiting(&report, "missing"), "the function does not exist; create it, Tidegate never does");
-    assert_eq!(service(&report, "zip").standing.health, Health::Suspended);
+    assert_eq!(service(&report, "zip").standing.health, Health::Unknown);
     let package = "the function is a zip archive and Git wants a container image: the package type cannot be changed";
     assert_eq!(waiting(&report, "zip"), package);
 }

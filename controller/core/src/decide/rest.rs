@@ -9,7 +9,7 @@ use crate::history::{Deployed, Head, Kind};
 use crate::ids::Version;
 use crate::live::{ConfigurationChange, LiveAlias, LiveVersion, VersionState};
 use crate::plan::{Action, Plan, Standing};
-use crate::release::Release;
+use crate::release::{Package, Release};
 use crate::state::{Direct, Phase, Revert, Rollout, ServiceState};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
@@ -23,8 +23,7 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
         return nothing_serves(subject, world, wanted, first);
     };
     if serving.package != wanted.code.package() {
-        let on = WaitingOn::PackageType { live: serving.package, wanted: wanted.code.package() };
-        return Ok(after(first, suspended(PhaseName::Idle, on)));
+        return Ok(after(first, incomparable(serving.package, wanted)));
     }
     if serving.code.is_none() {
         let message = "AWS does not say which code the alias serves".to_owned();
@@ -216,8 +215,7 @@ fn nothing_serves(subject: &Subject<'_>, world: &World, wanted: &Release, first:
         return Ok(after(first, missing(PhaseName::Idle)));
     };
     if latest.package != wanted.code.package() {
-        let on = WaitingOn::PackageType { live: latest.package, wanted: wanted.code.package() };
-        return Ok(after(first, suspended(PhaseName::Idle, on)));
+        return Ok(after(first, incomparable(latest.package, wanted)));
     }
     // Two reads that disagree: one of them is stale, and nothing follows from that.
     if seen(&world.alias, Look::Alias)?.is_some() {
@@ -231,6 +229,11 @@ fn nothing_serves(subject: &Subject<'_>, world: &World, wanted: &Release, first:
         return Ok(after(first, Plan::rest(standing)));
     }
     begin(subject, world, wanted, None, first)
+}
+
+/// An image and an archive cannot be compared, and the one never becomes the other.
+fn incomparable(live: Package, wanted: &Release) -> Plan {
+    unknown(PhaseName::Idle, WaitingOn::PackageType { live, wanted: wanted.code.package() })
 }
 
 pub(super) fn missing(phase: PhaseName) -> Plan {

@@ -228,9 +228,9 @@ fn an_alias_that_only_one_of_two_reads_misses_is_left_alone() {
 }
 
 #[test]
-fn a_package_type_that_cannot_be_changed_waits_for_a_person() {
+fn a_function_of_another_package_type_is_neither_equal_nor_different() {
     let on = WaitingOn::PackageType { live: Package::Image, wanted: Package::Zip };
-    let expected = nothing(needs_a_person(PhaseName::Idle, on));
+    let expected = nothing(unknown(Health::Unknown, PhaseName::Idle, on));
     let mut live = Sim::at_rest();
     live.wanted = Ok(zip_release('b'));
     assert_eq!(live.decide(), (vec![Look::Serving], expected.clone()));
