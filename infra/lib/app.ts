@@ -3,7 +3,7 @@ import { App, Stack, Tags, type AppProps, type Environment } from "aws-cdk-lib";
 import type { Architecture } from "aws-cdk-lib/aws-lambda";
 import { TidegateController } from "./controller.ts";
 import type { TidegateControllerProps } from "./props.ts";
-import { SampleServices } from "./sample-services.ts";
+import { SampleServices, type SampleServicesProps } from "./sample-services.ts";
 import { TidegateTarget } from "./target.ts";
 
 /** What `tidegate.config.ts` says. */
@@ -56,7 +56,7 @@ export function tidegateApp(config: TidegateConfig, appProps?: AppProps): App {
             description: "Sample services for Tidegate to manage",
           }),
           "Services",
-          sampleServices,
+          withRegistry(sampleServices, props),
         );
   const stack = new Stack(app, `tidegate-${installation}`, {
     env,
@@ -77,6 +77,15 @@ export function tidegateApp(config: TidegateConfig, appProps?: AppProps): App {
     Tags.of(app).add(key, value);
   }
   return app;
+}
+
+/** The samples find each other where their environment has its service registry. */
+function withRegistry(
+  samples: NonNullable<TidegateConfig["sampleServices"]>,
+  { environments }: TidegateControllerProps,
+): SampleServicesProps {
+  const registry = environments[samples.environment]?.registry;
+  return { ...samples, ...(registry && { registry }) };
 }
 
 /** The sample's environment takes archives from the sample's bucket. */

@@ -65,8 +65,8 @@ function describe(
   { name, props, account, region, ownAccount }: PlacedEnvironment,
   onCall: boolean,
 ): Record<string, unknown> {
-  const { allowedFunctions, registries, buckets, allowHistoryRewrite, versionHousekeeping, massChange, callBudget } =
-    props;
+  const { allowedFunctions, registries, buckets, allowHistoryRewrite } = props;
+  const { versionHousekeeping, massChange, callBudget, registry } = props;
   const roleArn = Arn.format(
     {
       service: "iam",
@@ -88,5 +88,6 @@ function describe(
     versionHousekeeping,
     massChange,
     callBudget,
+    registry,
   };
 }

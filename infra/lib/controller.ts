@@ -18,6 +18,7 @@ import type { Role } from "./permissions.ts";
 import { place, placeProblems, type PlacedEnvironment } from "./places.ts";
 import { InvalidProps, problemsOf, warningsOf } from "./problems.ts";
 import { secretOf, type TidegateControllerProps } from "./props.ts";
+import { sharedDocuments } from "./registry.ts";
 import { environmentRights, homeRights, type HomeResources } from "./rights.ts";
 import { Schedules } from "./schedules.ts";
 import { StateBucket } from "./state-bucket.ts";
@@ -66,6 +67,7 @@ export class TidegateController extends Construct {
       ...archiveProblems(props.archive, this.#architecture),
       ...problemsOf(props),
       ...placeProblems(this.#placed),
+      ...sharedDocuments(this.#placed),
     ];
     if (problems.length > 0) {
       throw new InvalidProps("TidegateController", problems);

@@ -5,6 +5,7 @@ export type {
   AlarmProps,
   EnvironmentProps,
   GithubAppProps,
+  RegistryProps,
   RepositoryProps,
   StateProps,
   TidegateControllerProps,

@@ -45,8 +45,3 @@ export function alarmPrefix(installation: string): string {
 export function parameterPath(installation: string): string {
   return `/tidegate/${installation}`;
 }
-
-/** The folder of an environment's service registry in Parameter Store. */
-export function registryPath(environment: string): string {
-  return `/services/${environment}`;
-}

@@ -2,6 +2,7 @@
 import { Token } from "aws-cdk-lib";
 import { environmentRoleName } from "./names.ts";
 import { secretOf, type EnvironmentProps, type GithubAppProps, type TidegateControllerProps } from "./props.ts";
+import { registryProblems } from "./registry.ts";
 import { shardProblems, shardsLeftOut } from "./shards.ts";
 
 const NO_URL = { protocol: "", hostname: "", username: "", password: "" };
@@ -180,6 +181,7 @@ function environmentProblems(installation: string, name: string, environment: En
     ...reachProblems(at, environment),
     ...scheduleProblems(at, environment),
     ...limitProblems(at, environment),
+    ...registryProblems(at, environment.registry),
   );
   return problems;
 }

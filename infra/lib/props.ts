@@ -197,7 +197,22 @@ export interface EnvironmentProps {
     readonly controlPlane?: number;
     readonly registryWrites?: number;
   };
+  /**
+   * Where its services find each other in Parameter Store: a parameter for each, one document of all, or nothing.
+   *
+   * @default { form: "perService", path: "/services" }
+   */
+  readonly registry?: RegistryProps;
 }
+
+/** The form of the service registry, and where it stands. */
+export type RegistryProps =
+  /** A parameter for each service, `<path>/<environment>/<service>`. The path is `/services` by default. */
+  | { readonly form: "perService"; readonly path?: string }
+  /** One parameter with all services, about 30 at most. Its name is `/services/registry` by default. */
+  | { readonly form: "document"; readonly name?: string }
+  /** None: the services find each other otherwise. */
+  | { readonly form: "none" };
 
 /** The state bucket. */
 export interface StateProps {

@@ -1,10 +1,10 @@
 /** Which rights a role has: at home, and in the environments that it reaches. */
 import { Fn, Stack, Token } from "aws-cdk-lib";
 import type { IConstruct } from "constructs";
-import { registryPath } from "./names.ts";
 import { allowed, denied, functionsAt, unique, type Resource, type Role, type When } from "./permissions.ts";
 import type { PlacedEnvironment } from "./places.ts";
 import type { Right } from "./policy.ts";
+import { registryOf } from "./registry.ts";
 
 /**
  * What a role may do in environments of one account.
@@ -25,6 +25,8 @@ export function environmentRights(
     );
   const { partition } = Stack.of(scope);
   const each = (arns: (environment: PlacedEnvironment) => readonly string[]) => unique(environments.flatMap(arns));
+  const parameter = ({ account, region }: PlacedEnvironment, name: string) =>
+    `arn:${partition}:ssm:${region}:${account}:parameter${name}`;
   const resources = (resource: Resource, when: When): readonly string[] => {
     const some = when === "versionHousekeeping" ? pruned : environments;
     switch (resource) {
@@ -39,9 +41,15 @@ export function environmentRights(
       case "archives":
         return each(({ props: { buckets = [] } }) => buckets.map((bucket) => `arn:${partition}:s3:::${bucket}/*`));
       case "registryParameters":
-        return each(({ name, account, region }) => [
-          `arn:${partition}:ssm:${region}:${account}:parameter${registryPath(name)}/*`,
-        ]);
+        return each((environment) => {
+          const registry = registryOf(environment.name, environment.props.registry);
+          return registry.form === "perService" ? [parameter(environment, `${registry.folder}/*`)] : [];
+        });
+      case "registryDocument":
+        return each((environment) => {
+          const registry = registryOf(environment.name, environment.props.registry);
+          return registry.form === "document" ? [parameter(environment, registry.name)] : [];
+        });
       case "observations":
         return environments.length > 0 ? ["*"] : [];
       case "any":

@@ -8,13 +8,15 @@ import { StringParameter } from "aws-cdk-lib/aws-ssm";
 import { Construct } from "constructs";
 import { acknowledge } from "./acknowledge.ts";
 import { archiveProblems, codeOf } from "./archive.ts";
-import { registryPath } from "./names.ts";
 import { attach, type Right } from "./policy.ts";
 import { InvalidProps } from "./problems.ts";
+import type { RegistryProps } from "./props.ts";
+import { registryOf, type Registry } from "./registry.ts";
 
 const SERVICES = ["flight-service", "reservation-service", "flight-bff"] as const;
 /** The one that asks the others, which it finds in the service registry. */
 const FRONT = "flight-bff";
+const OTHERS = SERVICES.filter((service) => service !== FRONT);
 const ALIAS = "live";
 
 /** Where the archives are, and for which environment. */
@@ -25,6 +27,19 @@ export interface SampleServicesProps {
   readonly archives: string;
   /** @default Architecture.ARM_64 */
   readonly architecture?: Architecture;
+  /**
+   * As the environment has it.
+   *
+   * @default { form: "perService", path: "/services" }
+   */
+  readonly registry?: RegistryProps;
+}
+
+/** A service as it was deployed first. */
+interface Live {
+  readonly service: string;
+  readonly aliasArn: string;
+  readonly version: string;
 }
 
 /** Three functions, each with an alias `live` on its first version, and a bucket for the archives of the next ones. */
@@ -32,17 +47,27 @@ export class SampleServices extends Construct {
   /** Versioned, as releases of archives have to name an object's version. */
   readonly artifacts: Bucket;
 
+  readonly #environment: string;
+  readonly #architecture: Architecture;
+  readonly #registry: Registry;
+
   constructor(scope: Construct, id: string, props: SampleServicesProps) {
     super(scope, id);
-    const architecture = props.architecture ?? Architecture.ARM_64;
-    const suffix = architecture === Architecture.ARM_64 ? "arm64" : "x86_64";
+    this.#environment = props.environment;
+    this.#architecture = props.architecture ?? Architecture.ARM_64;
+    this.#registry = registryOf(props.environment, props.registry);
+    const suffix = this.#architecture === Architecture.ARM_64 ? "arm64" : "x86_64";
     const archive = (service: string) => `${props.archives}/${service}-${suffix}.zip`;
-    const problems = SERVICES.flatMap((service) => archiveProblems(archive(service), architecture));
-    if (problems.length > 0) {
-      throw new InvalidProps(
-        "SampleServices",
-        problems.map((problem) => problem.replace("xtask package", "xtask package --services")),
+    const problems = SERVICES.flatMap((service) => archiveProblems(archive(service), this.#architecture)).map(
+      (problem) => problem.replace("xtask package", "xtask package --services"),
+    );
+    if (props.registry?.form === "none") {
+      problems.push(
+        `\`environments.${props.environment}.registry\` is \`none\`, and \`${FRONT}\` finds the others in one: give it another form, or leave \`sampleServices\` out`,
       );
+    }
+    if (problems.length > 0) {
+      throw new InvalidProps("SampleServices", problems);
     }
     this.artifacts = new Bucket(this, "Artifacts", {
       encryption: BucketEncryption.S3_MANAGED,
@@ -53,17 +78,15 @@ export class SampleServices extends Construct {
       removalPolicy: RemovalPolicy.RETAIN,
     });
     acknowledge(this.artifacts, "AwsSolutions-S1", "Holds sample archives alone: nobody asks who read one.");
-    for (const service of SERVICES) {
-      this.service(service, props.environment, archive(service), architecture);
-    }
+    this.register(SERVICES.map((service) => this.service(service, archive(service))));
     new CfnOutput(this, "ArtifactsBucket", {
       description: "Where archives of further releases go: `s3Bucket` in services.yaml",
       value: this.artifacts.bucketName,
     });
   }
 
-  private service(service: string, environment: string, archive: string, architecture: Architecture): void {
-    const functionName = `${pascal(environment)}${pascal(service)}`;
+  private service(service: string, archive: string): Live {
+    const functionName = this.functionName(service);
     const logGroup = new LogGroup(this, `${service}-logs`, {
       logGroupName: `/aws/lambda/${functionName}`,
       retention: RetentionDays.ONE_WEEK,
@@ -75,7 +98,7 @@ export class SampleServices extends Construct {
       `${service}-policy`,
       role,
       `What ${functionName} may do`,
-      this.rights(service, environment, logGroup),
+      this.rights(service, logGroup),
     );
     const lambda = new LambdaFunction(this, service, {
       functionName,
@@ -83,49 +106,76 @@ export class SampleServices extends Construct {
       runtime: Runtime.PROVIDED_AL2023,
       handler: "bootstrap",
       code: codeOf(archive),
-      architecture,
+      architecture: this.#architecture,
       memorySize: 128,
       timeout: Duration.seconds(10),
       role: role.withoutPolicyUpdates(),
       logGroup,
-      environment: service === FRONT ? { SERVICE_REGISTRY: registryPath(environment) } : {},
+      environment: service === FRONT ? this.lookup(OTHERS).environment : {},
     });
     lambda.node.addDependency(...policies);
     // Not `currentVersion`: with that, a later deployment would move the alias, which is Tidegate's from its first release on.
     const first = new CfnVersion(this, `${service}-first`, { functionName: lambda.functionName, description: "first" });
     const version = Version.fromVersionArn(this, `${service}-first-version`, first.ref);
     const alias = new Alias(this, `${service}-live`, { aliasName: ALIAS, version });
-    new StringParameter(this, `${service}-registry`, {
-      parameterName: `${registryPath(environment)}/${service}`,
-      description: "The service registry: written by Tidegate from the first release on",
-      stringValue: Stack.of(this).toJsonString({
-        schemaVersion: 1,
-        aliasArn: alias.functionArn,
-        version: first.attrVersion,
-      }),
-    });
+    return { service, aliasArn: alias.functionArn, version: first.attrVersion };
   }
 
-  private rights(service: string, environment: string, logGroup: LogGroup): Right[] {
+  /** The service registry as it is before the first release. */
+  private register(all: readonly Live[]): void {
+    const write = (id: string, parameterName: string, value: object) =>
+      new StringParameter(this, id, {
+        parameterName,
+        description: "The service registry: written by Tidegate from the first release on",
+        stringValue: Stack.of(this).toJsonString({ schemaVersion: 1, ...value }),
+      });
+    if (this.#registry.form === "document") {
+      const services = Object.fromEntries(all.map(({ service, ...live }) => [service, live]));
+      write("registry", this.#registry.name, { environment: this.#environment, services });
+    } else if (this.#registry.form === "perService") {
+      for (const { service, ...live } of all) {
+        write(`${service}-registry`, `${this.#registry.folder}/${service}`, live);
+      }
+    }
+  }
+
+  /** The parameters that say where these services are, and the variable that names them. */
+  private lookup(services: readonly string[]): { parameters: string[]; environment: Record<string, string> } {
+    switch (this.#registry.form) {
+      case "perService": {
+        const { folder } = this.#registry;
+        const parameters = services.map((service) => `${folder}/${service}`);
+        return { parameters, environment: { SERVICE_REGISTRY: folder } };
+      }
+      case "document": {
+        const { name } = this.#registry;
+        return { parameters: [name], environment: { SERVICE_REGISTRY_DOCUMENT: name } };
+      }
+      case "none":
+        return { parameters: [], environment: {} };
+    }
+  }
+
+  private functionName(service: string): string {
+    return `${pascal(this.#environment)}${pascal(service)}`;
+  }
+
+  private rights(service: string, logGroup: LogGroup): Right[] {
     const { partition, region, account } = Stack.of(this);
     const logs = new PolicyStatement({
       actions: ["logs:CreateLogStream", "logs:PutLogEvents"],
       resources: [`${logGroup.logGroupArn}:*`],
     });
-    const ofOthers = (action: string, arn: (other: string) => string) => ({
-      statement: new PolicyStatement({
-        actions: [action],
-        resources: SERVICES.filter((other) => other !== FRONT).map((other) => `arn:${partition}:${arn(other)}`),
-      }),
+    const may = (action: string, arns: readonly string[]) => ({
+      statement: new PolicyStatement({ actions: [action], resources: arns.map((arn) => `arn:${partition}:${arn}`) }),
     });
     const own = { statement: logs, wildcard: "The streams of its own log group, which Lambda names." };
     if (service !== FRONT) {
       return [own];
     }
-    const parameter = (other: string) => `ssm:${region}:${account}:parameter${registryPath(environment)}/${other}`;
-    const alias = (other: string) =>
-      `lambda:${region}:${account}:function:${pascal(environment)}${pascal(other)}:${ALIAS}`;
-    return [own, ofOthers("ssm:GetParameter", parameter), ofOthers("lambda:InvokeFunction", alias)];
+    const parameters = this.lookup(OTHERS).parameters.map((name) => `ssm:${region}:${account}:parameter${name}`);
+    const aliases = OTHERS.map((other) => `lambda:${region}:${account}:function:${this.functionName(other)}:${ALIAS}`);
+    return [own, may("ssm:GetParameter", parameters), may("lambda:InvokeFunction", aliases)];
   }
 }
 

@@ -1,4 +1,7 @@
 /** Plain CloudFormation for teams without CDK: one installation with one environment, everything else a parameter. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { App, CfnParameter, DefaultStackSynthesizer, Stack } from "aws-cdk-lib";
 import { Architecture, Code } from "aws-cdk-lib/aws-lambda";
 import { Bucket } from "aws-cdk-lib/aws-s3";
@@ -16,7 +19,8 @@ export const TEMPLATE_NAMES: TemplateNames = { installation: "main", environment
 
 /** The template as YAML. */
 export function template({ installation, environment }: TemplateNames): string {
-  const app = new App({ analyticsReporting: false });
+  const outdir = mkdtempSync(join(tmpdir(), "tidegate-template-"));
+  const app = new App({ analyticsReporting: false, outdir });
   // No file is uploaded with it, so nothing has to be bootstrapped.
   const synthesizer = new DefaultStackSynthesizer({ generateBootstrapVersionRule: false });
   const stack = new Stack(app, "tidegate", {
@@ -59,6 +63,7 @@ export function template({ installation, environment }: TemplateNames): string {
     alarms: { emails: [email] },
   });
   const made = app.synth().getStackByName(stack.stackName).template as unknown;
+  rmSync(outdir, { recursive: true });
   return `${HEADER}${stringify(made, { lineWidth: 0, aliasDuplicateObjects: false, version: "1.1" })}`;
 }
 

@@ -70,6 +70,7 @@ export function everything(): TidegateConfig {
         allowedFunctions: ["Production*", "Payments"],
         registries: [REGISTRY],
         shards: 2,
+        registry: { form: "document", name: "/services/production/registry" },
         versionHousekeeping: { keepDays: 90 },
       },
       overseas: {
@@ -77,6 +78,7 @@ export function everything(): TidegateConfig {
         allowedFunctions: ["Overseas*"],
         registries: ["111111111111.dkr.ecr.us-east-1.amazonaws.com"],
         every: Duration.minutes(5),
+        registry: { form: "none" },
       },
     },
     state: { bucketName: "acme-tidegate", prefix: "main", objectLock: { mode: "governance", days: 30 } },

@@ -20,7 +20,7 @@ const KINDS: Record<string, readonly Resource[]> = {
   history: ["stateObjects"],
   status: ["stateObjects"],
   configuration: ["stateObjects"],
-  "/services": ["registryParameters"],
+  "/services": ["registryParameters", "registryDocument"],
   "/tidegate": ["configuration", "credential"],
   role: ["environmentRoles"],
   "*": ["metrics", "observations"],
@@ -95,6 +95,19 @@ describe("the controller", () => {
     expect(may(controller, "ssm:PutParameter", parameter("/services/staging/flight-service"))).toBe(true);
     expect(may(controller, "ssm:PutParameter", parameter("/services/production/flight-service"))).toBe(false);
     expect(may(controller, "ssm:PutParameter", parameter("/tidegate/main/environments/staging"))).toBe(false);
+  });
+
+  it("writes one document and nothing beside it where the registry is one, and nothing where there is none", () => {
+    const away = (name: string) => `arn:aws:ssm:eu-central-1:222222222222:parameter${name}`;
+    for (const action of ["ssm:GetParameter", "ssm:PutParameter"]) {
+      expect(may(production, action, away("/services/production/registry")), action).toBe(true);
+      expect(may(production, action, away("/services/production/flight-service")), action).toBe(false);
+      for (const role of [controller, onCall]) {
+        expect(may(role, action, "arn:aws:ssm:us-east-1:111111111111:parameter/services/overseas/a"), action).toBe(
+          false,
+        );
+      }
+    }
   });
 
   it("publishes metrics in its own namespace", () => {

@@ -10,7 +10,7 @@ import { describe, expect, it } from "vitest";
 import { tidegateApp, type TidegateConfig } from "../lib/app.ts";
 import { InvalidProps, TidegateTarget } from "../lib/index.ts";
 import type { EnvironmentProps } from "../lib/props.ts";
-import { archiveOf, everything, HOME, smallest } from "./fixtures.ts";
+import { archiveOf, everything, HOME, sampleArchives, smallest } from "./fixtures.ts";
 import { stackIn } from "./templates.ts";
 
 function problemsOf(config: TidegateConfig): readonly string[] {
@@ -121,6 +121,21 @@ describe("an environment", () => {
       "`environments.staging.versionHousekeeping.keepVersions` is 1: give a whole number from 5 to 1000",
     ],
     [
+      "with a registry that has no name",
+      { registry: { form: "document", name: "registry" } },
+      "`environments.staging.registry.name` is `registry`: give a parameter's full name, with a slash before it and none behind, such as `/services/registry`",
+    ],
+    [
+      "with a registry below a folder that ends with a slash",
+      { registry: { form: "perService", path: "/shop/" } },
+      "`environments.staging.registry.path` is `/shop/`: give a parameter's full name, with a slash before it and none behind, such as `/services`",
+    ],
+    [
+      "with a registry in the controller's configuration",
+      { registry: { form: "document", name: "/tidegate/main/installation" } },
+      "`environments.staging.registry.name` is `/tidegate/main/installation`, which belongs to AWS or to Tidegate's own configuration; use `/services/registry`",
+    ],
+    [
       "whose account lost its leading zero",
       { account: "12345678901", externalId: "abc" },
       "`environments.staging.account` is `12345678901`: give the 12 digits of an account, in quotes",
@@ -155,6 +170,18 @@ describe("an environment", () => {
   it("has a name that fits into a role's", () => {
     const config = { ...withEnvironment({}, "a".repeat(32)), installation: "b".repeat(20) };
     expect(problemsOf(config)[0]).toMatch(/would be a role's name, and is 6 characters too long/);
+  });
+
+  it("has a document of its own, but in another region or account", () => {
+    const { staging } = smallest().environments;
+    const usual: EnvironmentProps = { allowedFunctions: [], ...staging, registry: { form: "document" } };
+    const both = (test: Partial<EnvironmentProps>) =>
+      problemsOf({ ...smallest(), home: HOME, environments: { staging: usual, test: { ...usual, ...test } } });
+    expect(both({})).toEqual([
+      "`environments.test.registry` is `/services/registry`, as that of `staging` in the same account and region: give it a name of its own, such as `/services/test/registry`",
+    ]);
+    expect(both({ registry: { form: "document", name: "/services/test/registry" } })).toEqual([]);
+    expect(both({ region: "us-east-1" })).toEqual([]);
   });
 
   it("has to be there at all", () => {
@@ -319,5 +346,13 @@ describe("sample services", () => {
     expect(problems).toContain(
       "`archive` is `nowhere/flight-bff-arm64.zip`, which was not built: run `cargo xtask package --services --arch arm64`",
     );
+  });
+
+  it("cannot find each other where there is no registry", () => {
+    const config = withEnvironment({ registry: { form: "none" } });
+    const sampleServices = { environment: "staging", archives: sampleArchives() };
+    expect(problemsOf({ ...config, sampleServices })).toEqual([
+      "`environments.staging.registry` is `none`, and `flight-bff` finds the others in one: give it another form, or leave `sampleServices` out",
+    ]);
   });
 });
