@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { tidegateApp, type TidegateConfig } from "../lib/app.ts";
+import { fold } from "../lib/fold.ts";
 import { InvalidProps } from "../lib/problems.ts";
 
 const file = resolve(process.env["TIDEGATE_CDK_CONFIG"] ?? new URL("../tidegate.config.ts", import.meta.url).pathname);
@@ -12,7 +13,7 @@ try {
   if (!(error instanceof InvalidProps)) {
     throw error;
   }
-  console.error(`error: ${error.message}\nhint: edit \`${file}\``);
+  console.error(fold(`error: ${error.message}\nhint: edit \`${file}\``));
   // At once: CDK would go on and write what there is of the stacks.
   process.exit(1);
 }

@@ -2,19 +2,29 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { deflateRawSync } from "node:zlib";
 import { Duration } from "aws-cdk-lib";
 import type { TidegateConfig } from "../lib/app.ts";
 
 export const HOME = { account: "111111111111", region: "eu-central-1" };
 export const PRODUCTION = "222222222222";
 
-/** A zip with one empty file of this name: as far as anything is looked at. */
-export function archiveOf(file: string): string {
+/** The beginning of a program for the machine that ELF has this number for. */
+export function programFor(machine: number): Buffer {
+  const program = Buffer.alloc(64);
+  program.write("\x7fELF", "latin1");
+  program.writeUInt16LE(machine, 18);
+  return program;
+}
+
+/** A zip with one file of this name, as far as anything is looked at: its first entry alone. */
+export function archiveOf(file: string, content: Uint8Array = Buffer.alloc(0)): string {
   const path = join(mkdtempSync(join(tmpdir(), "tidegate-infra-")), "archive.zip");
   const header = Buffer.alloc(30);
   header.writeUInt32LE(0x04034b50, 0);
+  header.writeUInt16LE(8, 8);
   header.writeUInt16LE(file.length, 26);
-  writeFileSync(path, Buffer.concat([header, Buffer.from(file)]));
+  writeFileSync(path, Buffer.concat([header, Buffer.from(file), deflateRawSync(content)]));
   return path;
 }
 

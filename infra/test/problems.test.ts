@@ -6,11 +6,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { App, Duration, Stack } from "aws-cdk-lib";
 import { Annotations, Match } from "aws-cdk-lib/assertions";
+import { Architecture } from "aws-cdk-lib/aws-lambda";
 import { describe, expect, it } from "vitest";
 import { tidegateApp, type TidegateConfig } from "../lib/app.ts";
 import { InvalidProps, TidegateTarget } from "../lib/index.ts";
 import type { EnvironmentProps } from "../lib/props.ts";
-import { archiveOf, everything, HOME, sampleArchives, smallest } from "./fixtures.ts";
+import { archiveOf, everything, HOME, programFor, sampleArchives, smallest } from "./fixtures.ts";
 import { stackIn } from "./templates.ts";
 
 function problemsOf(config: TidegateConfig): readonly string[] {
@@ -54,6 +55,15 @@ describe("an archive", () => {
     expect(problemsOf({ ...smallest(), archive: archiveOf("tidegate") })[0]).toContain(
       "which begins with `tidegate` and not with `bootstrap`",
     );
+  });
+
+  it("that was built for another machine is told what to build, or to set", () => {
+    const archive = archiveOf("bootstrap", programFor(62));
+    expect(problemsOf({ ...smallest(), archive })).toEqual([
+      `\`archive\` is \`${archive}\`, which was built for x86_64 where \`architecture\` is arm64: run \`cargo xtask package --arch arm64\`, or set \`architecture\``,
+    ]);
+    expect(problemsOf({ ...smallest(), archive, architecture: Architecture.X86_64 })).toEqual([]);
+    expect(problemsOf({ ...smallest(), archive: archiveOf("bootstrap", programFor(183)) })).toEqual([]);
   });
 });
 
@@ -334,8 +344,11 @@ describe("the command line of CDK", () => {
       cwd: fileURLToPath(new URL("..", import.meta.url)),
     });
     expect(status).toBe(1);
-    expect(stderr).toContain("error: TidegateController cannot work like this:\n  - `archive` is `none.zip`");
-    expect(stderr).toContain(`hint: edit \`${file}\``);
+    expect(stderr).toContain(
+      "error: TidegateController cannot work like this:\n  - `archive` is `none.zip`, which was not built: run\n    `cargo xtask package --arch arm64`\n",
+    );
+    expect(stderr).toContain(`\`${file}\``);
+    expect(stderr.match(/^ +- .*/gm)?.every((line) => line.length <= 80)).toBe(true);
     expect(existsSync(join(folder, "out", "manifest.json"))).toBe(false);
   });
 });

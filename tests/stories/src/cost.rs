@@ -43,8 +43,10 @@ const BUDGET: (f64, f64) = (50.0, 4.0);
 /// For how long a tick looks at most, in seconds.
 const SWEEP: f64 = 45.0;
 
-/// Alarms that the construct for the CDK sets for an installation with one environment.
-const ALARMS: f64 = 8.0;
+/// What the construct for the CDK makes of an installation with one environment and is billed by the month: alarms, dashboards,
+/// and keys, of the state and of the alarms' topic.
+pub const MADE: [(&str, usize); 3] =
+    [("AWS::CloudWatch::Alarm", 9), ("AWS::CloudWatch::Dashboard", 1), ("AWS::KMS::Key", 2)];
 
 /// How often Lambda asks the queue of hints whether there are any: five pollers that wait 20 s each.
 const POLLS: f64 = 5.0 * 730.0 * 180.0;
@@ -76,6 +78,7 @@ fn bill(services: usize) -> Vec<Line> {
     let each = |count: usize| count as f64 * TICKS;
     let gb = |bytes: f64| bytes / 1e9;
     let status = (services * STATUS_BYTES) as f64;
+    let [alarms, dashboards, keys] = MADE.map(|(_, count)| count);
     // What is overwritten stays for a day.
     let stored = status * 24.0 * 60.0 + (services * HISTORY_BYTES) as f64;
     vec![
@@ -87,10 +90,12 @@ fn bill(services: usize) -> Vec<Line> {
         line("S3, storage", gb(stored) * p::S3_GB_MONTH.dollars),
         line("CloudWatch, metrics", METRICS as f64 * p::METRIC_MONTH.dollars),
         line("CloudWatch, `PutMetricData`", each(METRIC_CALLS) * p::METRIC_CALL.dollars),
-        line("CloudWatch, alarms", ALARMS * p::ALARM_MONTH.dollars),
+        line("CloudWatch, alarms", alarms as f64 * p::ALARM_MONTH.dollars),
+        line("CloudWatch, dashboard", dashboards as f64 * p::DASHBOARD_MONTH.dollars),
         line("CloudWatch, logs", gb(each(LOG_BYTES)) * p::LOG_GB.dollars),
         line("X-Ray", TICKS * p::TRACE.dollars),
         line("SQS, the queue of hints", POLLS * p::QUEUE_REQUEST.dollars),
+        line("KMS, keys", keys as f64 * p::KEY_MONTH.dollars),
     ]
 }
 

@@ -17,6 +17,7 @@ const EVENTBRIDGE: &str = "https://aws.amazon.com/eventbridge/pricing/";
 const S3: &str = "https://aws.amazon.com/s3/pricing/";
 const CLOUDWATCH: &str = "https://aws.amazon.com/cloudwatch/pricing/";
 const XRAY: &str = "https://aws.amazon.com/xray/pricing/";
+const KMS: &str = "https://aws.amazon.com/kms/pricing/";
 const SQS: &str = "https://aws.amazon.com/sqs/pricing/";
 
 /// A second of a function on Arm, for each GB of its memory.
@@ -37,15 +38,19 @@ pub(super) const METRIC_MONTH: Price = price(0.30, CLOUDWATCH);
 pub(super) const METRIC_CALL: Price = price(0.000_01, CLOUDWATCH);
 /// An alarm for a month, of a metric of a minute's resolution.
 pub(super) const ALARM_MONTH: Price = price(0.10, CLOUDWATCH);
+/// A dashboard for a month.
+pub(super) const DASHBOARD_MONTH: Price = price(3.00, CLOUDWATCH);
 /// A GB of logs that comes in.
 pub(super) const LOG_GB: Price = price(0.50, CLOUDWATCH);
 /// A trace: $5 a million.
 pub(super) const TRACE: Price = price(0.000_005, XRAY);
 /// A request of a standard queue: $0.40 a million.
 pub(super) const QUEUE_REQUEST: Price = price(0.000_000_4, SQS);
+/// A key of one's own, for a month, before it was ever rotated.
+pub(super) const KEY_MONTH: Price = price(1.00, KMS);
 
 /// All of them, with what each is for.
-pub(super) const ALL: [(&str, Price); 12] = [
+pub(super) const ALL: [(&str, Price); 14] = [
     ("a GB-second of a Lambda on Arm", LAMBDA_GB_SECOND),
     ("an invocation of a Lambda", LAMBDA_REQUEST),
     ("an invocation by a schedule", SCHEDULER_INVOCATION),
@@ -55,7 +60,9 @@ pub(super) const ALL: [(&str, Price); 12] = [
     ("a metric, a month", METRIC_MONTH),
     ("a call of `PutMetricData`", METRIC_CALL),
     ("an alarm, a month", ALARM_MONTH),
+    ("a dashboard, a month", DASHBOARD_MONTH),
     ("a GB of logs", LOG_GB),
     ("a trace", TRACE),
     ("a request of a queue", QUEUE_REQUEST),
+    ("a key, a month", KEY_MONTH),
 ];
