@@ -22,8 +22,8 @@ use tracing::Instrument as _;
 use crate::aws::error::chain;
 use crate::aws::{Calls, Clients, Home};
 use crate::config::{self, Configuration, EnvironmentConfig, Installation, Kept, Source};
-use crate::git::Cache;
 use crate::git::github::Tokens;
+use crate::git::{Cache, Exchange};
 use crate::origin::Origin;
 use crate::store::{Store, statuses};
 use crate::tick::{self, Memory, Tick, Unheard};
@@ -46,6 +46,7 @@ pub struct Controller {
     source: Source,
     cache: Arc<Cache>,
     tokens: Arc<Tokens>,
+    exchange: Option<Exchange>,
     kept: Arc<Kept>,
     reached: Arc<Mutex<Connections>>,
 }
@@ -80,7 +81,21 @@ impl Controller {
     #[must_use]
     pub fn new(home: Home, source: Source, cache: PathBuf) -> Self {
         let cache = Arc::new(Cache::open(cache));
-        Self { home, source, cache, tokens: Arc::default(), kept: Arc::default(), reached: Arc::default() }
+        Self {
+            home,
+            source,
+            cache,
+            tokens: Arc::default(),
+            exchange: None,
+            kept: Arc::default(),
+            reached: Arc::default(),
+        }
+    }
+
+    /// The same, with the release repository in this process in place of the network.
+    #[must_use]
+    pub fn with_git(self, exchange: Exchange) -> Self {
+        Self { exchange: Some(exchange), ..self }
     }
 
     /// Runs a command.
@@ -293,6 +308,7 @@ impl Controller {
 
     fn origin<'a>(&'a self, installation: &'a Installation, reached: &'a Reached) -> Origin<'a> {
         Origin::new(&installation.repository, &reached.home, &self.cache, &self.tokens)
+            .reached_by(self.exchange.as_ref())
     }
 
     async fn status(&self, installation: &Installation, name: &EnvironmentName) -> Result<TickReport, Failure> {

@@ -7,7 +7,7 @@ use crate::aws::error::chain;
 use crate::aws::{Home, parameters};
 use crate::config;
 use crate::git::github::{App, Tokens};
-use crate::git::{Cache, Credential, Limits, Remote};
+use crate::git::{Cache, Credential, Exchange, Limits, Remote};
 use crate::secret::Secret;
 use crate::wanted::Repository;
 
@@ -18,6 +18,7 @@ pub struct Origin<'a> {
     home: &'a Home,
     cache: &'a Arc<Cache>,
     tokens: &'a Arc<Tokens>,
+    exchange: Option<&'a Exchange>,
     repository: OnceCell<Result<Repository, String>>,
 }
 
@@ -30,7 +31,13 @@ impl<'a> Origin<'a> {
         cache: &'a Arc<Cache>,
         tokens: &'a Arc<Tokens>,
     ) -> Self {
-        Self { configured, home, cache, tokens, repository: OnceCell::new() }
+        Self { configured, home, cache, tokens, exchange: None, repository: OnceCell::new() }
+    }
+
+    /// The same, reached in this process where there is an exchange.
+    #[must_use]
+    pub fn reached_by(self, exchange: Option<&'a Exchange>) -> Self {
+        Self { exchange, ..self }
     }
 
     /// Whether rollbacks are told there.
@@ -50,6 +57,9 @@ impl<'a> Origin<'a> {
     async fn read(&self) -> Result<Repository, String> {
         let config::Repository { url, branch, credential, username, github_app, .. } = self.configured;
         let mut remote = Remote::new(url, branch).map_err(|error| chain(&error))?;
+        if let Some(exchange) = self.exchange {
+            remote = remote.reached_by(exchange.clone());
+        }
         if let Some(name) = credential {
             let password = self.secret(name).await?;
             remote = remote.with_credential(Credential { username: username.clone(), password });

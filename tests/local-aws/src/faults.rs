@@ -22,7 +22,15 @@ pub enum Fault {
     Throttle,
     /// It is never answered and has no effect.
     Hang,
+    /// It is answered with what was so many changes ago, as far as that is remembered (see
+    /// [`LocalAws::remember_changes`](crate::LocalAws::remember_changes)). For calls of Lambda, Parameter Store and ECR
+    /// that only read; S3 is strongly consistent, and answers as ever.
+    Stale(usize),
 }
+
+/// Sees every call after its effect, with the status of its answer, before a fault loses that; none where the call never
+/// arrived.
+pub type Observer = Arc<dyn Fn(&Call, Option<u16>) + Send + Sync>;
 
 /// Sees every call, signed and named, before it has any effect.
 pub type Hook = Arc<dyn Fn(&Call) -> Fault + Send + Sync>;

@@ -18,7 +18,7 @@ mod idleness;
 mod invoke;
 mod logs;
 mod metrics;
-mod model;
+pub(crate) mod model;
 mod naming;
 mod paging;
 mod program;
@@ -43,11 +43,14 @@ use model::Function;
 /// All functions of the world, the programs that tests registered, the warm processes, and what functions printed.
 #[derive(Default)]
 pub(crate) struct State {
-    functions: BTreeMap<Key, Function>,
+    functions: Functions,
     handlers: BTreeMap<String, Handler>,
     pool: program::Pool,
     pub(crate) logs: logs::Logs,
 }
+
+/// All functions of the world.
+pub(crate) type Functions = BTreeMap<Key, Function>;
 
 /// The operation that a request asks for.
 pub(crate) fn operation(head: &http::request::Parts, _body: &Bytes) -> Option<&'static str> {
@@ -209,7 +212,46 @@ fn check_revision(sent: Option<&str>, current: &str, what: &str, read_with: &str
     }
 }
 
+/// Without processes and logs: whatever runs now, runs in the other world.
+impl Clone for State {
+    fn clone(&self) -> Self {
+        let mut functions = self.functions.clone();
+        functions.values_mut().for_each(|function| function.running = 0);
+        Self { functions, handlers: self.handlers.clone(), pool: program::Pool::default(), logs: logs::Logs::default() }
+    }
+}
+
 impl State {
+    /// A function as it is at this time.
+    pub(crate) fn view(
+        &mut self,
+        account: &str,
+        region: &str,
+        name: &str,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Option<crate::inspect::FunctionView> {
+        let key = Key { account: account.to_owned(), region: region.to_owned(), name: name.to_owned() };
+        let function = self.functions.get_mut(&key)?;
+        function.settle(now);
+        Some(function.view(now))
+    }
+
+    /// The names of the functions of an account and region.
+    pub(crate) fn functions_of(&self, account: &str, region: &str) -> Vec<String> {
+        let keys = self.functions.keys().filter(|key| key.account == account && key.region == region);
+        keys.map(|key| key.name.clone()).collect()
+    }
+
+    /// All functions as they are.
+    pub(crate) fn functions(&self) -> Functions {
+        self.functions.clone()
+    }
+
+    /// Puts other functions into the place of those that there are, and gives these.
+    pub(crate) fn replace_functions(&mut self, functions: Functions) -> Functions {
+        std::mem::replace(&mut self.functions, functions)
+    }
+
     /// The function behind a target, with everything that the time until now has settled.
     fn function(&mut self, target: &Target, now: chrono::DateTime<chrono::Utc>) -> Result<&mut Function, AwsError> {
         let function = self.functions.get_mut(&target.key).ok_or_else(|| function_not_found(target))?;

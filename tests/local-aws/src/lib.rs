@@ -14,6 +14,7 @@
 pub mod client;
 pub mod clock;
 pub mod faults;
+pub mod inspect;
 pub mod server;
 pub mod wire;
 pub mod world;
@@ -24,15 +25,18 @@ mod control;
 mod ecr;
 mod lambda;
 mod limits;
+mod past;
 mod process;
 mod runtime_api;
 mod s3;
 mod scheduler;
+mod snapshot;
 mod ssm;
 mod sts;
 
 pub use cloudwatch::{MetricFate, MetricTrouble};
-pub use faults::{Fault, Hook};
+pub use faults::{Fault, Hook, Observer};
 pub use lambda::{AliasRef, Context, Event, FunctionError, Handler, LogLine, Served, Traffic, VersionState};
+pub use snapshot::Snapshot;
 pub use wire::{AwsError, Call, Caller, Purpose, Service};
 pub use world::{CallRecord, LocalAws, Options, Used};

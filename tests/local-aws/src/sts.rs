@@ -15,14 +15,14 @@ use crate::wire::{Answer, AwsError, Call, Caller};
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 /// Roles that may be assumed, and the sessions given out.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct State {
     roles: BTreeMap<String, Role>,
     sessions: HashMap<String, Session>,
     opened: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Role {
     external_id: Option<String>,
 }

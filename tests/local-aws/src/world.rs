@@ -10,8 +10,9 @@ use chrono::{DateTime, TimeZone, Utc};
 use serde::Serialize;
 
 use crate::clock::Clock;
-use crate::faults::{Fault, Hook, Lost};
+use crate::faults::{Fault, Hook, Lost, Observer};
 use crate::limits::{self, Limits};
+use crate::past::Past;
 use crate::wire::{self, Answer, AwsError, Call, Caller, Credential, Purpose, Service};
 use crate::{cloudwatch, ecr, lambda, s3, scheduler, ssm, sts};
 
@@ -185,6 +186,8 @@ pub(crate) struct World {
     random: Mutex<fastrand::Rng>,
     ids: Mutex<fastrand::Rng>,
     hook: Mutex<Option<Hook>>,
+    observer: Mutex<Option<Observer>>,
+    past: Mutex<Past>,
     calls: Mutex<CallLog>,
     limits: Mutex<Limits>,
     endpoint: Mutex<Option<String>>,
@@ -195,6 +198,40 @@ pub(crate) struct World {
     cloudwatch: Mutex<cloudwatch::State>,
     sts: Mutex<sts::State>,
     scheduler: Mutex<scheduler::State>,
+}
+
+/// What a world begins with.
+#[derive(Clone, Debug)]
+pub(crate) struct Beginning {
+    options: Options,
+    random: fastrand::Rng,
+    ids: fastrand::Rng,
+}
+
+impl World {
+    /// Empty, at the beginning of its time.
+    fn new(options: Options, random: fastrand::Rng, ids: fastrand::Rng) -> Self {
+        Self {
+            clock: Clock::new(options.epoch, options.time_scale),
+            random: Mutex::new(random),
+            ids: Mutex::new(ids),
+            rates: AtomicBool::new(options.rates),
+            options,
+            hook: Mutex::default(),
+            observer: Mutex::default(),
+            past: Mutex::default(),
+            calls: Mutex::default(),
+            limits: Mutex::default(),
+            endpoint: Mutex::default(),
+            lambda: Mutex::default(),
+            s3: Mutex::default(),
+            ssm: Mutex::default(),
+            ecr: Mutex::default(),
+            cloudwatch: Mutex::default(),
+            sts: Mutex::default(),
+            scheduler: Mutex::default(),
+        }
+    }
 }
 
 /// A world. Clones are the same world; it ends, with every process that it started, when the last clone is dropped.
@@ -227,25 +264,8 @@ impl LocalAws {
     #[must_use]
     pub fn new(options: Options) -> Self {
         let mut seeds = fastrand::Rng::with_seed(options.seed);
-        let clock = Clock::new(options.epoch, options.time_scale);
-        Self(Arc::new(World {
-            clock,
-            random: Mutex::new(seeds.fork()),
-            ids: Mutex::new(seeds.fork()),
-            rates: AtomicBool::new(options.rates),
-            options,
-            hook: Mutex::default(),
-            calls: Mutex::default(),
-            limits: Mutex::default(),
-            endpoint: Mutex::default(),
-            lambda: Mutex::default(),
-            s3: Mutex::default(),
-            ssm: Mutex::default(),
-            ecr: Mutex::default(),
-            cloudwatch: Mutex::default(),
-            sts: Mutex::default(),
-            scheduler: Mutex::default(),
-        }))
+        let (random, ids) = (seeds.fork(), seeds.fork());
+        Self::begin(Beginning { options, random, ids })
     }
 
     /// Whether AWS's request rates are enforced from now on, whatever [`Options::rates`] said at the start.
@@ -303,6 +323,33 @@ impl LocalAws {
     /// No call fails on purpose any more.
     pub fn clear_hook(&self) {
         *lock(&self.0.hook) = None;
+    }
+
+    /// Nobody sees calls or makes them fail any more.
+    pub fn leave_alone(&self) {
+        self.clear_hook();
+        *lock(&self.0.observer) = None;
+    }
+
+    /// From now on `observer` sees each call after its effect.
+    pub fn set_observer(&self, observer: Observer) {
+        *lock(&self.0.observer) = Some(observer);
+    }
+
+    /// What it is made of and where its chance is, from here on.
+    pub(crate) fn beginning(&self) -> Beginning {
+        let options = Options { epoch: self.clock().now(), ..self.options().clone() };
+        let (random, ids) = (lock(&self.0.random).clone(), lock(&self.0.ids).clone());
+        Beginning { options, random, ids }
+    }
+
+    /// A world with nothing in it yet.
+    pub(crate) fn begin(Beginning { options, random, ids }: Beginning) -> Self {
+        Self(Arc::new(World::new(options, random, ids)))
+    }
+
+    pub(crate) fn past(&self) -> MutexGuard<'_, Past> {
+        lock(&self.0.past)
     }
 
     /// Where functions reach this world, once it is served.
@@ -415,6 +462,7 @@ impl LocalAws {
         let fault = hook.map_or(Fault::None, |hook| hook(&call));
         let lose_answer = fault == Fault::LoseAnswer;
         let (service, head) = (call.service, call.head.clone());
+        let observer = lock(&self.0.observer).clone().map(|observer| (observer, call.clone()));
         let result = match fault {
             Fault::None | Fault::LoseAnswer => self.serve(call).await,
             Fault::Delay(delay) => {
@@ -424,19 +472,29 @@ impl LocalAws {
             }
             Fault::FailBefore(error) => Err(error),
             Fault::Throttle => Err(limits::throttled(service)),
-            Fault::LoseRequest => return Err(Lost),
+            Fault::Stale(changes) => self.serve_past(changes, call).await,
+            Fault::LoseRequest => {
+                if let Some((observer, call)) = observer {
+                    observer(&call, None);
+                }
+                return Err(Lost);
+            }
             Fault::Hang => std::future::pending().await,
         };
         let code = result.as_ref().err().map(|error| error.code.clone());
         let answer = result.unwrap_or_else(|error| error_answer(service, &head, &error));
         lock(&self.0.calls).close(sequence, answer.status().as_u16(), code);
+        if let Some((observer, call)) = observer {
+            observer(&call, Some(answer.status().as_u16()));
+        }
         if lose_answer { Err(Lost) } else { Ok(answer) }
     }
 
-    async fn serve(&self, call: Call) -> Result<Answer, AwsError> {
+    pub(crate) async fn serve(&self, call: Call) -> Result<Answer, AwsError> {
         if self.0.rates.load(Ordering::Relaxed) {
             lock(&self.0.limits).admit(&call)?;
         }
+        self.remember(&call);
         match call.service {
             Service::Lambda => lambda::handle(self, call).await,
             Service::S3 => s3::handle(self, call).await,
@@ -472,6 +530,14 @@ fn resource(call: &Call) -> String {
         Service::CloudWatch => cloudwatch::resource(call),
         Service::Sts => sts::resource(call),
         Service::Scheduler => scheduler::resource(call),
+    }
+}
+
+impl Call {
+    /// What it is about, as [`CallRecord::resource`] has it.
+    #[must_use]
+    pub fn resource(&self) -> String {
+        resource(self)
     }
 }
 

@@ -4,13 +4,13 @@
 //! ignored, and every byte that arrives is counted before anybody sees it.
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LOCATION};
 use http::{Request, StatusCode};
+use ureq::AsSendBody;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use ureq::{AsSendBody, BodyReader};
 use url::Url;
 
 use super::error::{Error, Measure, Reported};
@@ -25,6 +25,9 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes that the head of an answer may have.
 const MAX_HEADER_BYTES: usize = 32 << 10;
+
+/// An answer whose body has not arrived yet.
+type Response = http::Response<Box<dyn Read + Send>>;
 
 /// The two services of the smart protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +48,8 @@ impl Service {
 /// One operation against one remote: its deadline, its byte budgets, and the first thing that went wrong in it.
 pub(super) struct Session {
     remote: Remote,
-    agent: ureq::Agent,
+    /// Made for the first request over the network.
+    agent: OnceLock<ureq::Agent>,
     right: Right,
     timeout: Duration,
     deadline: Instant,
@@ -82,7 +86,7 @@ impl Session {
     pub(super) fn open(remote: &Remote, right: Right, limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
             remote: remote.clone(),
-            agent: agent(remote.parsed_url(), remote.roots()),
+            agent: OnceLock::new(),
             right,
             timeout: limits.timeout,
             deadline: Instant::now() + limits.timeout,
@@ -158,11 +162,11 @@ impl Session {
         if answered.split(';').next().map(str::trim) != Some(media_type.as_str()) {
             return Err(self.protocol(format!("it sent `{answered}` in place of `{media_type}`")));
         }
-        Ok(Body { reader: response.into_body().into_reader(), session: Arc::clone(self), measure })
+        Ok(Body { reader: response.into_body(), session: Arc::clone(self), measure })
     }
 
     /// Sends a request with its credential. A token that was refused may have ended meanwhile: a new one is made, once.
-    fn authorized(&self, request: &Request<&[u8]>) -> Result<http::Response<ureq::Body>, Error> {
+    fn authorized(&self, request: &Request<&[u8]>) -> Result<Response, Error> {
         let pass = self.remote.pass(self.right, None, self.check_deadline()?)?;
         let response = self.send(request.clone(), &pass)?;
         match pass.renewable {
@@ -175,22 +179,27 @@ impl Session {
         }
     }
 
-    fn send(&self, mut request: Request<&[u8]>, pass: &Pass) -> Result<http::Response<ureq::Body>, Error> {
+    fn send(&self, mut request: Request<&[u8]>, pass: &Pass) -> Result<Response, Error> {
         if let Some(authorization) = &pass.header {
             request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+        }
+        if let Some(exchange) = self.remote.exchange() {
+            return exchange.answer(request).map_err(|error| self.transport_error(error.into()));
         }
         // A `GET` has no body at all.
         let sent = if request.body().is_empty() { self.run(request.map(|_| ())) } else { self.run(request) };
         sent.map_err(|error| self.transport_error(error))
     }
 
-    fn run(&self, request: Request<impl AsSendBody>) -> Result<http::Response<ureq::Body>, ureq::Error> {
+    fn run(&self, request: Request<impl AsSendBody>) -> Result<Response, ureq::Error> {
+        let agent = self.agent.get_or_init(|| agent(self.remote.parsed_url(), self.remote.roots()));
         let left = self.deadline.saturating_duration_since(Instant::now());
-        let request = self.agent.configure_request(request).timeout_global(Some(left));
-        self.agent.run(request.timeout_connect(Some(left.min(CONNECT_TIMEOUT))).build())
+        let request = agent.configure_request(request).timeout_global(Some(left));
+        let response = agent.run(request.timeout_connect(Some(left.min(CONNECT_TIMEOUT))).build())?;
+        Ok(response.map(|body| Box::new(body.into_reader()) as Box<dyn Read + Send>))
     }
 
-    fn check_status(&self, response: &http::Response<ureq::Body>) -> Result<(), Error> {
+    fn check_status(&self, response: &Response) -> Result<(), Error> {
         let host = self.host();
         Err(match response.status() {
             StatusCode::OK => return Ok(()),
@@ -204,7 +213,7 @@ impl Session {
     }
 
     /// The host alone: the rest of a `Location` may hold a token of the server's.
-    fn redirect_target(&self, response: &http::Response<ureq::Body>) -> String {
+    fn redirect_target(&self, response: &Response) -> String {
         let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
         let target = location.and_then(|text| self.remote.parsed_url().join(text).ok());
         match target.as_ref().map(|url| (url.host_str(), url.port())) {
@@ -236,7 +245,7 @@ impl Session {
         }
     }
 
-    fn receive(&self, reader: &mut BodyReader<'static>, measure: Measure, buffer: &mut [u8]) -> Result<usize, Error> {
+    fn receive(&self, reader: &mut dyn Read, measure: Measure, buffer: &mut [u8]) -> Result<usize, Error> {
         self.check_deadline()?;
         let received = reader.read(buffer).map_err(|error| self.transport_error(error.into()))?;
         let budget = if measure == Measure::References { &self.references } else { &self.transfer };
@@ -247,7 +256,7 @@ impl Session {
 
 /// The body of an answer, counted and timed while it is read.
 pub(super) struct Body {
-    reader: BodyReader<'static>,
+    reader: Box<dyn Read + Send>,
     session: Arc<Session>,
     measure: Measure,
 }
@@ -260,7 +269,7 @@ impl Body {
 
 impl Read for Body {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.session.receive(&mut self.reader, self.measure, buffer).map_err(|error| {
+        self.session.receive(&mut *self.reader, self.measure, buffer).map_err(|error| {
             self.session.fail(error);
             // A constant: libgit2 takes this text over, and the real reason is kept in the session.
             io::Error::other("the transfer was ended")

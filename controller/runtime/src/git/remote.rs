@@ -9,6 +9,7 @@ use ureq::tls::{Certificate, PemItem};
 use url::{Host, Url};
 
 use super::error::Error;
+use super::exchange::Exchange;
 use super::github::{self, App, Tokens};
 use crate::secret::Secret;
 
@@ -58,6 +59,7 @@ pub struct Remote {
     branch: String,
     login: Login,
     roots: Option<Arc<Vec<Certificate<'static>>>>,
+    exchange: Option<Exchange>,
 }
 
 impl Remote {
@@ -69,7 +71,7 @@ impl Remote {
     pub fn new(url: &str, branch: &str) -> Result<Self, Error> {
         let (url, host) = callable(url).map_err(|reason| Error::InvalidUrl { reason })?;
         branch_reference(branch)?;
-        Ok(Self { url, host, branch: branch.to_owned(), login: Login::Anonymous, roots: None })
+        Ok(Self { url, host, branch: branch.to_owned(), login: Login::Anonymous, roots: None, exchange: None })
     }
 
     /// The same, with a credential.
@@ -82,6 +84,12 @@ impl Remote {
     #[must_use]
     pub fn with_app(self, app: App, tokens: Arc<Tokens>) -> Self {
         Self { login: Login::App { app, tokens }, ..self }
+    }
+
+    /// The same, reached in this process in place of the network.
+    #[must_use]
+    pub fn reached_by(self, exchange: Exchange) -> Self {
+        Self { exchange: Some(exchange), ..self }
     }
 
     /// The same, trusting these roots (PEM) in place of the public ones: for a Git server inside a company.
@@ -122,6 +130,11 @@ impl Remote {
     /// The branch as a full reference name.
     pub(super) fn reference(&self) -> String {
         format!("refs/heads/{}", self.branch)
+    }
+
+    /// What carries its requests in place of the network.
+    pub(super) const fn exchange(&self) -> Option<&Exchange> {
+        self.exchange.as_ref()
     }
 
     pub(super) fn parsed_url(&self) -> &Url {

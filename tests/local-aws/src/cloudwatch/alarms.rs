@@ -57,6 +57,7 @@ impl Kind {
 }
 
 /// One alarm.
+#[derive(Clone)]
 pub(super) struct Alarm {
     kind: Kind,
     definition: Value,

@@ -9,7 +9,7 @@ use super::trouble::{MetricTrouble, Troubles};
 use crate::codec::{Value, structure};
 
 /// All metrics and alarms of the world: a shelf for each account and region.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct State {
     shelves: BTreeMap<(String, String), Shelf>,
     pub(super) troubles: Troubles,
@@ -37,7 +37,7 @@ pub(super) struct Readable<'s> {
 }
 
 /// The metrics and alarms of one account and region.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Shelf {
     pub(super) alarms: BTreeMap<String, Alarm>,
     metrics: BTreeMap<Metric, Series>,

@@ -26,7 +26,7 @@ pub enum MetricTrouble {
 }
 
 /// Everything that is wrong with the metrics of a world.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Troubles {
     fates: Vec<(Range<DateTime<Utc>>, MetricFate)>,
     pub(super) now: Option<MetricTrouble>,

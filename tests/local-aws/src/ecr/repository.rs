@@ -7,7 +7,7 @@ use crate::codec::{Value, constraint, structure};
 use crate::wire::{AwsError, Call};
 
 /// All registries of the world: an account and region each.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct State {
     registries: BTreeMap<(String, String), BTreeMap<String, Repository>>,
 }
@@ -30,6 +30,7 @@ pub(crate) struct StoredImage {
 }
 
 /// One repository.
+#[derive(Clone)]
 pub(super) struct Repository {
     pub(super) arn: String,
     pub(super) registry: String,
@@ -43,6 +44,7 @@ pub(super) struct Repository {
 }
 
 /// One image: what was pushed, and when.
+#[derive(Clone)]
 pub(super) struct Image {
     pub(super) manifest: String,
     pub(super) media_type: String,

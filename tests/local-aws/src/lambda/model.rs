@@ -213,7 +213,7 @@ impl Alias {
 }
 
 /// One function.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Function {
     pub(crate) key: Key,
     pub(crate) latest: Version,

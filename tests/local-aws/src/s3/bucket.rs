@@ -11,7 +11,7 @@ use crate::wire::{AwsError, Call};
 pub(super) const NULL_VERSION: &str = "null";
 
 /// All buckets of the world: their names are shared by all accounts and regions.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct State {
     pub(super) buckets: BTreeMap<String, Bucket>,
 }
@@ -38,6 +38,7 @@ pub(super) enum Versioning {
 }
 
 /// One bucket.
+#[derive(Clone)]
 pub(super) struct Bucket {
     pub(super) owner: String,
     pub(super) region: String,
@@ -49,6 +50,7 @@ pub(super) struct Bucket {
 }
 
 /// One version of a key.
+#[derive(Clone)]
 pub(super) struct Version {
     pub(super) id: String,
     pub(super) modified: DateTime<Utc>,
@@ -57,6 +59,7 @@ pub(super) struct Version {
 }
 
 /// What was put.
+#[derive(Clone)]
 pub(super) struct Object {
     pub(super) bytes: Bytes,
     /// The quoted MD5 of the bytes.
@@ -77,6 +80,15 @@ impl State {
         };
         let object = found.object.as_ref()?;
         Some(StoredObject { account: bucket.owner.clone(), region: bucket.region.clone(), bytes: object.bytes.clone() })
+    }
+
+    /// The keys of a bucket that begin so and are not deleted.
+    pub(crate) fn current_keys(&self, bucket: &str, prefix: &str) -> Vec<String> {
+        let keys = self.buckets.get(bucket).into_iter().flat_map(|bucket| bucket.objects.iter());
+        let live = keys.filter(|(key, versions)| {
+            key.starts_with(prefix) && versions.last().is_some_and(|version| version.object.is_some())
+        });
+        live.map(|(key, _)| key.clone()).collect()
     }
 
     /// The bucket of a request, if its caller owns it and signed for its region.

@@ -13,12 +13,18 @@ use crate::wire::AwsError;
 const VERSIONS_KEPT: usize = 100;
 
 /// All parameters: one store for each account and region.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct State {
     stores: HashMap<(String, String), Store>,
 }
 
 impl State {
+    /// The newest value of a parameter.
+    pub(crate) fn value(&self, account: &str, region: &str, name: &str) -> Option<String> {
+        let store = self.stores.get(&(account.to_owned(), region.to_owned()))?;
+        store.parameters.get(name).map(|parameter| parameter.latest().value.clone())
+    }
+
     /// The store of one account and region.
     pub(super) fn store(&mut self, account: &str, region: &str) -> &mut Store {
         let key = (account.to_owned(), region.to_owned());
@@ -30,7 +36,7 @@ impl State {
 }
 
 /// The parameters of one account and region, by name.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Store {
     pub(super) arn_prefix: String,
     pub(super) parameters: BTreeMap<String, Parameter>,
@@ -83,7 +89,7 @@ impl Tier {
 }
 
 /// One parameter with the versions that are still kept, oldest first.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Parameter {
     pub(super) kind: Kind,
     pub(super) tier: Tier,
@@ -94,7 +100,7 @@ pub(super) struct Parameter {
 }
 
 /// One value that a parameter had.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Version {
     pub(super) number: i64,
     pub(super) value: String,

@@ -1,0 +1,261 @@
+//! What must hold after every call, each with its number and text: read from what AWS holds, not from what was believed.
+mod ending;
+mod limits;
+mod publishing;
+mod records;
+mod secrets;
+mod traffic;
+mod writes;
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use local_aws::inspect::{AliasView, FunctionView};
+use local_aws::{Call, LocalAws};
+use serde_json::Value;
+use tidegate_core::history::Head;
+use tidegate_core::state::ServiceState;
+
+use crate::facts::{Facts, Known, Running, Who};
+use crate::release::Place;
+use crate::world;
+
+pub use ending::{ended, quiet};
+pub use limits::finished;
+pub use secrets::{SECRET, spoken};
+
+/// Something that must hold did not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The invariant's number.
+    pub invariant: u8,
+    /// What happened.
+    pub what: String,
+}
+
+impl Violation {
+    pub(crate) fn of(invariant: u8, what: impl Into<String>) -> Self {
+        Self { invariant, what: what.into() }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "invariant {} ({}): {}", self.invariant, text(self.invariant), self.what)
+    }
+}
+
+/// What an invariant says.
+#[must_use]
+pub const fn text(invariant: u8) -> &'static str {
+    match invariant {
+        1 => "an alias names published, active versions that history knows, alike in role and dead-letter target",
+        2 => "a weight rises by one declared step, after its time and with a stored pass for the step before",
+        3 => "at most two versions, weights from 0 to 1, and explicit weights in every write",
+        4 => "once all stands still, live becomes what Git wants or what was good before, and stays",
+        5 => "at most one version is published for one release",
+        6 => "one record a finished transition, without gaps, chained; the intent is stored before the effect",
+        7 => "a release that was rolled back gets no traffic until Git changes or a person lifts the hold",
+        8 => "a rollback is at most one mutating Lambda call, to a version that was live before",
+        9 => "every write is conditional where AWS lets it be, and a tick without the lease writes nothing",
+        10 => "a fault in one service changes nothing of another but a bounded delay",
+        11 => "missing, invalid or partial input leads to no forward or destructive write",
+        12 => "edits by people are recorded before anything answers them",
+        13 => "what is served is what was pinned, and commits descend from those applied before",
+        14 => "no secret appears anywhere",
+        15 => "calls and time stay within their budgets",
+        16 => "nothing live is deleted",
+        _ => "no such invariant",
+    }
+}
+
+/// The moment after a call.
+#[derive(Clone, Copy)]
+pub struct Moment<'a> {
+    /// The world.
+    pub aws: &'a LocalAws,
+    /// What was true before the call.
+    pub facts: &'a Facts,
+    /// Whose call it is.
+    pub who: &'a Who,
+    /// The call.
+    pub call: &'a Call,
+    /// What it is about.
+    pub resource: &'a str,
+    /// The answer's status.
+    pub status: Option<u16>,
+    /// The service that it is about, where there is one.
+    pub place: Option<Place>,
+    /// The function after it, where it is about one.
+    pub after: Option<&'a FunctionView>,
+}
+
+/// A write of an alias that had an effect.
+pub(crate) struct AliasWrite<'a> {
+    pub(crate) place: Place,
+    pub(crate) known: &'a Known,
+    pub(crate) function: &'a FunctionView,
+    pub(crate) name: &'a str,
+    pub(crate) before: Option<&'a AliasView>,
+    pub(crate) after: &'a AliasView,
+}
+
+impl<'a> Moment<'a> {
+    /// The command that made the call, where a process did.
+    pub(crate) fn running(&self) -> Option<&'a Running> {
+        match self.who {
+            Who::Process(running) => Some(running),
+            Who::Person => None,
+        }
+    }
+
+    pub(crate) fn succeeded(&self) -> bool {
+        self.status.is_some_and(|status| status < 300)
+    }
+
+    pub(crate) fn known(&self) -> Option<&'a Known> {
+        self.facts.functions.get(&self.place?)
+    }
+
+    pub(crate) fn body(&self) -> Value {
+        serde_json::from_slice(&self.call.body).unwrap_or(Value::Null)
+    }
+
+    /// The alias that this call changed.
+    pub(crate) fn alias_write(&self) -> Option<AliasWrite<'a>> {
+        if !matches!(self.call.operation, "UpdateAlias" | "CreateAlias") || !self.succeeded() {
+            return None;
+        }
+        let (place, known, function) = (self.place?, self.known()?, self.after?);
+        let name = self.resource.split(':').nth(1)?;
+        let after = function.aliases.get(name)?;
+        let before = known.view.as_ref().and_then(|view| view.aliases.get(name));
+        Some(AliasWrite { place, known, function, name: after_name(function, name)?, before, after })
+    }
+
+    pub(crate) fn state(&self) -> Option<ServiceState> {
+        let (environment, service) = self.place?;
+        document(self.aws, &format!("state/{environment}/{service}.json"))
+    }
+
+    pub(crate) fn head(&self) -> Option<Head> {
+        let (environment, service) = self.place?;
+        document(self.aws, &format!("history/{environment}/{service}/head.json"))
+    }
+
+    pub(crate) const fn now(&self) -> DateTime<Utc> {
+        self.call.now
+    }
+}
+
+fn after_name<'f>(function: &'f FunctionView, name: &str) -> Option<&'f str> {
+    function.aliases.get_key_value(name).map(|(name, _)| name.as_str())
+}
+
+/// A stored document, where it can be read.
+pub(crate) fn document<T: serde::de::DeserializeOwned>(aws: &LocalAws, name: &str) -> Option<T> {
+    serde_json::from_slice(&world::object(aws, name)?).ok()
+}
+
+type Check = fn(&Moment<'_>) -> Result<(), Violation>;
+
+/// What holds after every call of a controller that may change something.
+const AFTER: [Check; 14] = [
+    traffic::only_published_and_active,
+    traffic::one_declared_step,
+    traffic::explicit_weights,
+    traffic::held_out_stays_out,
+    publishing::one_version_a_release,
+    publishing::what_is_served_is_what_was_pinned,
+    publishing::commits_descend,
+    records::intent_before_effect,
+    records::chained_without_gaps,
+    records::edits_are_recorded_first,
+    limits::a_rollback_is_one_call,
+    writes::nothing_forward_without_valid_input,
+    writes::nothing_live_is_deleted,
+    secrets::nothing_is_told,
+];
+
+/// What holds when a call is sent.
+pub(crate) fn before(aws: &LocalAws, who: &Who, call: &Call) -> Result<(), Violation> {
+    writes::conditional(call)?;
+    writes::under_its_lease(aws, who, call)
+}
+
+/// All of [`AFTER`].
+pub(crate) fn after(moment: &Moment<'_>) -> Result<(), Violation> {
+    if moment.running().is_none() {
+        return Ok(());
+    }
+    AFTER.iter().try_for_each(|check| check(moment))
+}
+
+/// The commit that a call applied, and the environment.
+pub(crate) fn applied(moment: &Moment<'_>) -> Option<(String, String)> {
+    if moment.call.operation != "PutObject" || !moment.resource.contains("/desired/") || !moment.succeeded() {
+        return None;
+    }
+    let now: tidegate_runtime::store::desired::DesiredDocument = serde_json::from_slice(&moment.call.body).ok()?;
+    let environment = moment.resource.rsplit('/').next()?.strip_suffix(".json")?;
+    Some((environment.to_owned(), now.commit.id))
+}
+
+/// What is true of the function after the call.
+pub(crate) fn learn(moment: &Moment<'_>) -> Option<Known> {
+    let after = moment.after?;
+    let mut known = moment.known()?.clone();
+    let live = |view: &FunctionView| view.aliases.get(world::ALIAS).cloned();
+    let (was, is) = (known.view.as_ref().and_then(live), live(after));
+    let ours = moment.running().is_some();
+    if moved(was.as_ref(), is.as_ref()) {
+        known.since = Some(moment.now());
+        (known.promoted, known.edited) = (false, (!ours).then(|| moment.now()));
+        let all = is.as_ref().filter(|alias| alias.additional.is_none()).and_then(|alias| alias.version.parse().ok());
+        match all {
+            Some(version) if ours => {
+                known.promoted_fully = false;
+                let rolled_back = moment.running().and_then(|running| running.word);
+                if matches!(rolled_back, Some((_, "rollback"))) {
+                    known.held = was.as_ref().map(named).unwrap_or_default();
+                    known.held.remove(&version);
+                }
+                known.been_live.insert(version);
+            }
+            Some(_) | None => {}
+        }
+    }
+    if ours {
+        if moment.succeeded() && moment.call.operation != "Invoke" {
+            known.effects_of_word += 1;
+        }
+        let before = known.view.as_ref().map(|view| &view.versions);
+        let new = after.versions.keys().filter(|number| before.is_none_or(|before| !before.contains_key(number)));
+        known.ours.extend(new);
+    }
+    known.view = Some(after.clone());
+    Some(known)
+}
+
+/// Whether traffic goes another way.
+fn moved(was: Option<&AliasView>, is: Option<&AliasView>) -> bool {
+    was.map(|alias| (&alias.version, alias.additional)) != is.map(|alias| (&alias.version, alias.additional))
+}
+
+/// The versions that an alias names.
+pub(crate) fn named(alias: &AliasView) -> std::collections::BTreeSet<u64> {
+    alias.version.parse().ok().into_iter().chain(alias.additional.map(|(version, _)| version)).collect()
+}
+
+/// The share of an alias's traffic that a version has, in hundredths of a percent.
+pub(crate) fn share(alias: Option<&AliasView>, version: u64) -> u32 {
+    let Some(alias) = alias else { return 0 };
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share from 0 to 1")]
+    let additional = |weight: f64| (weight * 10_000.0).round() as u32;
+    match alias.additional {
+        Some((other, weight)) if other == version => additional(weight),
+        Some((_, weight)) if alias.version == version.to_string() => 10_000 - additional(weight),
+        None if alias.version == version.to_string() => 10_000,
+        Some(_) | None => 0,
+    }
+}

@@ -1,0 +1,98 @@
+//! What is written down, and when: invariants 6 and 12.
+use tidegate_core::history::{Kind, Record, hash_bytes};
+use tidegate_core::marker::Marker;
+use tidegate_core::state::Phase;
+
+use super::{AliasWrite, Moment, Violation};
+use crate::world;
+
+/// 6. The intent is stored before the effect, or with it in the alias's marker.
+pub(super) fn intent_before_effect(moment: &Moment<'_>) -> Result<(), Violation> {
+    if !moment.succeeded() || moment.place.is_none() {
+        return Ok(());
+    }
+    let violation = |what: &str| Err(Violation::of(6, format!("`{}`: {what}", moment.resource)));
+    match moment.call.operation {
+        "UpdateFunctionCode" | "PublishVersion" | "UpdateFunctionConfiguration" => match moment.state() {
+            Some(_) => Ok(()),
+            None => violation("nothing was stored before it was published"),
+        },
+        "UpdateAlias" | "CreateAlias" => {
+            let Some(AliasWrite { after, .. }) = moment.alias_write() else { return Ok(()) };
+            let Some(marker) = Marker::parse(&after.description) else { return violation("it has no marker") };
+            let state = moment.state();
+            let stored = state.as_ref().is_some_and(|state| state.transition == marker.transition);
+            let next = moment.head().map_or(1, |head| head.number.0 + 1);
+            if stored || marker.transition.0 == next {
+                return Ok(());
+            }
+            violation(&format!(
+                "its marker says transition {}, the stored intent {:?}, and history comes to {next}",
+                marker.transition,
+                state.map(|state| state.transition)
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// 6. Exactly one history record for each finished transition, numbers without gaps, each chained to the one before by hash.
+pub(super) fn chained_without_gaps(moment: &Moment<'_>) -> Result<(), Violation> {
+    let Some((environment, service)) = moment.place else { return Ok(()) };
+    if moment.call.operation != "PutObject" || !moment.succeeded() || !moment.resource.contains("/history/") {
+        return Ok(());
+    }
+    if moment.resource.ends_with("head.json") {
+        return Ok(());
+    }
+    let violation = |what: String| Err(Violation::of(6, format!("`{}`: {what}", moment.resource)));
+    let Ok(record) = serde_json::from_slice::<Record>(&moment.call.body) else {
+        return violation("it is no record".to_owned());
+    };
+    let name = |number: u64| format!("history/{environment}/{service}/{number:010}.json");
+    if !moment.resource.ends_with(&name(record.number.0)) {
+        return violation(format!("it holds record {}", record.number));
+    }
+    let before = record.number.0.checked_sub(1).filter(|number| *number > 0);
+    let previous = before.and_then(|number| world::object(moment.aws, &name(number)));
+    match (before, previous) {
+        (None, _) if record.previous.is_none() => Ok(()),
+        (None, _) => violation("the first record names one before it".to_owned()),
+        (Some(number), None) => violation(format!("record {number} is not there")),
+        (Some(number), Some(bytes)) if record.previous != Some(hash_bytes(&bytes)) => {
+            violation(format!("it is not chained to record {number}"))
+        }
+        (Some(number), Some(bytes)) => match serde_json::from_slice::<Record>(&bytes) {
+            // The same transition twice: it began at the same moment and led to the same place.
+            Ok(other) if (other.started, &other.to, other.kind) == (record.started, &record.to, record.kind) => {
+                violation(format!("it tells of the same transition as record {number}"))
+            }
+            Ok(_) | Err(_) => Ok(()),
+        },
+    }
+}
+
+/// 12. Edits by people are recorded before anything answers them.
+pub(super) fn edits_are_recorded_first(moment: &Moment<'_>) -> Result<(), Violation> {
+    let Some(AliasWrite { known, name, .. }) = moment.alias_write() else { return Ok(()) };
+    let Some(edited) = known.edited.filter(|_| name == world::ALIAS) else { return Ok(()) };
+    // A person's own word is no answer of the controller's.
+    if moment.running().is_some_and(|running| running.word.is_some()) {
+        return Ok(());
+    }
+    let state = moment.state();
+    let in_state = state.as_ref().is_some_and(|state| {
+        let noticed = state.said.iter().any(|said| said.what == "edit" && said.at >= edited);
+        let heals = state.rollout.heals.is_some() && state.started >= edited;
+        noticed || heals || state.edited.is_some() || matches!(state.phase, Phase::Held { .. })
+    });
+    let head = moment.head();
+    let in_history = head.iter().flat_map(|head| &head.recent).any(|record| {
+        record.finished >= edited && (record.kind == Kind::Healed || record.said.iter().any(|said| said.what == "edit"))
+    });
+    if in_state || in_history {
+        return Ok(());
+    }
+    let what = format!("`{}` was edited at {edited}, and nothing that is stored tells", moment.resource);
+    Err(Violation::of(12, what))
+}

@@ -1,0 +1,109 @@
+//! How and when things may be written at all: invariants 9, 11 and 16.
+use local_aws::{Call, LocalAws, Service};
+use serde_json::Value;
+use tidegate_runtime::store::lease::LeaseDocument;
+
+use super::{AliasWrite, Moment, Violation, document, named, share};
+use crate::facts::Who;
+use crate::world;
+
+/// 9. Every write that AWS can make conditional is.
+pub(super) fn conditional(call: &Call) -> Result<(), Violation> {
+    let violation =
+        || Err(Violation::of(9, format!("{} of `{}` has no precondition", call.operation, call.resource())));
+    match (call.service, call.operation) {
+        (Service::Lambda, "UpdateAlias" | "UpdateFunctionCode" | "UpdateFunctionConfiguration" | "PublishVersion") => {
+            let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+            if body.get("RevisionId").and_then(Value::as_str).is_some() { Ok(()) } else { violation() }
+        }
+        (Service::S3, "PutObject" | "DeleteObject") => {
+            // Derived from everything else: whoever comes last is right.
+            if call.resource().contains("/status/") || call.header("if-match").is_some() {
+                return Ok(());
+            }
+            if call.operation == "PutObject" && call.header("if-none-match").is_some() { Ok(()) } else { violation() }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// 9. Of two overlapping ticks at most one mutates a service; a tick that lost its lease writes nothing.
+pub(super) fn under_its_lease(aws: &LocalAws, who: &Who, call: &Call) -> Result<(), Violation> {
+    let Who::Process(running) = who else { return Ok(()) };
+    let resource = call.resource();
+    let concerns = match call.service {
+        Service::Lambda => local_aws::world::is_mutating(call.operation),
+        Service::S3 => {
+            local_aws::world::is_mutating(call.operation)
+                && (resource.contains("/state/") || resource.contains("/history/") || resource.contains("/desired/"))
+        }
+        _ => false,
+    };
+    if !concerns || running.word.is_some() {
+        return Ok(());
+    }
+    let lease: Option<LeaseDocument> = document(aws, &format!("lease/{}.json", running.environment));
+    if lease.as_ref().is_some_and(|lease| lease.holder == running.id && lease.until >= call.now) {
+        return Ok(());
+    }
+    let holder = lease.map_or("nobody".to_owned(), |lease| format!("`{}` until {}", lease.holder, lease.until));
+    let what = format!("`{}` sends {} of `{resource}` while {holder} holds the lease", running.id, call.operation);
+    Err(Violation::of(9, what))
+}
+
+/// 11. Missing, invalid or partial input never leads to a forward or destructive write.
+pub(super) fn nothing_forward_without_valid_input(moment: &Moment<'_>) -> Result<(), Violation> {
+    let (Some(running), Some(known)) = (moment.running(), moment.known()) else { return Ok(()) };
+    let violation = |what: &str| Err(Violation::of(11, format!("`{}`: {what}", moment.resource)));
+    if running.frozen && running.word.is_none() && moment.succeeded() {
+        let new = moment.after.is_some_and(|after| {
+            let before = known.view.as_ref();
+            after.versions.keys().any(|number| before.is_none_or(|before| !before.versions.contains_key(number)))
+        });
+        if new {
+            return violation("a version is published while nothing valid can be read from Git");
+        }
+    }
+    let Some(AliasWrite { place, name, before, after, .. }) = moment.alias_write() else { return Ok(()) };
+    let rises = named(after)
+        .into_iter()
+        .any(|number| !known.been_live.contains(&number) && share(Some(after), number) > share(before, number));
+    if name != world::ALIAS || !rises || running.word.is_some() {
+        return Ok(());
+    }
+    if running.frozen {
+        return violation("a new version gets traffic while nothing valid can be read from Git");
+    }
+    let judged = moment.facts.judged(place);
+    if moment.facts.no_metrics && judged && before.is_some_and(|before| before.additional.is_some()) && !known.promoted
+    {
+        return violation("a new version gets more traffic while there are no metrics");
+    }
+    Ok(())
+}
+
+/// 16. Nothing live is deleted: a version goes only if no alias names it, it is outside the rollback window, and nothing pins
+/// it.
+pub(super) fn nothing_live_is_deleted(moment: &Moment<'_>) -> Result<(), Violation> {
+    let violation = |what: String| Err(Violation::of(16, format!("`{}`: {what}", moment.resource)));
+    match moment.call.operation {
+        "DeleteAlias" => violation("an alias is deleted".to_owned()),
+        "DeleteFunction" => {
+            let Some(number) = moment.resource.split(':').nth(1).and_then(|label| label.parse::<u64>().ok()) else {
+                return violation("a whole function is deleted".to_owned());
+            };
+            let aliases = moment.after.into_iter().flat_map(|after| &after.aliases);
+            if let Some((alias, _)) = aliases.into_iter().find(|(_, alias)| named(alias).contains(&number)) {
+                return violation(format!("version {number} is deleted, and `{alias}` names it"));
+            }
+            let head = moment.head();
+            let window = head.iter().flat_map(|head| head.recent.iter().filter(|record| record.kind.is_live()).take(2));
+            if window.into_iter().any(|record| record.to.version.is_some_and(|it| it.to_string() == number.to_string()))
+            {
+                return violation(format!("version {number} is deleted, and a rollback may need it"));
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,116 @@
+//! One controller process: the shipped controller with the real SDK clients, told by its access key, that can die.
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
+use local_aws::LocalAws;
+use local_aws::clock::Clock;
+use stories::account::{BUCKET, INSTALLATION};
+use tidegate_core::command::Command;
+use tidegate_core::report::Answer;
+use tidegate_runtime::aws::Home;
+use tidegate_runtime::config::{Source, StateLocation};
+use tidegate_runtime::controller::{Caller, Controller, TIMEOUT};
+use tokio::time::Instant;
+
+use crate::facts::Running;
+use crate::forge::{self, Forge, Origin};
+use crate::invariants;
+use crate::watch::{End, KEY, Watch};
+use crate::world::REGION;
+
+/// The SDK signs with the server's time, and judges by it when credentials end.
+#[derive(Clone, Debug)]
+struct ServerTime(Clock);
+
+impl TimeSource for ServerTime {
+    fn now(&self) -> std::time::SystemTime {
+        self.0.now().into()
+    }
+}
+
+/// The SDK's configuration of somebody with this access key.
+#[must_use]
+pub fn config(aws: &LocalAws, access_key: &str) -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(access_key, "key", None, None, "sim")))
+        .region(Region::from_static(REGION))
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .time_source(SharedTimeSource::new(ServerTime(aws.clock().clone())))
+        .http_client(aws.http_client())
+        .build()
+}
+
+/// One process of the controller's Lambda.
+pub struct Process {
+    number: u32,
+    controller: Controller,
+    watch: Arc<Watch>,
+    _cache: tempfile::TempDir,
+}
+
+impl std::fmt::Debug for Process {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Process").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+impl Process {
+    /// A process that knows nothing yet.
+    #[must_use]
+    pub fn start(
+        number: u32,
+        aws: &LocalAws,
+        watch: &Arc<Watch>,
+        forge: &Arc<Forge>,
+        origin: &Arc<Mutex<Origin>>,
+    ) -> Self {
+        let home = Home::new(&config(aws, &format!("{KEY}{number}")));
+        let copy = StateLocation { bucket: BUCKET.to_owned(), prefix: "tidegate".to_owned() };
+        let source = Source::Parameters { installation: INSTALLATION.to_owned(), copy: Some(copy) };
+        let cache = forge::scratch();
+        let git = {
+            let watch = Arc::clone(watch);
+            forge::exchange(Arc::clone(forge), Arc::clone(origin), move |operation| watch.git(number, operation))
+        };
+        let controller = Controller::new(home, source, cache.path().join("git")).with_git(git);
+        Self { number, controller, watch: Arc::clone(watch), _cache: cache }
+    }
+
+    /// Runs a command, unless it dies.
+    pub async fn run(&self, command: &Command, running: Running, actor: &str) -> End<Answer> {
+        let deadline = Instant::now() + TIMEOUT;
+        let id = running.id.clone();
+        let caller = Caller { actor: actor.to_owned(), id: id.clone(), deadline };
+        let died = self.watch.begin(Running { process: self.number, ..running });
+        let (_, before) = self.watch.calls();
+        let answer = tokio::select! {
+            biased;
+            () = died.notified() => None,
+            answer = Box::pin(self.controller.run(command, &caller)) => Some(answer),
+            // Lambda ends what runs for too long.
+            () = tokio::time::sleep_until(deadline + Duration::from_secs(1)) => None,
+        };
+        let (_, after) = self.watch.calls();
+        let calls = u32::try_from(after - before).unwrap_or(u32::MAX);
+        if let Err(violation) = invariants::finished(&id, calls, Instant::now(), deadline) {
+            self.watch.violate(violation);
+        }
+        let dead = self.watch.end(self.number);
+        match answer {
+            Some(answer) if !dead => {
+                let text = serde_json::to_string(&answer).unwrap_or_default();
+                if let Err(violation) = invariants::spoken(&text) {
+                    self.watch.violate(violation);
+                }
+                End::Answer(answer)
+            }
+            Some(_) | None => End::Died,
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! Sees every call of every controller: makes it go wrong as the plan says, writes it down, and asserts what must hold after it.
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use local_aws::wire::Credential;
+use local_aws::{AwsError, Call, Fault, LocalAws, Service};
+use tokio::sync::Notify;
+
+use crate::facts::{Facts, Running, Who};
+use crate::forge::GitFault;
+use crate::invariants::{self, Moment, Violation};
+use crate::plan::{Blow, Strike};
+use crate::world::{self, ACCOUNT, REGION};
+
+/// How the access keys of processes begin: what follows is the process's number.
+pub const KEY: &str = "PROCESS";
+
+/// What a world remembers beside its AWS: part of every snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    /// What is true.
+    pub facts: Facts,
+    /// How many calls controllers made.
+    pub calls: u64,
+}
+
+/// Faults at random: each call goes wrong with this chance.
+#[derive(Clone, Debug)]
+pub struct Chaos {
+    /// Where chance comes from.
+    pub random: fastrand::Rng,
+    /// From 0 to 1.
+    pub rate: f64,
+}
+
+/// A process that runs a command.
+struct Live {
+    running: Running,
+    died: Arc<Notify>,
+    dead: bool,
+}
+
+/// A call of a controller, as far as it matters for what can go wrong with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Called {
+    /// None for Git.
+    pub service: Option<Service>,
+    /// For example `UpdateAlias`.
+    pub operation: &'static str,
+}
+
+impl Called {
+    /// Whether a blow can make a difference to it.
+    #[must_use]
+    pub fn can_get(self, blow: Blow) -> bool {
+        let reads = !local_aws::world::is_mutating(self.operation) && self.operation != "Invoke";
+        match blow {
+            Blow::Stale(_) => match self.service {
+                // Strongly consistent.
+                Some(Service::S3) => false,
+                Some(_) => reads,
+                None => self.operation == "ListReferences",
+            },
+            // All the same for Git.
+            Blow::DieAfter
+            | Blow::LoseAnswer
+            | Blow::Throttle
+            | Blow::Break
+            | Blow::Deny
+            | Blow::Hang
+            | Blow::Delay(_) => self.service.is_some(),
+            Blow::DieBefore | Blow::LoseRequest | Blow::CutOff => true,
+        }
+    }
+}
+
+struct Inner {
+    memory: Memory,
+    minute: u32,
+    /// Calls of this minute.
+    call: u32,
+    called: Vec<Called>,
+    strikes: Vec<Strike>,
+    /// Strikes that hit a call.
+    struck: Vec<Strike>,
+    chaos: Option<Chaos>,
+    cut: bool,
+    live: BTreeMap<u32, Live>,
+    violation: Option<Violation>,
+    /// One line a call, where somebody wants to read them.
+    journal: Option<Vec<String>>,
+}
+
+/// The watch over one world.
+pub struct Watch {
+    aws: LocalAws,
+    inner: Mutex<Inner>,
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").finish_non_exhaustive()
+    }
+}
+
+/// How a command ended for whoever sent it.
+#[derive(Debug)]
+pub enum End<T> {
+    /// With an answer.
+    Answer(T),
+    /// The process died.
+    Died,
+}
+
+impl Watch {
+    /// Watches a world that remembers this, from now on.
+    #[must_use]
+    pub fn over(aws: &LocalAws, memory: Memory) -> Arc<Self> {
+        let inner = Inner {
+            memory,
+            minute: 0,
+            call: 0,
+            called: Vec::new(),
+            strikes: Vec::new(),
+            struck: Vec::new(),
+            chaos: None,
+            cut: false,
+            live: BTreeMap::new(),
+            violation: None,
+            journal: None,
+        };
+        let watch = Arc::new(Self { aws: aws.clone(), inner: Mutex::new(inner) });
+        let (before, after) = (Arc::clone(&watch), Arc::clone(&watch));
+        aws.set_hook(Arc::new(move |call| before.before(call)));
+        aws.set_observer(Arc::new(move |call, status| after.after(call, status)));
+        watch
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is remembered now.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        self.inner().memory.clone()
+    }
+
+    /// Writes down what is true.
+    pub fn learn<T>(&self, learn: impl FnOnce(&mut Facts) -> T) -> T {
+        learn(&mut self.inner().memory.facts)
+    }
+
+    /// From now on the calls of these go wrong.
+    pub fn strike(&self, strikes: Vec<Strike>) {
+        self.inner().strikes = strikes;
+    }
+
+    /// From now on calls go wrong at random, or no more.
+    pub fn chaos(&self, chaos: Option<Chaos>) {
+        self.inner().chaos = chaos;
+    }
+
+    /// Takes the chance back, to go on with later.
+    #[must_use]
+    pub fn take_chaos(&self) -> Option<Chaos> {
+        self.inner().chaos.take()
+    }
+
+    /// Writes down every call from now on.
+    pub fn keep_journal(&self) {
+        self.inner().journal = Some(Vec::new());
+    }
+
+    /// What was written down.
+    #[must_use]
+    pub fn journal(&self) -> Vec<String> {
+        self.inner().journal.clone().unwrap_or_default()
+    }
+
+    /// A line of the journal that is no call.
+    pub fn note(&self, line: impl FnOnce() -> String) {
+        let inner = &mut *self.inner();
+        if let Some(journal) = &mut inner.journal {
+            journal.push(line());
+        }
+    }
+
+    /// A minute begins.
+    pub fn minute(&self, minute: u32) {
+        let inner = &mut *self.inner();
+        (inner.minute, inner.call, inner.cut) = (minute, 0, false);
+        inner.called.clear();
+    }
+
+    /// How many calls there were in this minute, and in all.
+    #[must_use]
+    pub fn calls(&self) -> (u32, u64) {
+        let inner = self.inner();
+        (inner.call, inner.memory.calls)
+    }
+
+    /// The calls of this minute.
+    #[must_use]
+    pub fn called(&self) -> Vec<Called> {
+        self.inner().called.clone()
+    }
+
+    /// The strikes that hit a call so far.
+    #[must_use]
+    pub fn struck(&self) -> Vec<Strike> {
+        self.inner().struck.clone()
+    }
+
+    /// The first thing that did not hold.
+    #[must_use]
+    pub fn violation(&self) -> Option<Violation> {
+        self.inner().violation.clone()
+    }
+
+    /// Something did not hold.
+    pub fn violate(&self, violation: Violation) {
+        self.inner().violation.get_or_insert(violation);
+    }
+
+    /// A process begins a command; gives what tells of its death.
+    #[must_use]
+    pub fn begin(&self, running: Running) -> Arc<Notify> {
+        let died = Arc::new(Notify::new());
+        let inner = &mut *self.inner();
+        if let Some((place, _)) = running.word
+            && let Some(known) = inner.memory.facts.functions.get_mut(&place)
+        {
+            known.effects_of_word = 0;
+        }
+        inner.live.insert(running.process, Live { running, died: Arc::clone(&died), dead: false });
+        died
+    }
+
+    /// Whether a process died in its command; it makes no call any more.
+    #[must_use]
+    pub fn end(&self, process: u32) -> bool {
+        let inner = &mut *self.inner();
+        match inner.live.get_mut(&process) {
+            Some(live) if live.dead => true,
+            Some(_) => {
+                inner.live.remove(&process);
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// The blow that this call gets.
+    fn blow(inner: &mut Inner, service: Option<Service>, operation: &'static str) -> Option<Blow> {
+        let at = inner.call;
+        inner.called.push(Called { service, operation });
+        inner.call += 1;
+        inner.memory.calls += 1;
+        let minute = inner.minute;
+        let planned = inner.strikes.iter().find(|strike| (strike.minute, strike.call) == (minute, at)).copied();
+        let blow = match (planned, &mut inner.chaos) {
+            (Some(strike), _) => Some(strike.blow),
+            (None, Some(chaos)) => (chaos.random.f64() < chaos.rate).then(|| draw(&mut chaos.random, service)),
+            (None, None) => None,
+        };
+        if let Some(blow) = blow {
+            inner.struck.push(Strike { minute, call: at, blow });
+            inner.cut |= blow == Blow::CutOff;
+        }
+        if inner.cut { Some(Blow::CutOff) } else { blow }
+    }
+
+    fn before(&self, call: &Call) -> Fault {
+        let Some(process) = process(call) else { return Fault::None };
+        let inner = &mut *self.inner();
+        match inner.live.get(&process) {
+            None => return Fault::None,
+            Some(live) if live.dead => return Fault::Hang,
+            Some(live) => {
+                let who = Who::Process(live.running.clone());
+                if let Err(violation) = invariants::before(&self.aws, &who, call) {
+                    inner.violation.get_or_insert(violation);
+                }
+            }
+        }
+        let Some(blow) = Self::blow(inner, Some(call.service), call.operation) else { return Fault::None };
+        if let Some(journal) = &mut inner.journal {
+            journal.push(format!("  ! {blow}"));
+        }
+        if matches!(blow, Blow::DieBefore | Blow::DieAfter)
+            && let Some(live) = inner.live.get_mut(&process)
+        {
+            live.dead = true;
+            live.died.notify_one();
+        }
+        match blow {
+            Blow::DieBefore | Blow::Hang => Fault::Hang,
+            Blow::DieAfter | Blow::LoseAnswer => Fault::LoseAnswer,
+            Blow::LoseRequest | Blow::CutOff => Fault::LoseRequest,
+            Blow::Throttle => Fault::Throttle,
+            Blow::Break => Fault::FailBefore(AwsError::new(500, "InternalError", "It broke")),
+            Blow::Deny => Fault::FailBefore(AwsError::new(403, "AccessDenied", "No")),
+            Blow::Delay(seconds) => Fault::Delay(Duration::from_secs(seconds.into())),
+            Blow::Stale(changes) => Fault::Stale(changes),
+        }
+    }
+
+    fn after(&self, call: &Call, status: Option<u16>) {
+        let who = process(call);
+        let inner = &mut *self.inner();
+        let who = match who.and_then(|process| inner.live.get(&process)) {
+            Some(live) => Who::Process(live.running.clone()),
+            None => Who::Person,
+        };
+        if let Some(journal) = &mut inner.journal
+            && let Who::Process(running) = &who
+        {
+            let status = status.map_or("lost".to_owned(), |status| status.to_string());
+            let (at, operation) = (call.now.format("%H:%M:%S%.3f"), call.operation);
+            let line = format!("{at} {} {}:{operation} {} {status}", running.id, call.service, call.resource());
+            journal.push(line);
+        }
+        if !local_aws::world::is_mutating(call.operation) || status.is_none() {
+            return;
+        }
+        let resource = call.resource();
+        let function = resource.split(':').next().unwrap_or_default();
+        let place = match call.service {
+            Service::Lambda => inner.memory.facts.place(function),
+            Service::S3 => world::place_of(&resource),
+            _ => None,
+        };
+        let view = (call.service == Service::Lambda).then(|| self.aws.function(ACCOUNT, REGION, function)).flatten();
+        let moment = Moment {
+            aws: &self.aws,
+            facts: &inner.memory.facts,
+            who: &who,
+            call,
+            resource: &resource,
+            status,
+            place,
+            after: view.as_ref(),
+        };
+        if let Err(violation) = invariants::after(&moment) {
+            inner.violation.get_or_insert(violation);
+        }
+        let (learned, applied) = (invariants::learn(&moment), invariants::applied(&moment));
+        inner.memory.facts.applied.extend(applied);
+        if let (Some(place), Some(learned)) = (place, learned) {
+            inner.memory.facts.functions.insert(place, learned);
+        }
+    }
+
+    /// A request to the Git server.
+    pub fn git(&self, process: u32, operation: &'static str) -> GitFault {
+        let inner = &mut *self.inner();
+        if inner.live.get(&process).is_none_or(|live| live.dead) {
+            return GitFault::Lost;
+        }
+        let blow = Self::blow(inner, None, operation);
+        if let Some(journal) = &mut inner.journal {
+            let fault = blow.map(|blow| format!(" ! {blow}")).unwrap_or_default();
+            journal.push(format!("git:{operation}{fault}"));
+        }
+        match blow {
+            None | Some(Blow::Delay(_)) => GitFault::None,
+            Some(Blow::Stale(changes)) => GitFault::Stale(changes),
+            Some(Blow::DieBefore | Blow::DieAfter) => {
+                if let Some(live) = inner.live.get_mut(&process) {
+                    live.dead = true;
+                    live.died.notify_one();
+                }
+                GitFault::Lost
+            }
+            Some(_) => GitFault::Lost,
+        }
+    }
+}
+
+/// The process whose call it is.
+fn process(call: &Call) -> Option<u32> {
+    Credential::of(&call.head)?.access_key.strip_prefix(KEY)?.parse().ok()
+}
+
+/// A fault that makes sense for a call of this service; Git's where it is none.
+fn draw(random: &mut fastrand::Rng, service: Option<Service>) -> Blow {
+    match random.u32(..100) {
+        0..4 => Blow::DieBefore,
+        4..8 => Blow::DieAfter,
+        8..22 => Blow::LoseRequest,
+        22..40 => Blow::LoseAnswer,
+        40..43 => Blow::CutOff,
+        43..58 => Blow::Throttle,
+        58..70 => Blow::Break,
+        70..73 => Blow::Deny,
+        73..76 => Blow::Hang,
+        76..88 => Blow::Delay(random.u32(1..9)),
+        _ if service == Some(Service::S3) => Blow::LoseAnswer,
+        _ => Blow::Stale(random.usize(1..4)),
+    }
+}

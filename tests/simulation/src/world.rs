@@ -1,0 +1,496 @@
+//! One world: an AWS, a Git, people, and the controller process that is up at the moment; minute by minute.
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_lambda::types::AliasRoutingConfiguration;
+use bytes::Bytes;
+use futures::FutureExt as _;
+use local_aws::{LocalAws, MetricFate, Options, Served, Snapshot, VersionState};
+use serde_json::{Value, json};
+use stories::account::{Account, BUCKET, Build, INSTALLATION, environment_configuration};
+use tidegate_core::command::{Command, To};
+use tidegate_core::report::Answer;
+use tokio::time::Instant;
+
+use crate::facts::{Commit, Known, Running};
+use crate::forge::{self, Forge, Origin};
+use crate::invariants::SECRET;
+use crate::process::{Process, config};
+use crate::release::{Content, ENVIRONMENTS, Place, SERVICES, alarm, function};
+use crate::story::{Document, Event, Story, Word};
+use crate::watch::{End, Memory, Watch};
+
+pub use stories::account::{ACCOUNT, REGION};
+
+/// The alias of every service.
+pub const ALIAS: &str = "live";
+
+/// Where stored state begins in its bucket.
+const PREFIX: &str = "tidegate/";
+
+/// The tags that every service has an image of.
+const TAGS: [&str; 4] = ["v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0-bad"];
+
+/// Requests that a judged service has in a minute.
+const REQUESTS: u32 = 60;
+
+/// Whether what runs under this tag fails.
+#[must_use]
+pub fn is_bad(tag: &str) -> bool {
+    tag.contains("bad")
+}
+
+/// The bytes of a stored document.
+#[must_use]
+pub fn object(aws: &LocalAws, name: &str) -> Option<Bytes> {
+    aws.object(BUCKET, &format!("{PREFIX}{name}"))
+}
+
+/// The service that an object of the bucket is about.
+#[must_use]
+pub fn place_of(resource: &str) -> Option<Place> {
+    let name = resource.strip_prefix(BUCKET)?.strip_prefix('/')?.strip_prefix(PREFIX)?;
+    let mut parts = name.split('/');
+    let (kind, environment, service) = (parts.next()?, parts.next()?, parts.next()?);
+    if !matches!(kind, "state" | "history") {
+        return None;
+    }
+    let environment = ENVIRONMENTS.iter().find(|(name, _)| *name == environment)?.0;
+    let service = SERVICES.iter().find(|(name, _)| *name == service.trim_end_matches(".json"))?.0;
+    Some((environment, service))
+}
+
+/// A world at one moment, to go on from as often as wanted.
+#[derive(Clone, Debug)]
+pub struct Base {
+    snapshot: Snapshot,
+    memory: Memory,
+    origin: Origin,
+    content: Content,
+    ticks: u64,
+    processes: u32,
+}
+
+/// A world that goes on.
+pub struct World {
+    /// Its AWS.
+    pub aws: LocalAws,
+    /// What sees every call.
+    pub watch: Arc<Watch>,
+    forge: Arc<Forge>,
+    origin: Arc<Mutex<Origin>>,
+    /// What `main` says.
+    content: Content,
+    process: Option<Process>,
+    ticks: u64,
+    processes: u32,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").field("aws", &self.aws).finish_non_exhaustive()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // They hold each other.
+        self.aws.leave_alone();
+    }
+}
+
+impl World {
+    /// The world that a story begins with.
+    pub async fn of(story: &Story, forge: &Arc<Forge>, seed: u64) -> Self {
+        let aws = LocalAws::new(Options { seed, ..Options::default() });
+        aws.remember_changes(3);
+        aws.register_program(
+            "service",
+            Arc::new(|event| async move { Ok(answer(&event.context.environment)) }.boxed()),
+        );
+        let watch = Watch::over(&aws, Memory::default());
+        let content = Content { services: story.before.iter().cloned().collect(), broken: Vec::new() };
+        let origin = Arc::new(Mutex::new(Origin { main: Vec::new(), down: false }));
+        let forge = Arc::clone(forge);
+        let mut world = Self { aws, watch, forge, origin, content, process: None, ticks: 0, processes: 0 };
+        world.install().await;
+        let content = world.content.clone();
+        world.push(content, None, "Begin");
+        if !story.first {
+            world.settle().await;
+        }
+        world.aws.forget_calls();
+        world.process = None;
+        world
+    }
+
+    /// Goes on from a moment, with a process that knows nothing yet.
+    #[must_use]
+    pub fn resume(base: &Base, forge: &Arc<Forge>) -> Self {
+        let aws = base.snapshot.restore();
+        let watch = Watch::over(&aws, base.memory.clone());
+        Self {
+            watch,
+            aws,
+            forge: Arc::clone(forge),
+            origin: Arc::new(Mutex::new(base.origin.clone())),
+            content: base.content.clone(),
+            process: None,
+            ticks: base.ticks,
+            processes: base.processes,
+        }
+    }
+
+    /// This moment.
+    #[must_use]
+    pub fn base(&self) -> Base {
+        Base {
+            snapshot: self.aws.snapshot(),
+            memory: self.watch.memory(),
+            origin: self.origin().clone(),
+            content: self.content.clone(),
+            ticks: self.ticks,
+            processes: self.processes,
+        }
+    }
+
+    fn origin(&self) -> std::sync::MutexGuard<'_, Origin> {
+        self.origin.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn people(&self) -> Account {
+        Account::new(&config(&self.aws, ACCOUNT))
+    }
+
+    /// What the platform team does before the first tick.
+    async fn install(&self) {
+        let people = self.people();
+        people.create_bucket(BUCKET).await.expect("a bucket");
+        let token = format!("/tidegate/{INSTALLATION}/git-token");
+        people.put_parameter(&token, SECRET, true).await.expect("a secret");
+        let installation = format!(
+            "schemaVersion: 1\nrepository:\n  url: {}\n  branch: main\n  credential: {token}\n  writeBack: false\n\
+             state:\n  bucket: {BUCKET}\n  prefix: tidegate\n",
+            forge::URL
+        );
+        let name = format!("/tidegate/{INSTALLATION}/installation");
+        people.put_parameter(&name, &installation, false).await.expect("a parameter");
+        for (environment, prefix) in
+            ENVIRONMENTS.into_iter().filter(|(name, _)| self.content.environments().contains(name))
+        {
+            let name = format!("/tidegate/{INSTALLATION}/environments/{environment}");
+            people.put_parameter(&name, &environment_configuration(prefix), false).await.expect("a parameter");
+        }
+        let services: BTreeSet<&str> = self.content.services.keys().map(|(_, service)| *service).collect();
+        let mut images = BTreeMap::new();
+        for service in services {
+            people.create_repository(&format!("company/{service}")).await.expect("a repository");
+            for tag in TAGS {
+                let image = self.push_image(&people, service, tag, tag).await;
+                images.entry(service).or_insert(image);
+            }
+        }
+        for place in self.content.services.keys() {
+            let image = &images[place.1];
+            people.create_function(&function(*place), image, 10, &[("DB_PASSWORD", SECRET)]).await.expect("a function");
+            people.put_alarm(&alarm(*place)).await.expect("an alarm");
+            let view = self.aws.function(ACCOUNT, REGION, &function(*place));
+            self.watch.learn(|facts| facts.functions.insert(*place, Known { view, ..Known::default() }));
+        }
+    }
+
+    /// Pushes an image, and gives its URI by digest.
+    async fn push_image(&self, people: &Account, service: &str, tag: &str, label: &str) -> String {
+        let environment = [("BUILD_VERSION", label), ("SERVICE", service)];
+        let build = Build { program: "closure:service", environment: &environment };
+        let image = people.push_image(&format!("company/{service}"), tag, build).await.expect("an image");
+        let digest = image.rsplit(':').next().unwrap_or_default().to_owned();
+        self.watch.learn(|facts| facts.images.insert((service.to_owned(), digest), label.to_owned()));
+        image
+    }
+
+    /// Ticks until all is live.
+    async fn settle(&mut self) {
+        for _ in 0..40 {
+            self.minute(0, &[]).await;
+            let states = self.aws.object_keys(BUCKET, &format!("{PREFIX}state/"));
+            let live = self.watch.learn(|facts| {
+                facts.functions.values().all(|known| {
+                    known
+                        .view
+                        .as_ref()
+                        .and_then(|view| view.aliases.get(ALIAS))
+                        .is_some_and(|it| it.additional.is_none())
+                })
+            });
+            if states.is_empty() && live {
+                // The registry and the pins are told in the tick after.
+                self.minute(0, &[]).await;
+                return;
+            }
+        }
+        panic!("the story does not begin: {:?}", self.watch.violation());
+    }
+
+    /// One minute: what people do, traffic, and a tick of each environment.
+    pub async fn minute(&mut self, minute: u32, events: &[Event]) {
+        let began = Instant::now();
+        self.watch.minute(minute);
+        self.watch.note(|| format!("minute {minute}"));
+        for event in events {
+            self.watch.note(|| format!("  {event:?}"));
+            Box::pin(self.happen(event)).await;
+        }
+        self.traffic();
+        for environment in self.content.environments() {
+            self.tick(environment).await;
+        }
+        tokio::time::sleep_until(began + Duration::from_secs(60)).await;
+    }
+
+    /// A tick of an environment, as its schedule sends it.
+    pub async fn tick(&mut self, environment: &'static str) {
+        let command = Command::Sync { environment: environment.parse().ok(), service: None, confirm: None };
+        let _answered_or_dead = self.run(&command, environment, None, "controller").await;
+    }
+
+    /// A command, in the process that is up.
+    async fn run(
+        &mut self,
+        command: &Command,
+        environment: &'static str,
+        word: Option<(Place, &'static str)>,
+        actor: &str,
+    ) -> Option<Answer> {
+        self.ticks += 1;
+        let frozen = self.origin().down || self.content.broken.contains(&environment);
+        let id = format!("{}-{}", word.map_or("tick", |(_, word)| word), self.ticks);
+        let running = Running { process: 0, id, environment, word, frozen };
+        if self.process.is_none() {
+            self.processes += 1;
+            self.process = Some(Process::start(self.processes, &self.aws, &self.watch, &self.forge, &self.origin));
+        }
+        let process = self.process.as_ref()?;
+        match process.run(command, running, actor).await {
+            End::Answer(answer) => {
+                self.watch.note(|| format!("  = {}", shown(&answer)));
+                Some(answer)
+            }
+            End::Died => {
+                self.watch.note(|| "  = it died".to_owned());
+                self.process = None;
+                None
+            }
+        }
+    }
+
+    /// Requests through the aliases of all services that are judged.
+    fn traffic(&self) {
+        let (functions, images) = self.watch.learn(|facts| {
+            let judged = facts.functions.keys().filter(|place| {
+                facts.commits.values().any(|commit| commit.content.services.get(place).is_some_and(|it| it.judged))
+            });
+            (judged.copied().collect::<Vec<Place>>(), facts.images.clone())
+        });
+        for place in functions {
+            let Some(view) = self.aws.function(ACCOUNT, REGION, &function(place)) else { continue };
+            let bad = |version: &str| {
+                let version = version.parse().ok().and_then(|number: u64| view.versions.get(&number));
+                let tag = version.and_then(|version| images.get(&(place.1.to_owned(), version.code.clone())));
+                tag.is_some_and(|tag| is_bad(tag))
+            };
+            self.aws.drive(ACCOUNT, REGION, &function(place), ALIAS, REQUESTS, |version, random| Served {
+                failed: bad(version) && random.bool(),
+                duration: Duration::from_millis(40),
+            });
+        }
+    }
+
+    /// A commit on `main`; gives its id.
+    fn push(&mut self, content: Content, parent: Option<String>, message: &str) -> String {
+        let number = self.watch.learn(|facts| facts.commits.len());
+        let at = i64::try_from(number).unwrap_or_default();
+        let id = self.forge.commit(parent.as_deref(), &content.files(), at, message);
+        self.watch.learn(|facts| {
+            for (place, wanted) in &content.services {
+                let was = self.content.services.get(place);
+                if was.is_none_or(|was| (&was.tag, was.memory) != (&wanted.tag, wanted.memory))
+                    && let Some(known) = facts.functions.get_mut(place)
+                {
+                    known.held.clear();
+                }
+            }
+            facts.commits.insert(id.clone(), Commit { parent, content: content.clone() });
+        });
+        self.content = content;
+        self.origin().main.push(id.clone());
+        id
+    }
+
+    fn push_next(&mut self, content: Content, message: &str) {
+        let parent = Some(self.origin().head().to_owned());
+        self.push(content, parent, message);
+    }
+
+    /// What a commit on `main` said, so many pushes ago.
+    fn content_back(&self, pushes: usize) -> Option<(String, Content)> {
+        let id = self.origin().main.iter().rev().nth(pushes).cloned()?;
+        let content = self.watch.learn(|facts| facts.commits.get(&id).map(|commit| commit.content.clone()))?;
+        Some((id, content))
+    }
+
+    /// Something happens.
+    pub async fn happen(&mut self, event: &Event) {
+        match event {
+            Event::Merge(place, wanted) => {
+                let mut content = self.content.clone();
+                content.broken.retain(|environment| *environment != place.0);
+                content.services.insert(*place, wanted.clone());
+                self.push_next(content, &format!("Release {} {}", place.1, wanted.tag));
+            }
+            Event::MergeBroken(environment) => {
+                let mut content = self.content.clone();
+                content.broken.push(environment);
+                self.push_next(content, "Break it");
+            }
+            Event::Revert(pushes) => {
+                if let Some((_, content)) = self.content_back(*pushes) {
+                    self.push_next(content, "Revert");
+                }
+            }
+            Event::Rewrite(pushes) => {
+                if let Some((id, content)) = self.content_back(*pushes) {
+                    self.push(content, Some(id), "Begin anew");
+                }
+            }
+            Event::Git(up) => self.origin().down = !up,
+            Event::PushAgain(place, tag) => {
+                let label = format!("{tag} again");
+                self.push_image(&self.people(), place.1, tag, &label).await;
+            }
+            Event::EditAlias(place, version, other) => self.edit_alias(*place, *version, *other).await,
+            Event::EditLatest(place) => {
+                let edit = self.people().lambda.update_function_configuration().function_name(function(*place));
+                // While an update is in progress people are refused as well.
+                let _refused = edit.memory_size(1024).send().await;
+            }
+            Event::Alarm(place, red) => {
+                use aws_sdk_cloudwatch::types::StateValue;
+                let state = if *red { StateValue::Alarm } else { StateValue::Ok };
+                let set = self.people().cloudwatch.set_alarm_state().alarm_name(alarm(*place)).state_value(state);
+                set.state_reason("the story").send().await.expect("an alarm");
+            }
+            Event::Lose(place, document) => self.lose(*place, *document).await,
+            Event::RollBack(place) => self.roll_back(*place).await,
+            Event::Say(place, word) => self.say(*place, *word).await,
+            Event::Idle(place, version) => {
+                self.aws.set_version_state(
+                    ACCOUNT,
+                    REGION,
+                    &function(*place),
+                    &version.to_string(),
+                    VersionState::Inactive,
+                );
+            }
+            Event::Metrics(there) => {
+                let now = self.aws.clock().now();
+                if *there {
+                    self.aws.mend_metrics();
+                } else {
+                    self.aws.disturb_metrics(
+                        now - chrono::TimeDelta::hours(1)..now + chrono::TimeDelta::days(1),
+                        MetricFate::Lost,
+                    );
+                }
+                self.watch.learn(|facts| facts.no_metrics = !there);
+            }
+            Event::Tick(environment) => self.tick(environment).await,
+        }
+    }
+
+    async fn edit_alias(&self, place: Place, version: u64, other: Option<(u64, u8)>) {
+        let weights = other.map(|(number, percent)| (number.to_string(), f64::from(percent) / 100.0));
+        let routing =
+            AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights.into_iter().collect()));
+        let edit = self.people().lambda.update_alias().function_name(function(place)).name(ALIAS);
+        let edit = edit.function_version(version.to_string()).routing_config(routing.build());
+        // There may be no such version in this turn of the story.
+        let _refused = edit.send().await;
+    }
+
+    async fn lose(&self, (environment, service): Place, document: Document) {
+        let name = match document {
+            Document::State => format!("state/{environment}/{service}.json"),
+            Document::Head => format!("history/{environment}/{service}/head.json"),
+            Document::Desired => format!("desired/{environment}.json"),
+        };
+        let delete = self.people().s3.delete_object().bucket(BUCKET).key(format!("{PREFIX}{name}"));
+        delete.send().await.expect("a delete");
+    }
+
+    async fn roll_back(&mut self, place: Place) {
+        let (environment, service) = (place.0.parse().expect("a name"), place.1.parse().expect("a name"));
+        let reason = "it is bad".to_owned();
+        let command = Command::Rollback { environment, services: vec![service], to: None, reason, remind_after: None };
+        self.run(&command, place.0, Some((place, "rollback")), "ada").await;
+    }
+
+    async fn say(&mut self, place: Place, word: Word) {
+        let (environment, service) = (place.0.parse().expect("a name"), place.1.parse().expect("a name"));
+        let full = word == Word::PromoteFull;
+        let to = To { environment, service, reason: Some("the story".to_owned()), full, force: false };
+        let (command, name) = match word {
+            Word::Promote | Word::PromoteFull => (Command::Promote(to), "promote"),
+            Word::Abort => (Command::Abort(to), "abort"),
+            Word::Pause => (Command::Pause(to), "pause"),
+            Word::Resume => (Command::Resume(to), "resume"),
+            Word::Retry => (Command::Retry(to), "retry"),
+            Word::Unhold => (Command::Unhold(to), "unhold"),
+            Word::Sync => {
+                let To { environment, service, .. } = to;
+                (Command::Sync { environment: Some(environment), service: Some(service), confirm: None }, "sync")
+            }
+        };
+        self.watch.learn(|facts| {
+            let Some(known) = facts.functions.get_mut(&place) else { return };
+            match word {
+                Word::Promote => known.promoted = true,
+                Word::PromoteFull => known.promoted_fully = true,
+                Word::Unhold | Word::Retry => known.held.clear(),
+                Word::Abort | Word::Pause | Word::Resume | Word::Sync => {}
+            }
+        });
+        self.run(&command, place.0, Some((place, name)), "ada").await;
+    }
+}
+
+/// What a function answers: 500 where its image is a bad one.
+fn answer(environment: &BTreeMap<String, String>) -> Bytes {
+    let bad = environment.get("BUILD_VERSION").is_some_and(|tag| is_bad(tag));
+    let status = if bad { 500 } else { 200 };
+    json!({ "statusCode": status, "body": "{}" }).to_string().into()
+}
+
+/// An answer in a line.
+fn shown(answer: &Answer) -> String {
+    match answer {
+        Answer::Reports { reports, failures } => {
+            let services = reports.iter().flat_map(|report| &report.services).map(|(name, service)| {
+                let error = service.error.as_ref().map(|error| format!(" error: {error}")).unwrap_or_default();
+                format!("{name}: {:?} {:?} {:?}{error}", service.standing.sync, service.standing.phase, service.done)
+            });
+            let failures = failures.iter().map(|failure| failure.message.clone());
+            services.chain(failures).collect::<Vec<_>>().join("; ")
+        }
+        Answer::Services { reports, failures, .. } => {
+            let done = reports
+                .iter()
+                .map(|(name, service)| format!("{name}: {:?} {:?}", service.standing.phase, service.done));
+            let failed = failures.iter().map(|(name, failure)| format!("{name}: {failure:?}"));
+            done.chain(failed).collect::<Vec<_>>().join("; ")
+        }
+        Answer::Failed(failure) => failure.message.clone(),
+        Answer::History { .. } | Answer::Record { .. } | Answer::Versions { .. } => Value::Null.to_string(),
+    }
+}
