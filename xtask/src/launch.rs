@@ -57,6 +57,12 @@ fn measures_what_is_shipped(arguments: &[OsString]) -> bool {
     only.is_none_or(|groups| groups.split(',').any(|group| !COUNTED.contains(&group)))
 }
 
+/// Builds the simulation, optimised, and starts it.
+pub(crate) fn simulation(workspace: &Workspace, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
+    build(&["simulation"], &["--profile", "simulation"])?;
+    become_program(&workspace.optimised("simulate"), arguments)
+}
+
 /// Starts the local AWS.
 pub(crate) fn local_aws(workspace: &Workspace, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     build(&["local-aws"], &[])?;

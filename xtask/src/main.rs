@@ -53,6 +53,13 @@ enum Task {
     },
     /// Write `tests/stories/recorded-calls.json` from what the stories called last
     Calls,
+    /// Play the simulation: every fault at every call, and worlds drawn from seeds
+    #[command(disable_help_flag = true)]
+    Simulate {
+        /// Arguments of the simulation, such as `--seeds 1000`, `--story NAME` or `--help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Serve the local AWS alone, on loopback
     #[command(disable_help_flag = true)]
     LocalAws {
@@ -97,6 +104,9 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Calls => {
             calls::write(&prepare(&[Tool::Rust])?)?;
             Ok(ExitCode::SUCCESS)
+        Task::Simulate { arguments } => {
+            let workspace = prepare(launch::NEEDS)?;
+            launch::simulation(&workspace, &arguments)
         }
         Task::LocalAws { arguments } => {
             let workspace = prepare(&[Tool::Rust, Tool::C])?;

@@ -74,6 +74,12 @@ impl Course {
         end.violation.map_or(Ok(Self { story, bases, calls }), Err)
     }
 
+    /// The moment at which a minute begins.
+    #[must_use]
+    pub fn base(&self, minute: u32) -> &Base {
+        &self.bases[minute as usize]
+    }
+
     /// Every single fault that can make a difference.
     #[must_use]
     pub fn single(&self) -> Vec<Vec<Strike>> {
@@ -108,8 +114,7 @@ impl Course {
     #[must_use]
     pub fn play(&self, strikes: &[Strike], forge: &Arc<Forge>, journal: bool) -> Outcome {
         let from = strikes.iter().map(|strike| strike.minute).min().unwrap_or(0);
-        let base = &self.bases[from as usize];
-        play(&self.story, base, from, strikes, Patience::SHORT, forge, journal)
+        play(&self.story, self.base(from), from, strikes, Patience::SHORT, forge, journal)
     }
 
     /// Plays these on as many threads, and tells of each as it ends.

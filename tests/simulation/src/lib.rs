@@ -15,12 +15,17 @@
 pub mod exhaustive;
 pub mod facts;
 pub mod forge;
+pub mod gate;
+pub mod interleave;
 pub mod invariants;
 pub mod plan;
 pub mod play;
 pub mod process;
+pub mod random;
 pub mod release;
+pub mod shrink;
 pub mod stories;
 pub mod story;
+pub mod tell;
 pub mod watch;
 pub mod world;

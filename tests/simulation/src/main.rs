@@ -1,88 +1,186 @@
-//! `simulate`: plays plans and seeds, and tells what does not hold.
+//! `simulate`: plays plans, schedules and seeds, tells how many, and tells as a story what did not hold.
 #![allow(clippy::print_stdout, clippy::allow_attributes, reason = "a program for the terminal")]
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use clap::Parser;
 use simulation::exhaustive::{Course, Tally, by_invariant, sampled};
 use simulation::forge::Forge;
-use simulation::stories;
+use simulation::interleave::{self, Schedule};
+use simulation::plan::{Blow, Strike};
+use simulation::random::Scenario;
+use simulation::story::Story;
+use simulation::{shrink, stories, tell};
 
 /// Play the simulation
 #[derive(Parser)]
 #[command(name = "simulate", bin_name = "cargo xtask simulate", max_term_width = 100)]
 struct Arguments {
-    /// Only this story
-    #[arg(long)]
+    /// Only this reference story
+    #[arg(long, value_name = "NAME")]
     story: Option<String>,
-    /// At most so many pairs of faults of each story
-    #[arg(long, default_value_t = 0)]
-    pairs: usize,
+    /// How many worlds drawn from seeds; none with `--story`, where nothing else is said
+    #[arg(long, value_name = "N")]
+    seeds: Option<u64>,
+    /// The first seed
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
     /// At most so many single faults of each story
-    #[arg(long, default_value_t = usize::MAX)]
+    #[arg(long, value_name = "N", default_value_t = usize::MAX)]
     singles: usize,
-    /// How many threads
-    #[arg(long, default_value_t = 2)]
+    /// At most so many pairs of faults of each story
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pairs: usize,
+    /// At most so many schedules of two ticks and a rollback in each story
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    schedules: usize,
+    /// On how many threads
+    #[arg(long, value_name = "N", default_value_t = 2)]
     threads: usize,
-    /// Play only this fault and tell every call: minute:call:number of its kind
-    #[arg(long)]
+    /// Play the story with just this fault, and show each call: `MINUTE:CALL:KIND`, the kind by its number
+    #[arg(long, value_name = "FAULT")]
     strike: Vec<String>,
+    /// Show each call of the first seed
+    #[arg(long)]
+    journal: bool,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let began = Instant::now();
     let forge = Forge::start();
-    let mut stories = stories::all();
+    let mut chosen = stories::all();
     if let Some(name) = &arguments.story {
-        stories.retain(|story| story.name == name);
+        chosen.retain(|story| story.name == name);
+        if chosen.is_empty() {
+            let names: Vec<&str> = stories::all().iter().map(|story| story.name).collect();
+            println!("there is no story `{name}`; there are {}", names.join(", "));
+            return ExitCode::FAILURE;
+        }
     }
+    let only_seeds = arguments.seeds.is_some() && arguments.story.is_none() && arguments.singles == 0;
     let mut all = Tally::default();
-    for story in stories {
-        let (name, about) = (story.name, story.about);
-        let began = Instant::now();
-        let course = match Course::run(story, &forge) {
-            Ok(course) => course,
-            Err(violation) => {
-                println!("{name}: without any fault: {violation}");
-                return ExitCode::FAILURE;
-            }
-        };
-        println!("{name}: {about}");
-        if !arguments.strike.is_empty() {
-            let strikes: Vec<_> = arguments.strike.iter().filter_map(|text| strike(text)).collect();
-            let outcome = course.play(&strikes, &forge, true);
-            outcome.journal.iter().for_each(|line| println!("{line}"));
-            println!("{:?}", outcome.violation.map(|violation| violation.to_string()));
-            continue;
+    for story in chosen.into_iter().filter(|_| !only_seeds) {
+        match exhaust(story, &arguments, &forge) {
+            Some(tally) => all = all.and(tally),
+            None => return ExitCode::FAILURE,
         }
-        let (single, pairs) = (course.single(), course.pairs());
-        let mut plans = sampled(&single, arguments.singles);
-        plans.extend(sampled(&pairs, arguments.pairs));
-        let mut tally = course.play_all(&plans, &forge, arguments.threads);
-        tally.left_out = single.len() + pairs.len() - plans.len();
-        let took = began.elapsed().as_secs_f64();
-        println!(
-            "  {} plans ({} left out), {} calls, {:.1} hours in {took:.1} s: {} violations {:?}",
-            tally.plans,
-            tally.left_out,
-            tally.calls,
-            tally.minutes as f64 / 60.0,
-            tally.violations.len(),
-            by_invariant(&tally.violations),
-        );
-        for (plan, violation) in tally.violations.iter().take(12) {
-            println!("    {plan}\n      {violation}");
-        }
-        all = all.and(tally);
     }
-    println!("{} plans, {} calls, {} violations", all.plans, all.calls, all.violations.len());
-    if all.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let default = if arguments.story.is_some() { 0 } else { 100 };
+    let (seeds, broken) = live(arguments.seeds.unwrap_or(default), &arguments, &forge);
+    all.calls += seeds.calls;
+    all.minutes += seeds.minutes;
+    let hours = all.minutes as f64 / 60.0;
+    println!(
+        "{} plans ({} left out), {} seeds, {} calls, {hours:.0} simulated hours, {:.1} of them a second: {} violations",
+        all.plans,
+        all.left_out,
+        seeds.plans,
+        all.calls,
+        hours / began.elapsed().as_secs_f64(),
+        all.violations.len() + broken,
+    );
+    if all.violations.is_empty() && broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn strike(text: &str) -> Option<simulation::plan::Strike> {
+/// Every fault of a story; none where it does not even go without one.
+fn exhaust(story: Story, arguments: &Arguments, forge: &Arc<Forge>) -> Option<Tally> {
+    let (name, about, began) = (story.name, story.about, Instant::now());
+    let course = match Course::run(story, forge) {
+        Ok(course) => course,
+        Err(violation) => {
+            println!("{name}: without any fault: {violation}");
+            return None;
+        }
+    };
+    println!("{name}: {about}");
+    if !arguments.strike.is_empty() {
+        let strikes: Vec<Strike> = arguments.strike.iter().filter_map(|text| strike(text)).collect();
+        let outcome = course.play(&strikes, forge, true);
+        outcome.journal.iter().for_each(|line| println!("{line}"));
+        println!("{}", outcome.violation.map_or("all of it holds".to_owned(), |violation| violation.to_string()));
+        return Some(Tally::default());
+    }
+    let (single, pairs) = (course.single(), course.pairs());
+    let mut plans = sampled(&single, arguments.singles);
+    plans.extend(sampled(&pairs, arguments.pairs));
+    let mut tally = course.play_all(&plans, forge, arguments.threads);
+    tally.left_out = single.len() + pairs.len() - plans.len();
+    println!(
+        "  {} single faults of {}, {} pairs of {}, {} calls, {:.0} hours in {:.0} s: {} violations {:?}",
+        single.len().min(arguments.singles),
+        single.len(),
+        pairs.len().min(arguments.pairs),
+        pairs.len(),
+        tally.calls,
+        tally.minutes as f64 / 60.0,
+        began.elapsed().as_secs_f64(),
+        tally.violations.len(),
+        by_invariant(&tally.violations),
+    );
+    for (plan, violation) in tally.violations.iter().take(8) {
+        println!("    {plan}\n      {violation}");
+    }
+    Some(tally.and(overlap(&course, arguments, forge)))
+}
+
+/// Two ticks and a rollback in one minute, in many orders.
+fn overlap(course: &Course, arguments: &Arguments, forge: &Arc<Forge>) -> Tally {
+    let Some(minute) = course.story.overlap else { return Tally::default() };
+    let all = interleave::schedules(course, minute);
+    let played = sampled(&all, arguments.schedules);
+    let (tally, broken) = interleave::play_all(course, minute, &played, forge, arguments.threads);
+    println!("  {} schedules of {}: {} violations", played.len(), all.len(), broken.len());
+    for (schedule, violation) in broken.iter().take(8) {
+        let schedule: &Schedule = schedule;
+        println!("    in minute {minute}, {schedule}\n      {violation}");
+    }
+    Tally { left_out: all.len() - played.len(), ..tally }
+}
+
+/// Worlds drawn from seeds; gives how many of them broke something.
+fn live(seeds: u64, arguments: &Arguments, forge: &Arc<Forge>) -> (Tally, usize) {
+    let next = AtomicU64::new(0);
+    let results = std::sync::Mutex::new((Tally::default(), Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..arguments.threads {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= seeds {
+                        return;
+                    }
+                    let seed = arguments.seed + number;
+                    let outcome = Scenario::of(seed).play(forge, arguments.journal && number == 0);
+                    outcome.journal.iter().for_each(|line| println!("{line}"));
+                    let (tally, broken) = &mut *results.lock().expect("nobody panicked");
+                    tally.plans += 1;
+                    tally.calls += outcome.calls;
+                    tally.minutes += u64::from(outcome.minutes);
+                    if let Some(violation) = outcome.violation {
+                        println!("seed {seed}: {violation}");
+                        broken.push(seed);
+                    }
+                }
+            });
+        }
+    });
+    let (tally, broken) = results.into_inner().expect("nobody panicked");
+    for seed in broken.iter().take(3) {
+        match shrink::shrink(&Scenario::of(*seed), forge) {
+            Some((small, violation)) => println!("\n{}", tell::story(&small, &violation)),
+            None => println!("seed {seed} cannot be made smaller: without its chance it holds"),
+        }
+    }
+    (tally, broken.len())
+}
+
+fn strike(text: &str) -> Option<Strike> {
     let mut parts = text.split(':');
     let (minute, call) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-    let blow = *simulation::plan::Blow::ALL.get(parts.next()?.parse::<usize>().ok()?)?;
-    Some(simulation::plan::Strike { minute, call, blow })
+    let blow = *Blow::ALL.get(parts.next()?.parse::<usize>().ok()?)?;
+    Some(Strike { minute, call, blow })
 }

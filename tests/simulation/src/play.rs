@@ -78,7 +78,7 @@ pub fn play(
         }
         let (_, before) = world.watch.calls();
         world.watch.strike(strikes.to_vec());
-        let minutes = to_the_end(&mut world, story, from, patience).await;
+        let minutes = finish(&mut world, story, from, patience).await;
         let (_, after) = world.watch.calls();
         Outcome {
             violation: world.watch.violation(),
@@ -90,8 +90,8 @@ pub fn play(
     })
 }
 
-/// Gives how many minutes it took.
-async fn to_the_end(world: &mut World, story: &Story, from: u32, patience: Patience) -> u32 {
+/// The minutes that are left of a story, and those after it in which it has to end and then be quiet; gives how many.
+pub(crate) async fn finish(world: &mut World, story: &Story, from: u32, patience: Patience) -> u32 {
     let mut played = 0;
     for minute in from..story.minutes {
         world.minute(minute, &events(story, minute)).await;

@@ -1,4 +1,5 @@
 //! One controller process: the shipped controller with the real SDK clients, told by its access key, that can die.
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use local_aws::LocalAws;
 use local_aws::clock::Clock;
 use stories::account::{BUCKET, INSTALLATION};
@@ -19,6 +21,7 @@ use tokio::time::Instant;
 
 use crate::facts::Running;
 use crate::forge::{self, Forge, Origin};
+use crate::gate::Gate;
 use crate::invariants;
 use crate::watch::{End, KEY, Watch};
 use crate::world::REGION;
@@ -35,15 +38,24 @@ impl TimeSource for ServerTime {
 
 /// The SDK's configuration of somebody with this access key.
 #[must_use]
-pub fn config(aws: &LocalAws, access_key: &str) -> SdkConfig {
+pub fn config(aws: &LocalAws, access_key: &str, client: SharedHttpClient) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new(access_key, "key", None, None, "sim")))
         .region(Region::from_static(REGION))
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .time_source(SharedTimeSource::new(ServerTime(aws.clock().clone())))
-        .http_client(aws.http_client())
+        .http_client(client)
         .build()
+}
+
+/// A command on its way to a process.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The command.
+    pub command: Command,
+    /// What is known of it.
+    pub running: Running,
 }
 
 /// One process of the controller's Lambda.
@@ -69,8 +81,10 @@ impl Process {
         watch: &Arc<Watch>,
         forge: &Arc<Forge>,
         origin: &Arc<Mutex<Origin>>,
+        gate: &Gate,
     ) -> Self {
-        let home = Home::new(&config(aws, &format!("{KEY}{number}")));
+        let client = gate.before(number, aws.http_client());
+        let home = Home::new(&config(aws, &format!("{KEY}{number}"), client));
         let copy = StateLocation { bucket: BUCKET.to_owned(), prefix: "tidegate".to_owned() };
         let source = Source::Parameters { installation: INSTALLATION.to_owned(), copy: Some(copy) };
         let cache = forge::scratch();
@@ -80,6 +94,18 @@ impl Process {
         };
         let controller = Controller::new(home, source, cache.path().join("git")).with_git(git);
         Self { number, controller, watch: Arc::clone(watch), _cache: cache }
+    }
+
+    /// Its number, which its calls are told by.
+    #[must_use]
+    pub const fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// An order as something that several processes run at the same time, with the process's number.
+    pub fn boxed(&self, order: Order) -> (u32, Pin<Box<dyn Future<Output = End<Answer>> + '_>>) {
+        let actor = if order.running.word.is_some() { "ada" } else { "controller" };
+        (self.number, Box::pin(async move { self.run(&order.command, order.running, actor).await }))
     }
 
     /// Runs a command, unless it dies.

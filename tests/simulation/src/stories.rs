@@ -19,9 +19,14 @@ fn one(name: &'static str, about: &'static str, before: Wanted) -> Story {
         first: false,
         events: Vec::new(),
         endings: Vec::new(),
+        overlap: None,
         minutes: 6,
     }
 }
+
+/// Six steps of a minute.
+const SIX: [(u8, Option<u32>); 6] =
+    [(5, Some(1)), (10, Some(1)), (25, Some(1)), (50, Some(1)), (75, Some(1)), (90, Some(1))];
 
 /// Two steps of two minutes.
 const SHORT: [(u8, Option<u32>); 2] = [(10, Some(2)), (50, Some(2))];
@@ -46,13 +51,16 @@ pub fn all() -> Vec<Story> {
             ..one("all-at-once", "a merge becomes the live version in one switch", plain())
         },
         Story {
-            events: merge(canary(
-                "v1.1.0",
-                &[(5, Some(1)), (10, Some(1)), (25, Some(1)), (50, Some(1)), (75, Some(1)), (90, Some(1))],
-            )),
+            events: merge(Wanted { judged: false, ..canary("v1.1.0", &SIX) }),
             endings: to_new.clone(),
-            minutes: 26,
-            ..one("canary", "a canary of six steps, each judged by its metrics", plain())
+            minutes: 18,
+            ..one("canary", "a canary of six steps of a minute each", plain())
+        },
+        Story {
+            events: merge(canary("v1.1.0", &SHORT)),
+            endings: to_new.clone(),
+            minutes: 18,
+            ..one("judged-canary", "a canary of two steps, each judged by its metrics", plain())
         },
         Story {
             events: merge(canary("v1.3.0-bad", &SHORT)),
@@ -108,7 +116,7 @@ pub fn all() -> Vec<Story> {
                 (0, Event::Merge(FLIGHT, Wanted { judged: false, ..canary("v1.1.0", &SHORT) })),
                 (3, Event::PushAgain(FLIGHT, "v1.1.0".to_owned())),
             ],
-            endings: to_new.clone(),
+            endings: vec![Ending::Drifted(FLIGHT, "v1.1.0")],
             minutes: 10,
             ..one(
                 "tag-pushed-again",
@@ -143,6 +151,30 @@ pub fn all() -> Vec<Story> {
             ..one("state-lost", "what is stored of a canary is lost in the middle of it", plain())
         },
     ];
+    // Nothing of it is live yet: the rollback is refused, and the release goes on.
+    stories.push(Story {
+        events: vec![
+            (0, Event::Merge(FLIGHT, Wanted { judged: false, ..canary("v1.1.0", &SHORT) })),
+            (1, Event::RollBack(FLIGHT)),
+        ],
+        endings: to_new.into_iter().chain(to_old.clone()).collect(),
+        minutes: 9,
+        ..one("rollback-publishing", "somebody rolls back while the release is published", plain())
+    });
+    stories.push(Story {
+        events: vec![(0, Event::Merge(FLIGHT, Wanted { judged: false, ..canary("v1.1.0", &SHORT) }))],
+        endings: vec![Ending::Synced(FLIGHT, "v1.1.0"), Ending::Kept(FLIGHT, "v1.0.0")],
+        overlap: Some(5),
+        minutes: 12,
+        ..one("race", "two ticks and a rollback at the same time, when the next step of a canary is due", plain())
+    });
+    stories.push(Story {
+        events: vec![(0, Event::Merge(FLIGHT, Wanted::plain("v1.1.0")))],
+        endings: vec![Ending::Synced(FLIGHT, "v1.1.0"), Ending::Kept(FLIGHT, "v1.0.0")],
+        overlap: Some(1),
+        minutes: 5,
+        ..one("race-for-all", "two ticks and a rollback at the same time, when all traffic is due", plain())
+    });
     for (name, minute) in ROLLED_BACK {
         stories.push(Story {
             events: vec![
@@ -167,9 +199,8 @@ pub fn all() -> Vec<Story> {
     stories
 }
 
-/// A rollback in each phase of a canary: while it is published, in the first step, in the second, and once it is live.
-const ROLLED_BACK: [(&str, u32); 4] =
-    [("rollback-publishing", 1), ("rollback-first-step", 3), ("rollback-second-step", 6), ("rollback-live", 9)];
+/// A rollback in each phase of a canary: in the first step, in the second, and once it is live.
+const ROLLED_BACK: [(&str, u32); 3] = [("rollback-first-step", 3), ("rollback-second-step", 6), ("rollback-live", 9)];
 
 /// The story of this name.
 #[must_use]

@@ -32,8 +32,10 @@ pub enum Event {
     Idle(Place, u64),
     /// Metrics are lost from now on, or come again.
     Metrics(bool),
-    /// A tick that somebody asks for, or that the schedule sends twice.
-    Tick(&'static str),
+    /// A person accepts where a rewritten `main` is now: `sync --confirm`.
+    Confirm(&'static str),
+    /// So many minutes go by without a tick.
+    Sleep(u32),
 }
 
 /// A stored document.
@@ -75,6 +77,8 @@ pub enum Ending {
     Synced(Place, &'static str),
     /// All traffic has this tag's image, and something else that Git wants is held out until somebody decides.
     Kept(Place, &'static str),
+    /// All traffic has this tag's image, and nothing is under way; something is told as drift.
+    Drifted(Place, &'static str),
 }
 
 impl Ending {
@@ -82,7 +86,7 @@ impl Ending {
     #[must_use]
     pub const fn place(&self) -> Place {
         match self {
-            Self::Synced(place, _) | Self::Kept(place, _) => *place,
+            Self::Synced(place, _) | Self::Kept(place, _) | Self::Drifted(place, _) => *place,
         }
     }
 }
@@ -102,6 +106,8 @@ pub struct Story {
     pub events: Vec<(u32, Event)>,
     /// How each service may end: one of these.
     pub endings: Vec<Ending>,
+    /// The minute in which two ticks and a rollback are played at the same time, where they are.
+    pub overlap: Option<u32>,
     /// How many minutes it takes without faults until it has ended; more are given where faults hit.
     pub minutes: u32,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_lambda::types::AliasRoutingConfiguration;
 use bytes::Bytes;
 use futures::FutureExt as _;
-use local_aws::{LocalAws, MetricFate, Options, Served, Snapshot, VersionState};
+use local_aws::{AliasRef, LocalAws, MetricFate, Options, Snapshot, Traffic, VersionState};
 use serde_json::{Value, json};
 use stories::account::{Account, BUCKET, Build, INSTALLATION, environment_configuration};
 use tidegate_core::command::{Command, To};
@@ -15,8 +15,10 @@ use tokio::time::Instant;
 
 use crate::facts::{Commit, Known, Running};
 use crate::forge::{self, Forge, Origin};
-use crate::invariants::SECRET;
-use crate::process::{Process, config};
+use crate::gate::Gate;
+use crate::interleave::Schedule;
+use crate::invariants::{self, SECRET};
+use crate::process::{Order, Process, config};
 use crate::release::{Content, ENVIRONMENTS, Place, SERVICES, alarm, function};
 use crate::story::{Document, Event, Story, Word};
 use crate::watch::{End, Memory, Watch};
@@ -30,10 +32,10 @@ pub const ALIAS: &str = "live";
 const PREFIX: &str = "tidegate/";
 
 /// The tags that every service has an image of.
-const TAGS: [&str; 4] = ["v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0-bad"];
+const TAGS: [&str; 5] = ["v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0-bad", "v2.0.0"];
 
 /// Requests that a judged service has in a minute.
-const REQUESTS: u32 = 60;
+const REQUESTS: u32 = 600;
 
 /// Whether what runs under this tag fails.
 #[must_use]
@@ -80,9 +82,12 @@ pub struct World {
     pub watch: Arc<Watch>,
     forge: Arc<Forge>,
     origin: Arc<Mutex<Origin>>,
+    gate: Gate,
     /// What `main` says.
     content: Content,
     process: Option<Process>,
+    /// One that ran a command beside that.
+    spare: Option<Process>,
     ticks: u64,
     processes: u32,
 }
@@ -113,7 +118,9 @@ impl World {
         let content = Content { services: story.before.iter().cloned().collect(), broken: Vec::new() };
         let origin = Arc::new(Mutex::new(Origin { main: Vec::new(), down: false }));
         let forge = Arc::clone(forge);
-        let mut world = Self { aws, watch, forge, origin, content, process: None, ticks: 0, processes: 0 };
+        let gate = Gate::default();
+        let mut world =
+            Self { aws, watch, forge, origin, gate, content, process: None, spare: None, ticks: 0, processes: 0 };
         world.install().await;
         let content = world.content.clone();
         world.push(content, None, "Begin");
@@ -135,8 +142,10 @@ impl World {
             aws,
             forge: Arc::clone(forge),
             origin: Arc::new(Mutex::new(base.origin.clone())),
+            gate: Gate::default(),
             content: base.content.clone(),
             process: None,
+            spare: None,
             ticks: base.ticks,
             processes: base.processes,
         }
@@ -160,7 +169,7 @@ impl World {
     }
 
     fn people(&self) -> Account {
-        Account::new(&config(&self.aws, ACCOUNT))
+        Account::new(&config(&self.aws, ACCOUNT, self.aws.http_client()))
     }
 
     /// What the platform team does before the first tick.
@@ -251,38 +260,130 @@ impl World {
 
     /// A tick of an environment, as its schedule sends it.
     pub async fn tick(&mut self, environment: &'static str) {
-        let command = Command::Sync { environment: environment.parse().ok(), service: None, confirm: None };
-        let _answered_or_dead = self.run(&command, environment, None, "controller").await;
+        let order = self.order(sync(environment), environment, None);
+        let _answered_or_dead = self.run(order, "controller").await;
     }
 
-    /// A command, in the process that is up.
-    async fn run(
-        &mut self,
-        command: &Command,
-        environment: &'static str,
-        word: Option<(Place, &'static str)>,
-        actor: &str,
-    ) -> Option<Answer> {
+    /// A command, as it is sent now.
+    fn order(&mut self, command: Command, environment: &'static str, word: Option<(Place, &'static str)>) -> Order {
         self.ticks += 1;
         let frozen = self.origin().down || self.content.broken.contains(&environment);
         let id = format!("{}-{}", word.map_or("tick", |(_, word)| word), self.ticks);
-        let running = Running { process: 0, id, environment, word, frozen };
-        if self.process.is_none() {
-            self.processes += 1;
-            self.process = Some(Process::start(self.processes, &self.aws, &self.watch, &self.forge, &self.origin));
-        }
-        let process = self.process.as_ref()?;
-        match process.run(command, running, actor).await {
+        Order { command, running: Running { process: 0, id, environment, word, frozen } }
+    }
+
+    /// A process that knows nothing yet.
+    fn start(&mut self) -> Process {
+        self.processes += 1;
+        Process::start(self.processes, &self.aws, &self.watch, &self.forge, &self.origin, &self.gate)
+    }
+
+    /// Runs a command in the process that is up.
+    async fn run(&mut self, order: Order, actor: &str) -> Option<Answer> {
+        let process = match self.process.take() {
+            Some(process) => process,
+            None => self.start(),
+        };
+        match process.run(&order.command, order.running, actor).await {
             End::Answer(answer) => {
                 self.watch.note(|| format!("  = {}", shown(&answer)));
+                self.process = Some(process);
                 Some(answer)
             }
             End::Died => {
                 self.watch.note(|| "  = it died".to_owned());
-                self.process = None;
                 None
             }
         }
+    }
+
+    /// One minute, in which a second tick and a rollback run beside the tick, each in its own process.
+    pub async fn overlap(&mut self, minute: u32, events: &[Event], place: Place, schedule: &Schedule) {
+        let began = Instant::now();
+        self.watch.minute(minute);
+        self.watch.note(|| format!("minute {minute}: {schedule}"));
+        for event in events {
+            Box::pin(self.happen(event)).await;
+        }
+        self.traffic();
+        let orders = vec![
+            self.order(sync(place.0), place.0, None),
+            self.order(sync(place.0), place.0, None),
+            self.order(rollback(place), place.0, Some((place, "rollback"))),
+        ];
+        match schedule.stall {
+            Some((who, calls)) => self.stalled(orders, who, calls).await,
+            None => {
+                let mut next = schedule.order();
+                self.together(orders, |who| next(who)).await;
+            }
+        }
+        tokio::time::sleep_until(began + Duration::from_secs(60)).await;
+    }
+
+    /// One minute as ever, but that its ticks come twice, and calls of the two go on in the order that `random` says.
+    pub async fn doubled(&mut self, minute: u32, events: &[Event], random: &mut fastrand::Rng) {
+        let began = Instant::now();
+        self.watch.minute(minute);
+        self.watch.note(|| format!("minute {minute}, every tick twice"));
+        for event in events {
+            self.watch.note(|| format!("  {event:?}"));
+            Box::pin(self.happen(event)).await;
+        }
+        self.traffic();
+        for environment in self.content.environments() {
+            let orders = vec![
+                self.order(sync(environment), environment, None),
+                self.order(sync(environment), environment, None),
+            ];
+            self.together(orders, |waiting| *random.choice(waiting).expect("somebody waits")).await;
+        }
+        tokio::time::sleep_until(began + Duration::from_secs(60)).await;
+    }
+
+    /// Runs commands at the same time, the first in the process that is up and each other in one of its own. `next` says
+    /// which of them goes on, by their positions.
+    async fn together(&mut self, orders: Vec<Order>, mut next: impl FnMut(&[usize]) -> usize) {
+        let mut processes: Vec<Process> = self.process.take().into_iter().chain(self.spare.take()).collect();
+        while processes.len() < orders.len() {
+            processes.push(self.start());
+        }
+        let numbers: Vec<u32> = processes.iter().map(Process::number).collect();
+        let commands = orders.into_iter().zip(&processes).map(|(order, process)| process.boxed(order)).collect();
+        let choose = |waiting: &[u32]| {
+            let positions: Vec<usize> =
+                waiting.iter().filter_map(|number| numbers.iter().position(|known| known == number)).collect();
+            numbers[next(&positions)]
+        };
+        let ended = self.gate.conduct(commands, choose).await;
+        for (number, end) in ended {
+            self.watch.note(|| match &end {
+                End::Answer(answer) => format!("  = process {number}: {}", shown(answer)),
+                End::Died => format!("  = process {number} died"),
+            });
+            if matches!(end, End::Died) {
+                processes.retain(|process| process.number() != number);
+            }
+        }
+        let mut left = processes.into_iter();
+        (self.process, self.spare) = (left.next(), left.next());
+    }
+
+    /// Lets one of the commands stand still in its tracks after so many calls, until its lease is over and the others have
+    /// ended.
+    async fn stalled(&mut self, orders: Vec<Order>, who: usize, calls: u32) {
+        let processes: Vec<Process> = orders.iter().map(|_| self.start()).collect();
+        let mut commands: Vec<_> =
+            orders.into_iter().zip(&processes).map(|(order, process)| process.boxed(order)).collect();
+        let (number, slow) = commands.remove(who);
+        let rest = async {
+            // Longer than any lease.
+            tokio::time::sleep(Duration::from_secs(80)).await;
+            for (_, command) in commands {
+                let _answered_or_dead = command.await;
+            }
+        };
+        let _answered_or_dead = self.gate.stall(number, slow, calls, rest).await;
     }
 
     /// Requests through the aliases of all services that are judged.
@@ -293,17 +394,21 @@ impl World {
             });
             (judged.copied().collect::<Vec<Place>>(), facts.images.clone())
         });
+        let now = self.aws.clock().now();
         for place in functions {
-            let Some(view) = self.aws.function(ACCOUNT, REGION, &function(place)) else { continue };
-            let bad = |version: &str| {
-                let version = version.parse().ok().and_then(|number: u64| view.versions.get(&number));
-                let tag = version.and_then(|version| images.get(&(place.1.to_owned(), version.code.clone())));
-                tag.is_some_and(|tag| is_bad(tag))
-            };
-            self.aws.drive(ACCOUNT, REGION, &function(place), ALIAS, REQUESTS, |version, random| Served {
-                failed: bad(version) && random.bool(),
-                duration: Duration::from_millis(40),
-            });
+            let function = function(place);
+            let Some(view) = self.aws.function(ACCOUNT, REGION, &function) else { continue };
+            let Some(alias) = view.aliases.get(ALIAS) else { continue };
+            for number in invariants::named(alias) {
+                let code = view.versions.get(&number).map(|version| version.code.clone()).unwrap_or_default();
+                let bad = images.get(&(place.1.to_owned(), code)).is_some_and(|tag| is_bad(tag));
+                let invocations = REQUESTS * invariants::share(Some(alias), number) / 10_000;
+                let errors = if bad { invocations / 2 } else { 0 };
+                let traffic = Traffic { invocations, errors, throttles: 0, duration: Duration::from_millis(40) };
+                let (account, region) = (ACCOUNT.to_owned(), REGION.to_owned());
+                let alias = AliasRef { account, region, function: function.clone(), alias: ALIAS.to_owned() };
+                self.aws.record_traffic(&alias, &number.to_string(), now, traffic);
+            }
         }
     }
 
@@ -405,7 +510,13 @@ impl World {
                 }
                 self.watch.learn(|facts| facts.no_metrics = !there);
             }
-            Event::Tick(environment) => self.tick(environment).await,
+            Event::Confirm(environment) => {
+                let head = self.origin().head().to_owned();
+                self.watch.learn(|facts| facts.confirmed.insert(head.clone()));
+                let order = self.order(confirm(environment, head), environment, None);
+                self.run(order, "ada").await;
+            }
+            Event::Sleep(minutes) => tokio::time::sleep(Duration::from_secs(u64::from(*minutes) * 60)).await,
         }
     }
 
@@ -430,10 +541,8 @@ impl World {
     }
 
     async fn roll_back(&mut self, place: Place) {
-        let (environment, service) = (place.0.parse().expect("a name"), place.1.parse().expect("a name"));
-        let reason = "it is bad".to_owned();
-        let command = Command::Rollback { environment, services: vec![service], to: None, reason, remind_after: None };
-        self.run(&command, place.0, Some((place, "rollback")), "ada").await;
+        let order = self.order(rollback(place), place.0, Some((place, "rollback")));
+        self.run(order, "ada").await;
     }
 
     async fn say(&mut self, place: Place, word: Word) {
@@ -461,8 +570,23 @@ impl World {
                 Word::Abort | Word::Pause | Word::Resume | Word::Sync => {}
             }
         });
-        self.run(&command, place.0, Some((place, name)), "ada").await;
+        let order = self.order(command, place.0, Some((place, name)));
+        self.run(order, "ada").await;
     }
+}
+
+fn confirm(environment: &str, commit: String) -> Command {
+    Command::Sync { environment: environment.parse().ok(), service: None, confirm: Some(commit) }
+}
+
+fn sync(environment: &str) -> Command {
+    Command::Sync { environment: environment.parse().ok(), service: None, confirm: None }
+}
+
+fn rollback((environment, service): Place) -> Command {
+    let (environment, service) = (environment.parse().expect("a name"), service.parse().expect("a name"));
+    let reason = "it is bad".to_owned();
+    Command::Rollback { environment, services: vec![service], to: None, reason, remind_after: None }
 }
 
 /// What a function answers: 500 where its image is a bad one.

@@ -46,6 +46,7 @@ fn one(aws: &LocalAws, facts: &Facts, ending: &Ending) -> Result<(), String> {
     let (sync, phase) = (standing.standing.sync, standing.standing.phase);
     let (label, as_it_should) = match ending {
         Ending::Synced(_, label) => (label, sync == SyncStatus::Synced && phase == PhaseName::Idle),
+        Ending::Drifted(_, label) => (label, sync == SyncStatus::OutOfSync && phase == PhaseName::Idle),
         Ending::Kept(_, label) => {
             (label, matches!(phase, PhaseName::Aborted | PhaseName::RolledBack | PhaseName::Failed))
         }

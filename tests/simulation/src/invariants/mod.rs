@@ -226,7 +226,8 @@ pub(crate) fn learn(moment: &Moment<'_>) -> Option<Known> {
         }
     }
     if ours {
-        if moment.succeeded() && moment.call.operation != "Invoke" {
+        let rolls_back = moment.running().is_some_and(|running| matches!(running.word, Some((_, "rollback"))));
+        if rolls_back && moment.succeeded() && moment.call.operation != "Invoke" {
             known.effects_of_word += 1;
         }
         let before = known.view.as_ref().map(|view| &view.versions);

@@ -1,5 +1,5 @@
 //! Where traffic may go: invariants 1, 2, 3 and 7.
-use chrono::TimeDelta;
+use chrono::{SubsecRound as _, TimeDelta};
 use local_aws::VersionState;
 use serde_json::Value;
 use tidegate_core::analysis::Outcome;
@@ -102,7 +102,8 @@ fn passed(moment: &Moment<'_>, promoted: bool, wanted: &Wanted, step: usize) -> 
     let Some((_, minutes)) = steps.get(step) else { return Ok(()) };
     let Some(minutes) = minutes else { return Err("the step waits for a person, and nobody said to go on".to_owned()) };
     let since = moment.known().and_then(|known| known.since);
-    let held = since.map_or(TimeDelta::zero(), |since| moment.now() - since);
+    // Servers tell the time in whole seconds: what passed between two such moments is what anybody can know.
+    let held = since.map_or(TimeDelta::zero(), |since| moment.now().trunc_subsecs(0) - since.trunc_subsecs(0));
     if held < TimeDelta::minutes(i64::from(*minutes)) {
         return Err(format!("the step before was held for {} s of {minutes} min", held.num_seconds()));
     }

@@ -1,0 +1,77 @@
+//! Every reference story goes without a fault, and with a sample of its faults.
+use simulation::exhaustive::{Course, sampled};
+use simulation::forge::Forge;
+use simulation::{interleave, stories};
+
+/// Single faults of each story that are played here.
+const SINGLES: usize = 12;
+
+/// Pairs of faults of each story that are played here.
+const PAIRS: usize = 3;
+
+/// Schedules of each race that are played here.
+const SCHEDULES: usize = 24;
+
+/// Plays a share of a story's plans.
+fn share_of(name: &str) {
+    let forge = Forge::start();
+    let story = stories::named(name).unwrap_or_else(|| panic!("no story `{name}`"));
+    let course = Course::run(story, &forge).unwrap_or_else(|violation| panic!("without a fault: {violation}"));
+    let (single, pairs) = (course.single(), course.pairs());
+    let mut plans = sampled(&single, SINGLES);
+    plans.extend(sampled(&pairs, PAIRS));
+    let mut tally = course.play_all(&plans, &forge, 1);
+    if let Some(minute) = course.story.overlap {
+        let schedules = sampled(&interleave::schedules(&course, minute), SCHEDULES);
+        let (raced, broken) = interleave::play_all(&course, minute, &schedules, &forge, 1);
+        assert!(broken.is_empty(), "{broken:#?}");
+        tally = tally.and(raced);
+    }
+    println!("{name}: {} of {} plans, {} calls", tally.plans, single.len() + pairs.len(), tally.calls);
+    let told: Vec<String> = tally.violations.iter().map(|(plan, violation)| format!("{plan}: {violation}")).collect();
+    assert!(told.is_empty(), "{told:#?}");
+}
+
+macro_rules! stories {
+    ($($test:ident: $name:literal,)*) => {
+        $(
+            #[test]
+            fn $test() {
+                share_of($name);
+            }
+        )*
+
+        #[test]
+        fn every_reference_story_is_played() {
+            let mut played = vec![$($name),*];
+            let mut all: Vec<&str> = stories::all().iter().map(|story| story.name).collect();
+            played.sort_unstable();
+            all.sort_unstable();
+            assert_eq!(played, all);
+        }
+    };
+}
+
+stories! {
+    a_first_deploy_survives_its_faults: "first-deploy",
+    an_all_at_once_release_survives_its_faults: "all-at-once",
+    a_canary_of_six_steps_survives_its_faults: "canary",
+    a_judged_canary_survives_its_faults: "judged-canary",
+    a_failing_analysis_survives_its_faults: "failing-analysis",
+    an_alarm_survives_its_faults: "alarm",
+    a_failing_smoke_test_survives_its_faults: "blue-green",
+    a_bake_survives_its_faults: "bake",
+    two_environments_survive_their_faults: "two-environments",
+    two_services_survive_their_faults: "two-services",
+    a_tag_that_is_pushed_again_survives_its_faults: "tag-pushed-again",
+    a_hand_edit_survives_its_faults: "hand-edit",
+    a_configuration_alone_survives_its_faults: "configuration-only",
+    a_lost_state_survives_its_faults: "state-lost",
+    a_rollback_before_traffic_survives_its_faults: "rollback-publishing",
+    a_rollback_in_the_first_step_survives_its_faults: "rollback-first-step",
+    a_rollback_in_the_second_step_survives_its_faults: "rollback-second-step",
+    a_rollback_of_a_live_release_survives_its_faults: "rollback-live",
+    a_fix_after_a_rollback_survives_its_faults: "rollback-and-fix",
+    a_race_for_the_next_step_has_one_winner: "race",
+    a_race_for_all_traffic_has_one_winner: "race-for-all",
+}
