@@ -104,6 +104,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Calls => {
             calls::write(&prepare(&[Tool::Rust])?)?;
             Ok(ExitCode::SUCCESS)
+        }
         Task::Simulate { arguments } => {
             let workspace = prepare(launch::NEEDS)?;
             launch::simulation(&workspace, &arguments)

@@ -129,7 +129,8 @@ impl Accept {
     }
 }
 
-/// Lists the repository, fetches what is new, and validates it. `stored` is the last valid content.
+/// Lists the repository, fetches what is new, and validates it. `stored` is the last valid content; where that is lost,
+/// `applied` is the commit that it was of, as far as anything else tells: a rewritten branch is not followed then either.
 ///
 /// # Errors
 /// Where nothing valid is known at all: neither now nor from before.
@@ -137,6 +138,7 @@ pub async fn observe(
     name: &EnvironmentName,
     repository: Result<Repository, String>,
     stored: Option<DesiredDocument>,
+    applied: Option<&str>,
     accept: &Accept,
 ) -> Result<Wanted, NothingKnown> {
     let repository = match repository {
@@ -144,8 +146,10 @@ pub async fn observe(
         Err(message) => return last_good(name, stored, HoldReason::GitUnavailable { message }, Vec::new()),
     };
     let in_force = stored.as_ref().map(|document| document.commit.id.clone());
-    let task_name = name.clone();
-    let newest = tokio::task::spawn_blocking(move || newest(&task_name, &repository, in_force.as_deref())).await;
+    let applied = in_force.clone().or_else(|| applied.map(str::to_owned));
+    let (task_name, before) = (name.clone(), applied.clone());
+    let newest = move || newest(&task_name, &repository, in_force.as_deref(), before.as_deref());
+    let newest = tokio::task::spawn_blocking(newest).await;
     match newest.unwrap_or_else(|panic| Err(Trouble::Internal(panic.to_string()))) {
         Ok(Newest::Unchanged) => match stored {
             Some(stored) => in_force_still(name, stored),
@@ -153,8 +157,7 @@ pub async fn observe(
         },
         Ok(Newest::Changed { commit, content, ancestry }) => {
             if ancestry == Ancestry::NotDescendant && !accept.rewrite_to(&commit.id) {
-                let applied = stored.as_ref().map(|stored| stored.commit.id.clone()).unwrap_or_default();
-                let reason = HoldReason::HistoryRewritten { applied, found: commit.id };
+                let reason = HoldReason::HistoryRewritten { applied: applied.unwrap_or_default(), found: commit.id };
                 return last_good(name, stored, reason, Vec::new());
             }
             take_in(name, commit, &content, stored, accept)
@@ -176,7 +179,12 @@ pub async fn observe(
     }
 }
 
-fn newest(name: &EnvironmentName, repository: &Repository, in_force: Option<&str>) -> Result<Newest, Trouble> {
+fn newest(
+    name: &EnvironmentName,
+    repository: &Repository,
+    in_force: Option<&str>,
+    applied: Option<&str>,
+) -> Result<Newest, Trouble> {
     let Repository { remote, cache, limits } = repository;
     let id = git::list(remote, limits).map_err(Trouble::Git)?;
     if in_force == Some(id.to_string().as_str()) {
@@ -189,7 +197,7 @@ fn newest(name: &EnvironmentName, repository: &Repository, in_force: Option<&str
         Err(error) => Err(Trouble::Git(error)),
     };
     let content = Content { release_config: read(RELEASE_CONFIG)?, services: read(&services_file(name))? };
-    let ancestry = match in_force.and_then(|id| id.parse::<CommitId>().ok()) {
+    let ancestry = match applied.and_then(|id| id.parse::<CommitId>().ok()) {
         None => Ancestry::Same,
         Some(before) => cache.ancestry(remote, &snapshot, &before, limits).map_err(Trouble::Git)?,
     };

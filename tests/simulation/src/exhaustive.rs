@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::forge::Forge;
-use crate::invariants::Violation;
+use crate::invariants::{Trace, Violation, others_are_left_alone};
 use crate::plan::{Blow, Plan, Strike};
 use crate::play::{Outcome, Patience, begin, events, in_its_time, play};
 use crate::story::Story;
@@ -19,6 +19,8 @@ pub struct Course {
     bases: Vec<Base>,
     /// The calls of each minute.
     pub calls: Vec<Vec<Called>>,
+    /// What is done to each function from each minute on, where there is more than one.
+    traces: Vec<Trace>,
 }
 
 /// What came of many plans.
@@ -71,7 +73,26 @@ impl Course {
         }
         let last = bases.last().expect("a minute");
         let end = play(&story, last, story.minutes - 1, &[], Patience { grace: 0, quiet: 5 }, forge, false);
-        end.violation.map_or(Ok(Self { story, bases, calls }), Err)
+        if let Some(violation) = end.violation {
+            return Err(violation);
+        }
+        let mut course = Self { story, bases, calls, traces: Vec::new() };
+        if course.story.before.len() > 1 {
+            let whole = |minute| play(&course.story, course.base(minute), minute, &[], Patience::SHORT, forge, false);
+            course.traces = (0..course.story.minutes).map(|minute| whole(minute).trace).collect();
+        }
+        Ok(course)
+    }
+
+    /// Whether a fault of one service was felt by another. One that ends the process, or is about none, is felt by all.
+    fn isolated(&self, strikes: &[Strike], trace: &Trace) -> Result<(), Violation> {
+        let [Strike { minute, call, blow }] = strikes else { return Ok(()) };
+        let called = self.calls.get(*minute as usize).and_then(|calls| calls.get(*call as usize));
+        let struck = called.and_then(|called| called.place);
+        match (struck, self.traces.get(*minute as usize), blow) {
+            (_, _, Blow::DieBefore | Blow::DieAfter | Blow::CutOff) | (None, _, _) | (_, None, _) => Ok(()),
+            (Some(struck), Some(without), _) => others_are_left_alone(struck, without, trace),
+        }
     }
 
     /// The moment at which a minute begins.
@@ -114,7 +135,9 @@ impl Course {
     #[must_use]
     pub fn play(&self, strikes: &[Strike], forge: &Arc<Forge>, journal: bool) -> Outcome {
         let from = strikes.iter().map(|strike| strike.minute).min().unwrap_or(0);
-        play(&self.story, self.base(from), from, strikes, Patience::SHORT, forge, journal)
+        let outcome = play(&self.story, self.base(from), from, strikes, Patience::SHORT, forge, journal);
+        let felt = self.isolated(strikes, &outcome.trace).err();
+        Outcome { violation: outcome.violation.or(felt), ..outcome }
     }
 
     /// Plays these on as many threads, and tells of each as it ends.

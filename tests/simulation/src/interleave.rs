@@ -139,6 +139,7 @@ pub fn play(
             struck: Vec::new(),
             calls: after - before,
             minutes: played + 1,
+            trace: world.watch.trace(),
             journal: world.watch.journal(),
         }
     })

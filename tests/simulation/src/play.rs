@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use crate::forge::Forge;
-use crate::invariants::{self, Violation};
+use crate::invariants::{self, Trace, Violation};
 use crate::plan::Strike;
 use crate::story::{Event, Story};
 use crate::world::{Base, World};
@@ -32,6 +32,8 @@ pub struct Outcome {
     pub calls: u64,
     /// Minutes that were played.
     pub minutes: u32,
+    /// What was done to each function.
+    pub trace: Trace,
     /// Calls and what happened, a line each, where that was asked for.
     pub journal: Vec<String>,
 }
@@ -85,6 +87,7 @@ pub fn play(
             struck: world.watch.struck(),
             calls: after - before,
             minutes,
+            trace: world.watch.trace(),
             journal: world.watch.journal(),
         }
     })

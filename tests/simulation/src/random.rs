@@ -82,6 +82,7 @@ impl Scenario {
                 struck: world.watch.struck(),
                 calls,
                 minutes,
+                trace: world.watch.trace(),
                 journal: world.watch.journal(),
             }
         })

@@ -9,8 +9,9 @@ use tokio::sync::Notify;
 
 use crate::facts::{Facts, Running, Who};
 use crate::forge::GitFault;
-use crate::invariants::{self, Moment, Violation};
+use crate::invariants::{self, Moment, Trace, Violation};
 use crate::plan::{Blow, Strike};
+use crate::release::Place;
 use crate::world::{self, ACCOUNT, REGION};
 
 /// How the access keys of processes begin: what follows is the process's number.
@@ -48,6 +49,8 @@ pub struct Called {
     pub service: Option<Service>,
     /// For example `UpdateAlias`.
     pub operation: &'static str,
+    /// The service whose function or stored document it is about.
+    pub place: Option<Place>,
 }
 
 impl Called {
@@ -88,6 +91,7 @@ struct Inner {
     cut: bool,
     live: BTreeMap<u32, Live>,
     violation: Option<Violation>,
+    trace: Trace,
     /// One line a call, where somebody wants to read them.
     journal: Option<Vec<String>>,
 }
@@ -128,6 +132,7 @@ impl Watch {
             cut: false,
             live: BTreeMap::new(),
             violation: None,
+            trace: Trace::new(),
             journal: None,
         };
         let watch = Arc::new(Self { aws: aws.clone(), inner: Mutex::new(inner) });
@@ -213,6 +218,12 @@ impl Watch {
         self.inner().struck.clone()
     }
 
+    /// What was done to each function.
+    #[must_use]
+    pub fn trace(&self) -> Trace {
+        self.inner().trace.clone()
+    }
+
     /// The first thing that did not hold.
     #[must_use]
     pub fn violation(&self) -> Option<Violation> {
@@ -253,9 +264,9 @@ impl Watch {
     }
 
     /// The blow that this call gets.
-    fn blow(inner: &mut Inner, service: Option<Service>, operation: &'static str) -> Option<Blow> {
-        let at = inner.call;
-        inner.called.push(Called { service, operation });
+    fn blow(inner: &mut Inner, called: Called) -> Option<Blow> {
+        let (at, service) = (inner.call, called.service);
+        inner.called.push(called);
         inner.call += 1;
         inner.memory.calls += 1;
         let minute = inner.minute;
@@ -285,7 +296,9 @@ impl Watch {
                 }
             }
         }
-        let Some(blow) = Self::blow(inner, Some(call.service), call.operation) else { return Fault::None };
+        let place = about(&inner.memory.facts, call.service, &call.resource());
+        let called = Called { service: Some(call.service), operation: call.operation, place };
+        let Some(blow) = Self::blow(inner, called) else { return Fault::None };
         if let Some(journal) = &mut inner.journal {
             journal.push(format!("  ! {blow}"));
         }
@@ -327,11 +340,7 @@ impl Watch {
         }
         let resource = call.resource();
         let function = resource.split(':').next().unwrap_or_default();
-        let place = match call.service {
-            Service::Lambda => inner.memory.facts.place(function),
-            Service::S3 => world::place_of(&resource),
-            _ => None,
-        };
+        let place = about(&inner.memory.facts, call.service, &resource);
         let view = (call.service == Service::Lambda).then(|| self.aws.function(ACCOUNT, REGION, function)).flatten();
         let moment = Moment {
             aws: &self.aws,
@@ -347,6 +356,10 @@ impl Watch {
             inner.violation.get_or_insert(violation);
         }
         let (learned, applied) = (invariants::learn(&moment), invariants::applied(&moment));
+        let effect = call.service == Service::Lambda && call.operation != "Invoke";
+        if let (Some(place), Who::Process(_), true, true) = (place, &who, effect, status.is_some_and(|it| it < 300)) {
+            inner.trace.entry(place).or_default().push(format!("{} {resource}", call.operation));
+        }
         inner.memory.facts.applied.extend(applied);
         if let (Some(place), Some(learned)) = (place, learned) {
             inner.memory.facts.functions.insert(place, learned);
@@ -359,7 +372,7 @@ impl Watch {
         if inner.live.get(&process).is_none_or(|live| live.dead) {
             return GitFault::Lost;
         }
-        let blow = Self::blow(inner, None, operation);
+        let blow = Self::blow(inner, Called { service: None, operation, place: None });
         if let Some(journal) = &mut inner.journal {
             let fault = blow.map(|blow| format!(" ! {blow}")).unwrap_or_default();
             journal.push(format!("git:{operation}{fault}"));
@@ -376,6 +389,15 @@ impl Watch {
             }
             Some(_) => GitFault::Lost,
         }
+    }
+}
+
+/// The service whose function or stored document a call is about.
+fn about(facts: &Facts, service: Service, resource: &str) -> Option<Place> {
+    match service {
+        Service::Lambda => facts.place(resource.split(':').next().unwrap_or_default()),
+        Service::S3 => world::place_of(resource),
+        Service::Ssm | Service::Ecr | Service::CloudWatch | Service::Sts | Service::Scheduler => None,
     }
 }
 

@@ -566,8 +566,13 @@ impl World {
             match word {
                 Word::Promote => known.promoted = true,
                 Word::PromoteFull => known.promoted_fully = true,
-                Word::Unhold | Word::Retry => known.held.clear(),
-                Word::Abort | Word::Pause | Word::Resume | Word::Sync => {}
+                Word::Unhold | Word::Retry | Word::Sync => {
+                    known.tried_again.clone_from(&known.ours);
+                    if word != Word::Sync {
+                        known.held.clear();
+                    }
+                }
+                Word::Abort | Word::Pause | Word::Resume => {}
             }
         });
         let order = self.order(command, place.0, Some((place, name)));

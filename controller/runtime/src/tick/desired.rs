@@ -22,13 +22,14 @@ pub(super) struct Agreed {
 }
 
 /// Observes Git, resolves what is new of this shard, and stores it. `recalled` is what this process knows to be stored, if nobody
-/// wrote since.
+/// wrote since; `applied` is the commit that the last tick decided from.
 ///
 /// # Errors
 /// Where stored state cannot be read or written, or a person asked for what is not there.
 pub(super) async fn agree(
     tick: &Tick<'_>,
     recalled: Option<Stored<DesiredDocument>>,
+    applied: Option<&str>,
 ) -> Result<Result<Agreed, NothingKnown>, Error> {
     let mut is_recalled = recalled.is_some();
     let mut stored = match recalled {
@@ -37,7 +38,8 @@ pub(super) async fn agree(
     };
     for _ in 0..attempts(tick) {
         let document = stored.as_ref().map(|stored| stored.value.clone());
-        let observed = wanted::observe(tick.name, tick.origin.repository().await, document, &tick.accept).await;
+        let repository = tick.origin.repository().await;
+        let observed = wanted::observe(tick.name, repository, document, applied, &tick.accept).await;
         if is_recalled && !stored.as_ref().is_some_and(|stored| still_holds(tick, stored, observed.as_ref().ok())) {
             let newer = load(tick).await?;
             is_recalled = false;

@@ -202,7 +202,8 @@ async fn under_lease(tick: &Tick<'_>, lease: &Lease, before: &mut Before, began:
         None => (None, load_report(tick, lease.now()).await),
     };
     before.last_success = previous.as_ref().and_then(|report| report.last_success);
-    let Agreed { stored, mut wanted, releases, repinned } = match desired::agree(tick, recalled).await? {
+    let applied = previous.as_ref().and_then(|report| Some(report.commit.as_ref()?.id.as_str()));
+    let Agreed { stored, mut wanted, releases, repinned } = match desired::agree(tick, recalled, applied).await? {
         Ok(agreed) => agreed,
         Err(known) => {
             let report = report::nothing_known(tick, lease.now(), &known, previous.as_ref(), began);

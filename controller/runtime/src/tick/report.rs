@@ -181,7 +181,8 @@ pub(super) fn nothing_known(
         tick: tick.id.to_owned(),
         started: now,
         duration_ms: millis(began),
-        commit: None,
+        // What was in force last: where its content is lost, this tells whether the branch was rewritten since.
+        commit: previous.and_then(|report| report.commit.clone()),
         hold: Some(known.reason.clone()),
         problems: known.problems.clone(),
         unmanaged: BTreeMap::new(),

@@ -1,5 +1,6 @@
 //! What must hold after every call, each with its number and text: read from what AWS holds, not from what was believed.
 mod ending;
+mod isolation;
 mod limits;
 mod publishing;
 mod records;
@@ -21,6 +22,7 @@ use crate::release::Place;
 use crate::world;
 
 pub use ending::{ended, quiet};
+pub use isolation::{Trace, others_are_left_alone};
 pub use limits::finished;
 pub use secrets::{SECRET, spoken};
 

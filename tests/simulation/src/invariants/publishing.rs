@@ -6,7 +6,7 @@ use tidegate_runtime::store::desired::DesiredDocument;
 use super::{AliasWrite, Moment, Violation, named, share};
 use crate::world;
 
-/// 5. At most one version is published for one release.
+/// 5. At most one version is published for one release. Where a person asks to try one again that failed, that is another.
 pub(super) fn one_version_a_release(moment: &Moment<'_>) -> Result<(), Violation> {
     let (Some(known), Some(after)) = (moment.known(), moment.after) else { return Ok(()) };
     let before = known.view.as_ref();
@@ -17,6 +17,7 @@ pub(super) fn one_version_a_release(moment: &Moment<'_>) -> Result<(), Violation
         let twin = after.versions.iter().find(|(other, found)| {
             *other < number
                 && known.ours.contains(other)
+                && !known.tried_again.contains(other)
                 && found.content == version.content
                 && found.state != VersionState::Failed
         });
