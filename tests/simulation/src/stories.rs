@@ -151,6 +151,21 @@ pub fn all() -> Vec<Story> {
             ..one("state-lost", "what is stored of a canary is lost in the middle of it", plain())
         },
     ];
+    stories.push(Story {
+        events: vec![
+            (0, Event::Merge(FLIGHT, Wanted::plain("v1.1.0"))),
+            (4, Event::Rewrite(1)),
+            (4, Event::Lose(FLIGHT, Document::Desired)),
+            (7, Event::Confirm("staging")),
+        ],
+        endings: vec![Ending::Synced(FLIGHT, "v1.0.0")],
+        minutes: 11,
+        ..one(
+            "rewritten-and-lost",
+            "`main` is force-pushed while the last good content is lost, and somebody confirms",
+            plain(),
+        )
+    });
     // Nothing of it is live yet: the rollback is refused, and the release goes on.
     stories.push(Story {
         events: vec![

@@ -4,13 +4,13 @@ use simulation::forge::Forge;
 use simulation::{interleave, stories};
 
 /// Single faults of each story that are played here.
-const SINGLES: usize = 12;
+const SINGLES: usize = 8;
 
 /// Pairs of faults of each story that are played here.
-const PAIRS: usize = 3;
+const PAIRS: usize = 2;
 
 /// Schedules of each race that are played here.
-const SCHEDULES: usize = 24;
+const SCHEDULES: usize = 16;
 
 /// Plays a share of a story's plans.
 fn share_of(name: &str) {
@@ -67,6 +67,7 @@ stories! {
     a_hand_edit_survives_its_faults: "hand-edit",
     a_configuration_alone_survives_its_faults: "configuration-only",
     a_lost_state_survives_its_faults: "state-lost",
+    a_rewritten_branch_and_a_loss_survive_their_faults: "rewritten-and-lost",
     a_rollback_before_traffic_survives_its_faults: "rollback-publishing",
     a_rollback_in_the_first_step_survives_its_faults: "rollback-first-step",
     a_rollback_in_the_second_step_survives_its_faults: "rollback-second-step",
