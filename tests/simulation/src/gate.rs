@@ -18,6 +18,9 @@ use tokio::sync::oneshot;
 /// What is asked right before Git is: the next call of the process comes when Git has answered.
 const BEFORE_GIT: &str = "git-token";
 
+/// A command under way.
+pub type Command<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
 #[derive(Debug, Default)]
 struct Inner {
     /// Whether calls wait at all.
@@ -95,7 +98,7 @@ impl Gate {
     pub async fn stall<T>(
         &self,
         process: u32,
-        mut command: Pin<Box<dyn Future<Output = T> + '_>>,
+        mut command: Command<'_, T>,
         calls: u32,
         rest: impl Future<Output = ()>,
     ) -> T {
@@ -129,7 +132,7 @@ impl Gate {
     /// Runs commands of several processes at the same time. Whenever all of them wait, `next` says whose call goes on.
     pub async fn conduct<T>(
         &self,
-        mut commands: Vec<(u32, Pin<Box<dyn Future<Output = T> + '_>>)>,
+        mut commands: Vec<(u32, Command<'_, T>)>,
         mut next: impl FnMut(&[u32]) -> u32,
     ) -> Vec<(u32, T)> {
         self.close(true);

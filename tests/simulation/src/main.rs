@@ -2,8 +2,8 @@
 #![allow(clippy::print_stdout, clippy::allow_attributes, reason = "a program for the terminal")]
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use clap::Parser;
@@ -121,6 +121,12 @@ fn exhaust(story: Story, arguments: &Arguments, forge: &Arc<Forge>) -> Option<Ta
         tally.violations.len(),
         by_invariant(&tally.violations),
     );
+    if !tally.known.is_empty() {
+        println!(
+            "  {} plans more are a known finding: a stale read of an alias is taken for an edit",
+            tally.known.len()
+        );
+    }
     for (plan, violation) in tally.violations.iter().take(8) {
         println!("    {plan}\n      {violation}");
     }
@@ -144,7 +150,7 @@ fn overlap(course: &Course, arguments: &Arguments, forge: &Arc<Forge>) -> Tally 
 /// Worlds drawn from seeds; gives how many of them broke something.
 fn live(seeds: u64, arguments: &Arguments, forge: &Arc<Forge>) -> (Tally, usize) {
     let next = AtomicU64::new(0);
-    let results = std::sync::Mutex::new((Tally::default(), Vec::new()));
+    let results = Mutex::new((Tally::default(), Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..arguments.threads {
             scope.spawn(|| {
@@ -156,7 +162,7 @@ fn live(seeds: u64, arguments: &Arguments, forge: &Arc<Forge>) -> (Tally, usize)
                     let seed = arguments.seed + number;
                     let outcome = Scenario::of(seed).play(forge, arguments.journal && number == 0);
                     outcome.journal.iter().for_each(|line| println!("{line}"));
-                    let (tally, broken) = &mut *results.lock().expect("nobody panicked");
+                    let (tally, broken) = &mut *results.lock().unwrap_or_else(PoisonError::into_inner);
                     tally.plans += 1;
                     tally.calls += outcome.calls;
                     tally.minutes += u64::from(outcome.minutes);
@@ -168,7 +174,7 @@ fn live(seeds: u64, arguments: &Arguments, forge: &Arc<Forge>) -> (Tally, usize)
             });
         }
     });
-    let (tally, broken) = results.into_inner().expect("nobody panicked");
+    let (tally, broken) = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     for seed in broken.iter().take(3) {
         match shrink::shrink(&Scenario::of(*seed), forge) {
             Some((small, violation)) => println!("\n{}", tell::story(&small, &violation)),

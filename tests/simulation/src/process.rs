@@ -1,5 +1,4 @@
 //! One controller process: the shipped controller with the real SDK clients, told by its access key, that can die.
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::facts::Running;
 use crate::forge::{self, Forge, Origin};
-use crate::gate::Gate;
+use crate::gate::{self, Gate};
 use crate::invariants;
 use crate::watch::{End, KEY, Watch};
 use crate::world::REGION;
@@ -103,7 +102,7 @@ impl Process {
     }
 
     /// An order as something that several processes run at the same time, with the process's number.
-    pub fn boxed(&self, order: Order) -> (u32, Pin<Box<dyn Future<Output = End<Answer>> + '_>>) {
+    pub fn boxed(&self, order: Order) -> (u32, gate::Command<'_, End<Answer>>) {
         let actor = if order.running.word.is_some() { "ada" } else { "controller" };
         (self.number, Box::pin(async move { self.run(&order.command, order.running, actor).await }))
     }

@@ -10,7 +10,7 @@ use local_aws::{AliasRef, LocalAws, MetricFate, Options, Snapshot, Traffic, Vers
 use serde_json::{Value, json};
 use stories::account::{Account, BUCKET, Build, INSTALLATION, environment_configuration};
 use tidegate_core::command::{Command, To};
-use tidegate_core::report::Answer;
+use tidegate_core::report::{Answer, Failure, FailureKind};
 use tokio::time::Instant;
 
 use crate::facts::{Commit, Known, Running};
@@ -70,6 +70,7 @@ pub struct Base {
     memory: Memory,
     origin: Origin,
     content: Content,
+    again: Vec<Event>,
     ticks: u64,
     processes: u32,
 }
@@ -88,6 +89,8 @@ pub struct World {
     process: Option<Process>,
     /// One that ran a command beside that.
     spare: Option<Process>,
+    /// What people said and were not answered: they say it again in the next minute.
+    again: Vec<Event>,
     ticks: u64,
     processes: u32,
 }
@@ -119,8 +122,19 @@ impl World {
         let origin = Arc::new(Mutex::new(Origin { main: Vec::new(), down: false }));
         let forge = Arc::clone(forge);
         let gate = Gate::default();
-        let mut world =
-            Self { aws, watch, forge, origin, gate, content, process: None, spare: None, ticks: 0, processes: 0 };
+        let mut world = Self {
+            aws,
+            watch,
+            forge,
+            origin,
+            gate,
+            content,
+            process: None,
+            spare: None,
+            again: Vec::new(),
+            ticks: 0,
+            processes: 0,
+        };
         world.install().await;
         let content = world.content.clone();
         world.push(content, None, "Begin");
@@ -146,6 +160,7 @@ impl World {
             content: base.content.clone(),
             process: None,
             spare: None,
+            again: base.again.clone(),
             ticks: base.ticks,
             processes: base.processes,
         }
@@ -159,6 +174,7 @@ impl World {
             memory: self.watch.memory(),
             origin: self.origin().clone(),
             content: self.content.clone(),
+            again: self.again.clone(),
             ticks: self.ticks,
             processes: self.processes,
         }
@@ -247,15 +263,36 @@ impl World {
         let began = Instant::now();
         self.watch.minute(minute);
         self.watch.note(|| format!("minute {minute}"));
-        for event in events {
-            self.watch.note(|| format!("  {event:?}"));
-            Box::pin(self.happen(event)).await;
-        }
+        self.people_do(events).await;
         self.traffic();
         for environment in self.content.environments() {
             self.tick(environment).await;
         }
         tokio::time::sleep_until(began + Duration::from_secs(60)).await;
+    }
+
+    /// What people do in a minute; what was not answered in the one before comes first.
+    async fn people_do(&mut self, events: &[Event]) {
+        let again = std::mem::take(&mut self.again);
+        for event in again.iter().chain(events) {
+            self.watch.note(|| format!("  {event:?}"));
+            Box::pin(self.happen(event)).await;
+        }
+    }
+
+    /// Runs a person's command. They say it again where nothing came of it but trouble.
+    async fn ask(&mut self, event: &Event, order: Order) {
+        let unavailable = |failure: &Failure| failure.kind == FailureKind::Unavailable;
+        let heard = match self.run(order, "ada").await {
+            None => false,
+            Some(Answer::Failed(failure)) => !unavailable(&failure),
+            Some(Answer::Services { failures, .. }) => !failures.values().any(unavailable),
+            Some(Answer::Reports { failures, .. }) => !failures.iter().any(unavailable),
+            Some(Answer::History { .. } | Answer::Record { .. } | Answer::Versions { .. }) => true,
+        };
+        if !heard {
+            self.again.push(event.clone());
+        }
     }
 
     /// A tick of an environment, as its schedule sends it.
@@ -302,9 +339,7 @@ impl World {
         let began = Instant::now();
         self.watch.minute(minute);
         self.watch.note(|| format!("minute {minute}: {schedule}"));
-        for event in events {
-            Box::pin(self.happen(event)).await;
-        }
+        self.people_do(events).await;
         self.traffic();
         let orders = vec![
             self.order(sync(place.0), place.0, None),
@@ -326,10 +361,7 @@ impl World {
         let began = Instant::now();
         self.watch.minute(minute);
         self.watch.note(|| format!("minute {minute}, every tick twice"));
-        for event in events {
-            self.watch.note(|| format!("  {event:?}"));
-            Box::pin(self.happen(event)).await;
-        }
+        self.people_do(events).await;
         self.traffic();
         for environment in self.content.environments() {
             let orders = vec![
@@ -487,8 +519,14 @@ impl World {
                 set.state_reason("the story").send().await.expect("an alarm");
             }
             Event::Lose(place, document) => self.lose(*place, *document).await,
-            Event::RollBack(place) => self.roll_back(*place).await,
-            Event::Say(place, word) => self.say(*place, *word).await,
+            Event::RollBack(place) => {
+                let order = self.order(rollback(*place), place.0, Some((*place, "rollback")));
+                self.ask(event, order).await;
+            }
+            Event::Say(place, word) => {
+                let order = self.word(*place, *word);
+                self.ask(event, order).await;
+            }
             Event::Idle(place, version) => {
                 self.aws.set_version_state(
                     ACCOUNT,
@@ -514,7 +552,7 @@ impl World {
                 let head = self.origin().head().to_owned();
                 self.watch.learn(|facts| facts.confirmed.insert(head.clone()));
                 let order = self.order(confirm(environment, head), environment, None);
-                self.run(order, "ada").await;
+                self.ask(event, order).await;
             }
             Event::Sleep(minutes) => tokio::time::sleep(Duration::from_secs(u64::from(*minutes) * 60)).await,
         }
@@ -540,12 +578,8 @@ impl World {
         delete.send().await.expect("a delete");
     }
 
-    async fn roll_back(&mut self, place: Place) {
-        let order = self.order(rollback(place), place.0, Some((place, "rollback")));
-        self.run(order, "ada").await;
-    }
-
-    async fn say(&mut self, place: Place, word: Word) {
+    /// A word to a service, as a person says it.
+    fn word(&mut self, place: Place, word: Word) -> Order {
         let (environment, service) = (place.0.parse().expect("a name"), place.1.parse().expect("a name"));
         let full = word == Word::PromoteFull;
         let to = To { environment, service, reason: Some("the story".to_owned()), full, force: false };
@@ -575,8 +609,7 @@ impl World {
                 Word::Abort | Word::Pause | Word::Resume => {}
             }
         });
-        let order = self.order(command, place.0, Some((place, name)));
-        self.run(order, "ada").await;
+        self.order(command, place.0, Some((place, name)))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::release::Place;
 /// What was done to each service's function, in order.
 pub type Trace = BTreeMap<Place, Vec<String>>;
 
-/// 10. A fault in service A changes nothing in the trace of service B but a bounded delay.
+/// Invariant 10: A fault in service A changes nothing in the trace of service B but a bounded delay.
 ///
 /// # Errors
 /// The first other service whose trace is not what it is without the fault.

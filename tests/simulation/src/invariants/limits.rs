@@ -7,7 +7,7 @@ use crate::world;
 /// Calls of all services together that one command may make of a world with a few services, retries included.
 const CALLS: u32 = 400;
 
-/// 8. Rollback is always possible: at most one mutating Lambda call, to a version that was live before.
+/// Invariant 8: Rollback is always possible: at most one mutating Lambda call, to a version that was live before.
 pub(super) fn a_rollback_is_one_call(moment: &Moment<'_>) -> Result<(), Violation> {
     let (Some(running), Some(known)) = (moment.running(), moment.known()) else { return Ok(()) };
     if !matches!(running.word, Some((_, "rollback"))) || moment.after.is_none() || !moment.succeeded() {
@@ -24,7 +24,7 @@ pub(super) fn a_rollback_is_one_call(moment: &Moment<'_>) -> Result<(), Violatio
     Ok(())
 }
 
-/// 15. Calls, memory and time stay within their budgets; a command ends before its deadline.
+/// Invariant 15: Calls, memory and time stay within their budgets; a command ends before its deadline.
 ///
 /// # Errors
 /// Where one did not.

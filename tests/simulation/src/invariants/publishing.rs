@@ -6,7 +6,7 @@ use tidegate_runtime::store::desired::DesiredDocument;
 use super::{AliasWrite, Moment, Violation, named, share};
 use crate::world;
 
-/// 5. At most one version is published for one release. Where a person asks to try one again that failed, that is another.
+/// Invariant 5: At most one version is published for one release. Where a person asks to try one again that failed, that is another.
 pub(super) fn one_version_a_release(moment: &Moment<'_>) -> Result<(), Violation> {
     let (Some(known), Some(after)) = (moment.known(), moment.after) else { return Ok(()) };
     let before = known.view.as_ref();
@@ -29,7 +29,7 @@ pub(super) fn one_version_a_release(moment: &Moment<'_>) -> Result<(), Violation
     Ok(())
 }
 
-/// 13. The digest served is the digest pinned.
+/// Invariant 13: The digest served is the digest pinned.
 pub(super) fn what_is_served_is_what_was_pinned(moment: &Moment<'_>) -> Result<(), Violation> {
     let Some(AliasWrite { function, name, before, after, .. }) = moment.alias_write() else { return Ok(()) };
     if name != world::ALIAS {
@@ -61,7 +61,7 @@ pub(super) fn what_is_served_is_what_was_pinned(moment: &Moment<'_>) -> Result<(
     Ok(())
 }
 
-/// 13. The commit applied descends from the one applied before.
+/// Invariant 13: The commit applied descends from the one applied before.
 pub(super) fn commits_descend(moment: &Moment<'_>) -> Result<(), Violation> {
     if moment.call.operation != "PutObject" || !moment.resource.contains("/desired/") || !moment.succeeded() {
         return Ok(());

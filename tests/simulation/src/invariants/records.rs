@@ -6,7 +6,7 @@ use tidegate_core::state::Phase;
 use super::{AliasWrite, Moment, Violation};
 use crate::world;
 
-/// 6. The intent is stored before the effect, or with it in the alias's marker.
+/// Invariant 6: The intent is stored before the effect, or with it in the alias's marker.
 pub(super) fn intent_before_effect(moment: &Moment<'_>) -> Result<(), Violation> {
     if !moment.succeeded() || moment.place.is_none() {
         return Ok(());
@@ -36,7 +36,7 @@ pub(super) fn intent_before_effect(moment: &Moment<'_>) -> Result<(), Violation>
     }
 }
 
-/// 6. Exactly one history record for each finished transition, numbers without gaps, each chained to the one before by hash.
+/// Invariant 6: Exactly one history record for each finished transition, numbers without gaps, each chained to the one before by hash.
 pub(super) fn chained_without_gaps(moment: &Moment<'_>) -> Result<(), Violation> {
     let Some((environment, service)) = moment.place else { return Ok(()) };
     if moment.call.operation != "PutObject" || !moment.succeeded() || !moment.resource.contains("/history/") {
@@ -72,7 +72,7 @@ pub(super) fn chained_without_gaps(moment: &Moment<'_>) -> Result<(), Violation>
     }
 }
 
-/// 12. Edits by people are recorded before anything answers them.
+/// Invariant 12: Edits by people are recorded before anything answers them.
 pub(super) fn edits_are_recorded_first(moment: &Moment<'_>) -> Result<(), Violation> {
     let Some(AliasWrite { known, name, .. }) = moment.alias_write() else { return Ok(()) };
     let Some(edited) = known.edited.filter(|_| name == world::ALIAS) else { return Ok(()) };

@@ -8,7 +8,7 @@ fn holds(bytes: &[u8]) -> bool {
     bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes())
 }
 
-/// 14. A planted secret appears in no metric, state object or history record.
+/// Invariant 14: A planted secret appears in no metric, state object or history record.
 pub(super) fn nothing_is_told(moment: &Moment<'_>) -> Result<(), Violation> {
     // Lambda wants a function's whole environment with any change of it.
     if moment.call.operation == "UpdateFunctionConfiguration" || !holds(&moment.call.body) {
@@ -17,7 +17,7 @@ pub(super) fn nothing_is_told(moment: &Moment<'_>) -> Result<(), Violation> {
     Err(Violation::of(14, format!("{} of `{}` has it", moment.call.operation, moment.resource)))
 }
 
-/// 14. Nor in any answer.
+/// Invariant 14: Nor in any answer.
 ///
 /// # Errors
 /// Where the text holds it.

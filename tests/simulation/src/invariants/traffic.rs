@@ -10,7 +10,7 @@ use super::{AliasWrite, Moment, Violation, document, named, share};
 use crate::release::{Strategy, Wanted};
 use crate::world;
 
-/// 1. No write of ours makes an alias name anything but published, `Active` versions, with the same role and dead-letter
+/// Invariant 1: No write of ours makes an alias name anything but published, `Active` versions, with the same role and dead-letter
 /// target, that history knows or that were adopted as the baseline. Never `$LATEST`.
 pub(super) fn only_published_and_active(moment: &Moment<'_>) -> Result<(), Violation> {
     let Some(AliasWrite { known, function, name, after, .. }) = moment.alias_write() else { return Ok(()) };
@@ -58,7 +58,7 @@ pub(super) fn only_published_and_active(moment: &Moment<'_>) -> Result<(), Viola
     }
 }
 
-/// 2. The weight of a new version rises only by one declared step, and only with a stored pass for the step before: hold time
+/// Invariant 2: The weight of a new version rises only by one declared step, and only with a stored pass for the step before: hold time
 /// over and samples reached.
 pub(super) fn one_declared_step(moment: &Moment<'_>) -> Result<(), Violation> {
     let Some(AliasWrite { place, known, function, name, before, after }) = moment.alias_write() else { return Ok(()) };
@@ -111,7 +111,7 @@ fn passed(moment: &Moment<'_>, promoted: bool, wanted: &Wanted, step: usize) -> 
     let Some(result) = state.rollout.results.get(step) else {
         return Err(format!("no pass of step {step} is stored"));
     };
-    if wanted.judged && !result.verdict.as_ref().is_some_and(|verdict| verdict.outcome == Outcome::Successful) {
+    if wanted.judged && result.verdict.as_ref().is_none_or(|verdict| verdict.outcome != Outcome::Successful) {
         return Err(format!("what is stored of step {step} is no pass: {:?}", result.verdict));
     }
     match state.phase {
@@ -120,7 +120,7 @@ fn passed(moment: &Moment<'_>, promoted: bool, wanted: &Wanted, step: usize) -> 
     }
 }
 
-/// 3. At most two versions, 0 ≤ weight ≤ 1; promotion and rollback send explicit empty weights.
+/// Invariant 3: At most two versions, 0 ≤ weight ≤ 1; promotion and rollback send explicit empty weights.
 pub(super) fn explicit_weights(moment: &Moment<'_>) -> Result<(), Violation> {
     if moment.call.operation != "UpdateAlias" {
         return Ok(());
@@ -137,7 +137,7 @@ pub(super) fn explicit_weights(moment: &Moment<'_>) -> Result<(), Violation> {
     Ok(())
 }
 
-/// 7. A rolled-back release gets no traffic again until Git changes that service or a person lifts the hold, also when
+/// Invariant 7: A rolled-back release gets no traffic again until Git changes that service or a person lifts the hold, also when
 /// stored state is lost.
 pub(super) fn held_out_stays_out(moment: &Moment<'_>) -> Result<(), Violation> {
     let Some(AliasWrite { known, name, before, after, .. }) = moment.alias_write() else { return Ok(()) };

@@ -7,7 +7,7 @@ use super::{AliasWrite, Moment, Violation, document, named, share};
 use crate::facts::Who;
 use crate::world;
 
-/// 9. Every write that AWS can make conditional is.
+/// Invariant 9: Every write that AWS can make conditional is.
 pub(super) fn conditional(call: &Call) -> Result<(), Violation> {
     let violation =
         || Err(Violation::of(9, format!("{} of `{}` has no precondition", call.operation, call.resource())));
@@ -27,7 +27,7 @@ pub(super) fn conditional(call: &Call) -> Result<(), Violation> {
     }
 }
 
-/// 9. Of two overlapping ticks at most one mutates a service; a tick that lost its lease writes nothing.
+/// Invariant 9: Of two overlapping ticks at most one mutates a service; a tick that lost its lease writes nothing.
 pub(super) fn under_its_lease(aws: &LocalAws, who: &Who, call: &Call) -> Result<(), Violation> {
     let Who::Process(running) = who else { return Ok(()) };
     let resource = call.resource();
@@ -51,7 +51,7 @@ pub(super) fn under_its_lease(aws: &LocalAws, who: &Who, call: &Call) -> Result<
     Err(Violation::of(9, what))
 }
 
-/// 11. Missing, invalid or partial input never leads to a forward or destructive write.
+/// Invariant 11: Missing, invalid or partial input never leads to a forward or destructive write.
 pub(super) fn nothing_forward_without_valid_input(moment: &Moment<'_>) -> Result<(), Violation> {
     let (Some(running), Some(known)) = (moment.running(), moment.known()) else { return Ok(()) };
     let violation = |what: &str| Err(Violation::of(11, format!("`{}`: {what}", moment.resource)));
@@ -82,7 +82,7 @@ pub(super) fn nothing_forward_without_valid_input(moment: &Moment<'_>) -> Result
     Ok(())
 }
 
-/// 16. Nothing live is deleted: a version goes only if no alias names it, it is outside the rollback window, and nothing pins
+/// Invariant 16: Nothing live is deleted: a version goes only if no alias names it, it is outside the rollback window, and nothing pins
 /// it.
 pub(super) fn nothing_live_is_deleted(moment: &Moment<'_>) -> Result<(), Violation> {
     let violation = |what: String| Err(Violation::of(16, format!("`{}`: {what}", moment.resource)));
