@@ -1,22 +1,28 @@
 //! Decides which of several processes goes on: each call of theirs waits here, before it is sent, until it is its turn.
 //!
-//! A process whose call waits stands still. So what happens depends on nothing but the order in which calls are let
-//! through, and that order is data.
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+//! A process whose call waits stands still. A call is let through only once nothing else moves any more: no process, and no
+//! thread that is at Git for one. So what happens depends on nothing but the order in which calls are let through, and that order
+//! is data.
+use std::cell::Cell;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
+use std::task::{Poll, ready};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
-/// What is asked right before Git is: the next call of the process comes when Git has answered.
-const BEFORE_GIT: &str = "git-token";
+/// Paused time goes on by this only when all that can be done has been done, Git's threads included.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// A command under way.
 pub type Command<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -26,8 +32,6 @@ struct Inner {
     /// Whether calls wait at all.
     closed: bool,
     waiting: BTreeMap<u32, VecDeque<oneshot::Sender<()>>>,
-    /// Processes that may be at Git, in a thread of their own: nobody else goes on meanwhile.
-    at_git: BTreeSet<u32>,
 }
 
 /// The gate of one world.
@@ -45,27 +49,18 @@ impl Gate {
         SharedHttpClient::new(Gated { gate: self.clone(), process, client })
     }
 
-    async fn pass(&self, process: u32, before_git: bool) {
+    async fn pass(&self, process: u32) {
         let turn = {
             let inner = &mut *self.inner();
-            inner.at_git.remove(&process);
-            if before_git {
-                inner.at_git.insert(process);
-            }
             if !inner.closed {
                 return;
             }
-            // Until its turn it is not at Git yet.
-            inner.at_git.remove(&process);
             let (turn, wait) = oneshot::channel();
             inner.waiting.entry(process).or_default().push_back(turn);
             wait
         };
         // Nobody lets it through any more where the gate was opened meanwhile.
         let _opened = turn.await;
-        if before_git {
-            self.inner().at_git.insert(process);
-        }
     }
 
     fn let_through(&self, process: u32) {
@@ -87,7 +82,6 @@ impl Gate {
     fn close(&self, closed: bool) {
         let inner = &mut *self.inner();
         inner.closed = closed;
-        inner.at_git.clear();
         if !closed {
             inner.waiting.clear();
         }
@@ -129,31 +123,46 @@ impl Gate {
         }
     }
 
-    /// Runs commands of several processes at the same time. Whenever all of them wait, `next` says whose call goes on.
+    /// Runs commands of several processes at the same time. Whenever none of them moves, `next` says whose call goes on.
     pub async fn conduct<T>(
         &self,
-        mut commands: Vec<(u32, Command<'_, T>)>,
+        commands: Vec<(u32, Command<'_, T>)>,
         mut next: impl FnMut(&[u32]) -> u32,
     ) -> Vec<(u32, T)> {
         self.close(true);
+        let polls = Cell::new(0_u64);
+        // Only those are polled that were woken, so that polls tell whether any of them moved.
+        let mut commands: FuturesUnordered<_> = commands
+            .into_iter()
+            .map(|(process, mut command)| {
+                let polls = &polls;
+                poll_fn(move |context| {
+                    polls.set(polls.get() + 1);
+                    command.as_mut().poll(context).map(|value| (process, value))
+                })
+            })
+            .collect();
         let mut done = Vec::new();
+        let mut moment = Box::pin(tokio::time::sleep(MOMENT));
+        let mut counted = None;
         poll_fn(|context| {
             loop {
-                commands.retain_mut(|(process, command)| match command.as_mut().poll(context) {
-                    Poll::Ready(value) => {
-                        self.inner().at_git.remove(process);
-                        done.push((*process, value));
-                        false
-                    }
-                    Poll::Pending => true,
-                });
+                while let Poll::Ready(Some(end)) = commands.poll_next_unpin(context) {
+                    done.push(end);
+                }
                 if commands.is_empty() {
                     return Poll::Ready(());
                 }
                 let waiting = self.waiting();
-                if waiting.is_empty() || !self.inner().at_git.is_empty() {
+                if waiting.is_empty() {
                     return Poll::Pending;
                 }
+                if counted != Some(polls.get()) {
+                    counted = Some(polls.get());
+                    moment.as_mut().reset(Instant::now() + MOMENT);
+                }
+                ready!(moment.as_mut().poll(context));
+                counted = None;
                 self.let_through(next(&waiting));
             }
         })
@@ -187,10 +196,8 @@ struct GatedConnector {
 impl HttpConnector for GatedConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let Self { gate, process, connector } = self.clone();
-        let body = request.body().bytes().unwrap_or_default();
-        let before_git = body.windows(BEFORE_GIT.len()).any(|window| window == BEFORE_GIT.as_bytes());
         HttpConnectorFuture::new(async move {
-            gate.pass(process, before_git).await;
+            gate.pass(process).await;
             connector.call(request).await
         })
     }

@@ -41,7 +41,8 @@ pub struct Outcome {
 /// Runs something in a world's own time: it stands still while anything is done.
 pub fn in_its_time<T>(work: impl Future<Output = T>) -> T {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_time().start_paused(true).build().expect("a runtime");
+    // One thread for Git: two processes that are at it at the same time are so in the order in which they came.
+    let runtime = runtime.enable_time().start_paused(true).max_blocking_threads(1).build().expect("a runtime");
     // The SDK draws from this when it waits before it tries again.
     fastrand::seed(1);
     runtime.block_on(work)

@@ -10,7 +10,8 @@ use local_aws::{AliasRef, LocalAws, MetricFate, Options, Snapshot, Traffic, Vers
 use serde_json::{Value, json};
 use stories::account::{Account, BUCKET, Build, INSTALLATION, environment_configuration};
 use tidegate_core::command::{Command, To};
-use tidegate_core::report::{Answer, Failure, FailureKind};
+use tidegate_core::report::{Answer, Failure, FailureKind, ServiceReport};
+use tidegate_core::status::WaitingOn;
 use tokio::time::Instant;
 
 use crate::facts::{Commit, Known, Running};
@@ -280,13 +281,19 @@ impl World {
         }
     }
 
-    /// Runs a person's command. They say it again where nothing came of it but trouble.
+    /// Runs a person's command. They say it again where nothing came of it but trouble, or where the next tick has to see first
+    /// what they mean.
     async fn ask(&mut self, event: &Event, order: Order) {
         let unavailable = |failure: &Failure| failure.kind == FailureKind::Unavailable;
+        let too_early = |report: &ServiceReport| {
+            matches!(event, Event::Say(_, Word::Resume)) && report.standing.waiting_on == Some(WaitingOn::NextTick)
+        };
         let heard = match self.run(order, "ada").await {
             None => false,
             Some(Answer::Failed(failure)) => !unavailable(&failure),
-            Some(Answer::Services { failures, .. }) => !failures.values().any(unavailable),
+            Some(Answer::Services { failures, reports, .. }) => {
+                !failures.values().any(unavailable) && !reports.values().any(too_early)
+            }
             Some(Answer::Reports { failures, .. }) => !failures.iter().any(unavailable),
             Some(Answer::History { .. } | Answer::Record { .. } | Answer::Versions { .. }) => true,
         };
@@ -592,7 +599,16 @@ impl World {
             Word::Unhold => (Command::Unhold(to), "unhold"),
             Word::Sync => {
                 let To { environment, service, .. } = to;
-                (Command::Sync { environment: Some(environment), service: Some(service), confirm: None }, "sync")
+                (
+                    Command::Sync {
+                        environment: Some(environment),
+                        service: Some(service),
+                        confirm: None,
+                        shard: None,
+                        repin: false,
+                    },
+                    "sync",
+                )
             }
         };
         self.watch.learn(|facts| {
@@ -614,11 +630,17 @@ impl World {
 }
 
 fn confirm(environment: &str, commit: String) -> Command {
-    Command::Sync { environment: environment.parse().ok(), service: None, confirm: Some(commit) }
+    Command::Sync {
+        environment: environment.parse().ok(),
+        service: None,
+        confirm: Some(commit),
+        shard: None,
+        repin: false,
+    }
 }
 
 fn sync(environment: &str) -> Command {
-    Command::Sync { environment: environment.parse().ok(), service: None, confirm: None }
+    Command::Sync { environment: environment.parse().ok(), service: None, confirm: None, shard: None, repin: false }
 }
 
 fn rollback((environment, service): Place) -> Command {
