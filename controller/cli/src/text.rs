@@ -43,6 +43,11 @@ fn is_unsafe(c: char) -> bool {
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
+/// So many of something: `1 service`, `2 services`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// This machine's time: for ages that people read, never for a decision.
 pub(crate) fn now() -> DateTime<Utc> {
     std::time::SystemTime::now().into()

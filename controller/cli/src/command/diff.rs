@@ -191,9 +191,11 @@ fn summary(environments: &Environments) -> String {
         .iter()
         .map(|(name, services)| {
             let differing = services.values().filter(|shown| differs(shown)).count();
+            let all = text::counted(services.len(), "service");
             match differing {
-                0 => format!("`{name}`: no difference in {} services", services.len()),
-                _ => format!("`{name}`: {differing} of {} services differ", services.len()),
+                0 => format!("`{name}`: no difference in {all}"),
+                1 => format!("`{name}`: 1 of {all} differs"),
+                _ => format!("`{name}`: {differing} of {all} differ"),
             }
         })
         .collect();

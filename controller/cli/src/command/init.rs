@@ -19,6 +19,7 @@ use crate::connection;
 use crate::exit::{Error, Exit};
 use crate::out::{Out, Tone};
 use crate::table::push_wrapped;
+use crate::text::counted;
 
 /// Below this, nobody wonders whether anything happens.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -129,13 +130,12 @@ fn refuse(clashes: &[Clash]) -> Error {
 
 /// How many became services, and why the others did not.
 fn summary(draft: &Draft, alias: &AliasName, out: &Out) -> String {
-    let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let Draft { entries, left_out, registries: _ } = draft;
-    let mut text = count(entries.len(), "service");
+    let mut text = counted(entries.len(), "service");
     if left_out.is_empty() {
         return text;
     }
-    text.push_str(&format!("; left out, as comments with the reason: {}\n", count(left_out.len(), "function")));
+    text.push_str(&format!("; left out, as comments with the reason: {}\n", counted(left_out.len(), "function")));
     for (function, left_out) in left_out {
         let (reason, _hint) = left_out.reason(alias);
         push_plain(&mut text, "  ", &format!("{function}: {reason}"), out);

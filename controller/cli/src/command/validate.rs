@@ -82,14 +82,14 @@ pub(super) fn summary(tree: &Tree) -> String {
     if count == 0 {
         let services: usize = tree.environments.values().map(|(environment, _)| environment.services.len()).sum();
         let names: Vec<String> = tree.environments.keys().map(|name| format!("`{name}`")).collect();
+        let services = text::counted(services, "service");
         return match names.as_slice() {
-            [one] => format!("valid: {services} services in {one}"),
-            several => format!("valid: {services} services in {} environments: {}", several.len(), several.join(", ")),
+            [one] => format!("valid: {services} in {one}"),
+            several => format!("valid: {services} in {} environments: {}", several.len(), several.join(", ")),
         };
     }
     let files = tree.problems.len() + tree.missing.len();
-    let plural = |count: usize| if count == 1 { "" } else { "s" };
-    let mut text = format!("not valid: {count} problem{} in {files} file{}", plural(count), plural(files));
+    let mut text = format!("not valid: {} in {}", text::counted(count, "problem"), text::counted(files, "file"));
     if !tree.has_defaults {
         text.push_str("; the environments were checked without the defaults of `release-config.yaml`");
     }
