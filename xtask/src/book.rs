@@ -57,7 +57,7 @@ fn html(book: &Path) -> anyhow::Result<Vec<PathBuf>> {
 
 /// Writes `docs/reference` anew, or only says whether it is fresh: the command line's tests make it, as they know its arguments.
 pub(crate) fn reference(check: bool) -> anyhow::Result<ExitCode> {
-    let mut test = cargo(&["test", "--locked", "--quiet", "--package", "tidegate", "--bin", "tidegate", "reference::"]);
+    let mut test = cargo(&["test", "--locked", "--quiet", "--workspace", "--bin", "tidegate", "reference::"]);
     run(test.env("UPDATE", if check { "0" } else { "1" }))?;
     Ok(ExitCode::SUCCESS)
 }
