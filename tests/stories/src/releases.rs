@@ -83,6 +83,12 @@ impl Releases {
         self.tree.write(path, content).expect("a file");
     }
 
+    /// A file of the work tree.
+    #[must_use]
+    pub fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.tree.dir().join(path)).expect("a file")
+    }
+
     /// Commits everything and pushes it; gives the commit.
     pub fn push(&self, message: &str) -> String {
         let commit = self.tree.commit(message).expect("a commit");
@@ -93,7 +99,7 @@ impl Releases {
     /// What an environment's file says.
     #[must_use]
     pub fn services(&self, environment: &str) -> String {
-        std::fs::read_to_string(self.tree.dir().join(file(environment))).expect("a file")
+        self.read(&file(environment))
     }
 
     /// Replaces an environment's file, and pushes that.

@@ -16,7 +16,8 @@ use tidegate_core::report::{Answer, Failure, ServiceReport, TickReport};
 use tidegate_core::shard::Shard;
 use tidegate_lambda::{Commands, Invocation, Reply, reply};
 use tidegate_runtime::config::{Source, StateLocation};
-use tidegate_runtime::controller::{Caller, Controller, TIMEOUT, Verified};
+use tidegate_runtime::controller::{Caller, Controller, Preview, TIMEOUT, Verified};
+use tidegate_runtime::wanted::Content;
 use tokio::time::Instant;
 
 use crate::account::{
@@ -168,6 +169,19 @@ impl World {
             Caller { actor: "controller".to_owned(), id: format!("tick-{number}"), deadline: Instant::now() + TIMEOUT };
         // Boxed: a story that says many words would hold the whole of each on its stack.
         used::by(command.name(), Box::pin(self.controller.run(command, &caller))).await
+    }
+
+    /// What a merge of the files of the release repository, as they are, would do to staging.
+    pub async fn preview(&self) -> Preview {
+        let content = Content {
+            release_config: self.releases.read("release-config.yaml").into_bytes(),
+            services: self.releases.services("staging").into_bytes(),
+        };
+        let environment = "staging".parse().expect("a name");
+        let now = self.aws.clock().now();
+        let caller =
+            Caller { actor: "a person".to_owned(), id: "preview".to_owned(), deadline: Instant::now() + TIMEOUT };
+        Box::pin(self.controller.preview(&environment, &content, now, &caller)).await.expect("a preview")
     }
 
     /// One event of AWS at this moment, as the controller's Lambda gets it.

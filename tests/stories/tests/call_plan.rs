@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use stories::account::environment_configuration;
 use stories::cost;
-use stories::fleet::{adopted, sweep};
+use stories::fleet::{adopted, sweep, tagged};
 use stories::world::{World, only, options, service, sync};
 use tidegate_core::report::TickReport;
 use tidegate_core::status::SyncStatus;
@@ -41,6 +41,18 @@ async fn a_converged_tick_asks_once_for_each_service_and_five_times_for_what_is_
     assert!(swept.status_bytes <= 120 * cost::STATUS_BYTES, "{} bytes", swept.status_bytes);
     let estimated = cost::seconds(120);
     assert!(swept.took.as_secs_f64() <= estimated, "{:?} for {estimated} s", swept.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_preview_looks_at_every_service_however_long_that_takes() {
+    let world = adopted(100, options()).await;
+    few_calls(&world).await;
+    world.releases.replace("staging", &tagged(100, |number| format!("v1.{}.0", number % 2)));
+    let preview = world.preview().await;
+    assert_eq!(preview.services.len(), 100);
+    for (name, shown) in &preview.services {
+        assert!(shown.is_ok(), "{name}: {shown:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

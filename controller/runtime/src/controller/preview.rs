@@ -1,5 +1,6 @@
 //! Shows what the files of a working tree would change, and what the next tick would do.
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use release_schema::{EnvironmentName, ServiceName};
@@ -8,12 +9,16 @@ use tidegate_core::ids::Commit;
 use tidegate_core::plan::Standing;
 use tidegate_core::report::{Failure, FailureKind};
 use tidegate_core::shard::Shard;
+use tokio::time::Instant;
 
 use super::{Caller, Controller, failure_of, known, tick, unavailable};
 use crate::config;
 use crate::store::desired::DesiredDocument;
 use crate::store::{Store, keys};
 use crate::wanted::{self, Content, Wanted};
+
+/// How long everything is looked at: no schedule waits for it, and thousands of services take more than a tick has.
+const PATIENCE: Duration = Duration::from_mins(15);
 
 /// What `diff` shows of one service.
 #[derive(Clone, Debug)]
@@ -59,7 +64,12 @@ impl Controller {
         let reached = self.reach(name, Shard::WHOLE, config).await;
         let store = Store::new(reached.home.s3.clone(), configuration.installation.state.clone());
         let origin = self.origin(&configuration.installation, &reached);
-        let tick = tick(name, &configuration.installation, &reached, &store, &origin, caller);
+        let end = Instant::now() + PATIENCE;
+        let tick = tick::Tick {
+            looks_until: end,
+            deadline: end,
+            ..tick(name, &configuration.installation, &reached, &store, &origin, caller)
+        };
         let stored: Option<DesiredDocument> = match store.get(&keys::desired(name)).await {
             Ok(stored) => stored.map(|stored| stored.value),
             Err(error) => return Err(unavailable(Some(name), &error)),
