@@ -6,7 +6,7 @@ use super::{Output, Target};
 /// Each paragraph is one line: the terminal's width wraps it.
 pub(super) const HELP: &str = "\
 Reads what the last tick stored with your own credentials, so that it works while the controller does not; where they cannot \
-read it, the controller is asked. Trouble comes first; where many services are healthy at what Git wants, they are counted.
+read it, the controller is asked. Trouble comes first; where many services are healthy at what Git wants, or are in the same trouble, they are counted.
 
 Examples:
   tidegate status
@@ -22,7 +22,7 @@ pub(crate) struct Status {
     /// An environment, or one service of it; all environments where it is left out
     #[arg(value_name = "ENV[/SERVICE]")]
     pub(crate) target: Option<Target>,
-    /// Show each service, however many are healthy
+    /// Show each service, however many stand alike
     #[arg(short, long)]
     pub(crate) all: bool,
     /// Show it again every 2 seconds, until Ctrl-C

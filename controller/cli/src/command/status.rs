@@ -1,4 +1,6 @@
 //! `tidegate status`: shows how environments stand, as the last tick saw them, trouble first.
+mod alike;
+
 use std::cmp::Reverse;
 use std::time::Duration;
 
@@ -16,10 +18,11 @@ use crate::exit::{Error, Exit};
 use crate::out::{Out, Paint, Tone};
 use crate::table::{self, Cell, Row, push_wrapped};
 use crate::text;
+use alike::{More, thin_out};
 
 /// A report that is older than this says that nothing ticks: five schedules were missed.
 const STALE: TimeDelta = TimeDelta::minutes(5);
-/// As many services at rest are shown one by one; more are counted.
+/// As many services at rest, or that stand alike, are shown one by one; more are counted.
 const FEW: usize = 20;
 /// A look that is older than the report by this is not of its tick.
 const NOT_VISITED: TimeDelta = TimeDelta::seconds(30);
@@ -91,7 +94,7 @@ pub(super) fn exit(report: &TickReport, now: DateTime<Utc>) -> Exit {
     }
 }
 
-/// One environment. Where many services are at rest they are counted, unless `all` are to be shown.
+/// One environment. Where many services are at rest, or stand alike, they are counted, unless `all` are to be shown.
 pub(super) fn render(report: &TickReport, now: DateTime<Utc>, all: bool, width: usize, paint: Paint) -> String {
     let mut text = heading(report, width, paint);
     // No report is from the future: where it seems so, this machine's clock is behind.
@@ -128,10 +131,15 @@ pub(super) fn render(report: &TickReport, now: DateTime<Utc>, all: bool, width: 
     let resting = services.iter().filter(|(_, service)| rests(service)).count();
     let counted = if all || resting <= FEW { 0 } else { resting };
     services.retain(|(_, service)| counted == 0 || !rests(service));
+    let left_out = if all { Vec::new() } else { thin_out(&mut services) };
     text.push('\n');
     if !services.is_empty() {
         let rows: Vec<Row> = services.into_iter().map(|(name, service)| row(report, name, service, now)).collect();
         text.push_str(&table::render(&["SERVICE", "SYNC", "HEALTH", "PHASE", "VERSION", "TAG"], &rows, width, paint));
+    }
+    for More { count, like } in left_out {
+        let note = format!("{count} more stand like {like}; `--all` shows them");
+        push_wrapped(&mut text, "", &note, Tone::Bad, width, paint);
     }
     if counted > 0 {
         let more = if counted == report.services.len() { "all" } else { "the other" };

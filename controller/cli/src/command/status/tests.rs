@@ -195,6 +195,23 @@ fn where_many_services_are_healthy_they_are_counted_and_trouble_is_what_is_left(
 }
 
 #[test]
+fn where_many_are_in_the_same_trouble_the_first_few_are_shown_and_the_rest_is_counted() {
+    let broken = |number: usize| ServiceReport {
+        function: format!("StagingBulk{number:03}"),
+        error: Some(format!("`lambda:GetFunction` of `StagingBulk{number:03}:live`: access denied")),
+        ..service(SyncStatus::Unknown, Health::Unknown, None)
+    };
+    let many = (0..300).map(|number| (format!("bulk-{number:03}"), broken(number)));
+    let paused = service(SyncStatus::OutOfSync, Health::Suspended, Some(WaitingOn::Sync));
+    let report = report(many.chain([("pricing".to_owned(), paused)]));
+    let shown = render(&report, soon(), false, 80, Paint::OFF);
+    assert_eq!(shown.matches("access denied").count(), 5, "{shown}");
+    assert!(shown.contains("\npricing "), "another kind is not counted among them: {shown}");
+    assert!(shown.ends_with("\n295 more stand like bulk-004; `--all` shows them\n"), "{shown}");
+    assert_eq!(render(&report, soon(), true, 80, Paint::OFF).matches("access denied").count(), 300);
+}
+
+#[test]
 fn a_report_that_is_old_says_so_and_is_no_success() {
     let report = report([("flight-bff".to_owned(), healthy())]);
     let later = ticked() + TimeDelta::minutes(5) + TimeDelta::seconds(1);
