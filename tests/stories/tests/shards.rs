@@ -112,7 +112,8 @@ async fn an_environment_is_split_and_merged_in_the_middle_of_its_releases_and_no
     let image = world.push_image("all", "by-hand").await;
     let upload = world.account.lambda.update_function_code().function_name(function(MOVED)).image_uri(image);
     upload.send().await.expect("UpdateFunctionCode");
-    for _ in 0..5 {
+    // Its turn comes every third minute; one may pass while the upload is in progress, and one between two ticks.
+    for _ in 0..8 {
         world.tick().await;
     }
     let since = |report: &TickReport| service(report, &name(MOVED)).drift.first().map(|drifted| drifted.since);

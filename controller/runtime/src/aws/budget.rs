@@ -47,6 +47,10 @@ pub enum Rate {
     ControlPlane,
 }
 
+/// Whoever waits for a token waits at least this long: those that came meanwhile go out together. A process that wakes up for
+/// each of them alone finds the processor's caches cold each time, and spends several times the work on it.
+const BATCH: Duration = Duration::from_millis(200);
+
 /// There was no token in time: the call was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no call was left in the budget before the time was up")]
@@ -125,9 +129,10 @@ impl Bucket {
         let token = async {
             let _turn = self.turn.lock().await;
             loop {
-                let taken = self.pace().take(Instant::now());
-                let Err(wait) = taken else { return };
-                tokio::time::sleep(wait).await;
+                let now = Instant::now();
+                let Err(wait) = self.pace().take(now) else { return };
+                // Not beyond the end: what is there by then is still taken.
+                tokio::time::sleep(wait.max(BATCH.min(until.saturating_duration_since(now)))).await;
             }
         };
         tokio::time::timeout_at(until, token).await.map_err(|_| Spent)
@@ -250,6 +255,17 @@ mod tests {
         assert_eq!(bucket.take_now(), Err(Spent));
         assert_eq!(taken_in(&bucket, 10).await, 40);
         assert_eq!(began.elapsed(), Duration::from_secs(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tokens_that_are_waited_for_come_several_at_once() {
+        let bucket = Bucket::new(80.0);
+        let (until, mut times) = (Instant::now() + Duration::from_secs(1), std::collections::BTreeSet::new());
+        for _ in 0..160 {
+            bucket.take(until).await.unwrap();
+            times.insert(Instant::now());
+        }
+        assert_eq!(times.len(), 6, "the first second's worth, and then five times in a second");
     }
 
     #[tokio::test(start_paused = true)]
