@@ -6,6 +6,7 @@ mod calls;
 mod command;
 mod counts;
 mod doctor;
+mod fuzz;
 mod launch;
 mod links;
 mod node;
@@ -60,6 +61,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Look for inputs that break what reads bytes from outside
+    Fuzz(fuzz::Arguments),
     /// Serve the local AWS alone, on loopback
     #[command(disable_help_flag = true)]
     LocalAws {
@@ -108,6 +111,10 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Simulate { arguments } => {
             let workspace = prepare(launch::NEEDS)?;
             launch::simulation(&workspace, &arguments)
+        }
+        Task::Fuzz(arguments) => {
+            let workspace = prepare(fuzz::NEEDS)?;
+            fuzz::run_targets(&workspace, &arguments)
         }
         Task::LocalAws { arguments } => {
             let workspace = prepare(&[Tool::Rust, Tool::C])?;

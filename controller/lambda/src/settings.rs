@@ -35,7 +35,11 @@ impl Commands {
         Self(Command::NAMES.to_vec())
     }
 
-    fn parse(text: &str) -> anyhow::Result<Self> {
+    /// The commands of a text, with commas between them.
+    ///
+    /// # Errors
+    /// Where there is none, or one that does not exist.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
         let known = |name: &str| Command::NAMES.into_iter().find(|known| *known == name);
         let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
         let commands: Option<Vec<&'static str>> = names.map(known).collect();

@@ -76,6 +76,21 @@ impl CallError {
         self.kind == Kind::Spent
     }
 
+    /// The same, without what it repeats of these values. Lambda does so where an environment is too large for it: `String
+    /// measured: {"NAME":"value", …}`, as a text that may be escaped, so that all of that is left out.
+    #[must_use]
+    pub fn without_values<'v>(mut self, values: impl Iterator<Item = &'v String>) -> Self {
+        if let Some(at) = self.message.find('{') {
+            self.message.truncate(at);
+            self.message.push('…');
+        }
+        // Shorter ones are words of their own, and tell nothing.
+        for value in values.filter(|value| value.len() >= SHORTEST_SECRET) {
+            self.message = self.message.replace(&shown(value, usize::MAX), "…");
+        }
+        self
+    }
+
     /// Whether the thing does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
@@ -91,15 +106,35 @@ where
     let resource = resource.to_owned();
     move |error| {
         let status = error.raw_response().map(|response| response.status().as_u16());
-        let code = error.as_service_error().and_then(|service| service.code()).map(str::to_owned);
+        let code = error.as_service_error().and_then(|service| service.code()).map(|code| shown(code, LONGEST_CODE));
         let kind = kind_of(&error, code.as_deref(), status);
         let message = match (error.as_service_error(), credentials(&error)) {
             (Some(service), _) => service.message().unwrap_or("no message").to_owned(),
             (None, Some(credentials)) => chain(credentials),
             (None, None) => chain(&error),
         };
-        CallError { operation, resource, kind, code, message }
+        CallError { operation, resource, kind, code, message: shown(&message, LONGEST_MESSAGE) }
     }
+}
+
+/// Values with fewer bytes are not looked for in what AWS says.
+const SHORTEST_SECRET: usize = 4;
+/// AWS's longest codes have half as many characters.
+const LONGEST_CODE: usize = 120;
+/// What a denial says has some hundred characters.
+const LONGEST_MESSAGE: usize = 1_000;
+
+/// Words from outside: they end no line of a log, and are cut where they are long.
+fn shown(text: &str, longest: usize) -> String {
+    let mut shown = String::new();
+    for (count, character) in text.chars().enumerate() {
+        if count == longest {
+            shown.push('…');
+            break;
+        }
+        if character.is_control() { shown.extend(character.escape_default()) } else { shown.push(character) }
+    }
+    shown
 }
 
 fn kind_of<E>(error: &SdkError<E, Response>, code: Option<&str>, status: Option<u16>) -> Kind
@@ -163,4 +198,35 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(message: &str) -> CallError {
+        let message = shown(message, LONGEST_MESSAGE);
+        let (operation, resource) = ("lambda:UpdateFunctionConfiguration", "Flight".to_owned());
+        CallError { operation, resource, kind: Kind::Invalid, code: None, message }
+    }
+
+    #[test]
+    fn what_lambda_repeats_of_an_environment_is_left_out() {
+        let values = ["hunter2-\u{7}".to_owned(), "no".to_owned()];
+        let message = |text: &str| said(text).without_values(values.iter()).message;
+        let measured =
+            "the environment variables you have provided exceeds the 4KB limit. String measured: {\"A\":\"hunter2\"}";
+        assert_eq!(
+            message(measured),
+            "the environment variables you have provided exceeds the 4KB limit. String measured: …"
+        );
+        assert_eq!(message("Value 'hunter2-\u{7}' is not valid"), "Value '…' is not valid");
+        assert_eq!(message("The role cannot be assumed, no"), "The role cannot be assumed, no");
+    }
+
+    #[test]
+    fn words_of_aws_end_no_line_and_are_cut() {
+        assert_eq!(said("first\nsecond \u{1b}[31m").message, "first\\nsecond \\u{1b}[31m");
+        assert_eq!(said(&"ä".repeat(2_000)).message.chars().count(), LONGEST_MESSAGE + 1);
+    }
 }

@@ -19,6 +19,7 @@ use super::commit::CommitId;
 use super::error::{Error, Measure};
 use super::http::Session;
 use super::limits::Limits;
+use super::memory;
 use super::remote::{Remote, Right};
 use super::snapshot::Snapshot;
 use super::transport;
@@ -267,8 +268,14 @@ fn fetch(repository: &Repository, remote: &Remote, depth: Depth, limits: &Limits
         repository.remote_anonymous(transport::URL)?.fetch(&[refspec], Some(&mut options), None)
     });
     fetched.map_err(|error| {
-        session.take_failure().unwrap_or_else(|| match error.class() {
+        // Where time is over, libgit2 gets no memory.
+        let failure = session.take_failure().or_else(|| session.check_deadline().err());
+        failure.unwrap_or_else(|| match error.class() {
             ErrorClass::Net | ErrorClass::Http => session.protocol(error.message()),
+            ErrorClass::NoMemory => too_big(Measure::Unpacked, memory::MOST),
+            ErrorClass::Invalid if error.message().contains("overly large object") => {
+                too_big(Measure::Object, memory::LARGEST_OBJECT)
+            }
             // The pack, or what it builds on: told apart by fetching into an empty cache.
             _ => corrupt(error),
         })
@@ -281,14 +288,17 @@ fn watch<'a>(session: &Arc<Session>, limits: &'a Limits) -> RemoteCallbacks<'a> 
     let mut callbacks = RemoteCallbacks::new();
     callbacks.transfer_progress(move |progress| {
         let within = if progress.total_objects() > limits.max_objects {
-            let limit = u64::try_from(limits.max_objects).unwrap_or(u64::MAX);
-            Err(Error::TooBig { what: Measure::Objects, limit })
+            Err(too_big(Measure::Objects, limits.max_objects))
         } else {
             session.check_deadline().map(drop)
         };
         within.map_err(|error| session.fail(error)).is_ok()
     });
     callbacks
+}
+
+fn too_big(what: Measure, limit: usize) -> Error {
+    Error::TooBig { what, limit: u64::try_from(limit).unwrap_or(u64::MAX) }
 }
 
 fn corrupt(error: git2::Error) -> Error {

@@ -200,6 +200,8 @@ pub enum Measure {
     Object,
     /// The list of references.
     References,
+    /// The memory that libgit2 takes to unpack a transfer. What it loses of that on the way stays lost to this process.
+    Unpacked,
     /// What we would send.
     Upload,
 }
@@ -208,7 +210,7 @@ impl Measure {
     fn unit(self) -> &'static str {
         match self {
             Self::Objects => "objects",
-            Self::Transfer | Self::Object | Self::References | Self::Upload => "bytes",
+            Self::Transfer | Self::Object | Self::References | Self::Unpacked | Self::Upload => "bytes",
         }
     }
 }
@@ -220,6 +222,7 @@ impl fmt::Display for Measure {
             Self::Objects => "the pack from the Git server is",
             Self::Object => "an object of the repository is",
             Self::References => "the Git server's list of references is",
+            Self::Unpacked => "the transfer from the Git server, unpacked, is",
             Self::Upload => "the upload to the Git server is",
         })
     }

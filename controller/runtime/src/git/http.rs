@@ -111,6 +111,11 @@ impl Session {
         self.exchange(builder, request, media("result"), Measure::Transfer)
     }
 
+    /// When the operation has to be over.
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
     /// Ends the operation when its time is over.
     pub(super) fn check_deadline(&self) -> Result<Duration, Error> {
         match self.deadline.checked_duration_since(Instant::now()) {

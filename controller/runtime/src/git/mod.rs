@@ -14,6 +14,7 @@ mod exchange;
 pub mod github;
 mod http;
 mod limits;
+mod memory;
 mod packet;
 pub mod push;
 mod remote;

@@ -12,6 +12,7 @@ use git2::{ConfigLevel, ErrorClass, ErrorCode, opts};
 
 use super::error::{Error, Measure, Reported};
 use super::http::{Body, Service, Session};
+use super::memory;
 
 /// The URL by which libgit2 knows the remote of the running operation.
 pub(super) const URL: &str = "tidegate://origin";
@@ -36,7 +37,7 @@ pub(super) fn with_session<T>(session: &Arc<Session>, work: impl FnOnce() -> T) 
         }
     }
     let _restore = Restore(SESSION.replace(Some(Arc::clone(session))));
-    work()
+    memory::until(session.deadline(), work)
 }
 
 /// Sets libgit2 up, once a process.
@@ -56,6 +57,7 @@ fn configure() -> Result<(), git2::Error> {
     for level in [ConfigLevel::ProgramData, ConfigLevel::System, ConfigLevel::XDG, ConfigLevel::Global] {
         set_no_search_path(level)?;
     }
+    memory::bound()?;
     register()
 }
 

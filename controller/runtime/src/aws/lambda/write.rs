@@ -1,5 +1,5 @@
 //! Lambda, as it is written: the few writes that a plan asks for.
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_lambda::types::{AliasRoutingConfiguration, Environment};
 use tidegate_core::ids::{RevisionId, Version};
@@ -91,8 +91,8 @@ pub async fn update_configuration(
     if_revision: &RevisionId,
 ) -> Result<(), CallError> {
     const OPERATION: &str = "lambda:UpdateFunctionConfiguration";
-    let ConfigurationChange { memory_size, timeout, environment, environment_names: _ } = change;
-    let environment = environment.as_ref().map(|values| {
+    let ConfigurationChange { memory_size, timeout, environment: variables, environment_names: _ } = change;
+    let environment = variables.as_ref().map(|values| {
         let values: HashMap<String, String> = values.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
         Environment::builder().set_variables(Some(values)).build()
     });
@@ -107,7 +107,8 @@ pub async fn update_configuration(
         .revision_id(&if_revision.0)
         .send()
         .await
-        .map_err(failed(OPERATION, function))?;
+        .map_err(failed(OPERATION, function))
+        .map_err(|error| error.without_values(variables.iter().flat_map(BTreeMap::values)))?;
     Ok(())
 }
 
