@@ -173,6 +173,14 @@ impl World {
 
     /// What a merge of the files of the release repository, as they are, would do to staging.
     pub async fn preview(&self) -> Preview {
+        self.try_preview().await.expect("a preview")
+    }
+
+    /// The same, where it may not be possible.
+    ///
+    /// # Errors
+    /// Where the files are not valid, or nothing could be looked at.
+    pub async fn try_preview(&self) -> Result<Preview, Failure> {
         let content = Content {
             release_config: self.releases.read("release-config.yaml").into_bytes(),
             services: self.releases.services("staging").into_bytes(),
@@ -181,15 +189,20 @@ impl World {
         let now = self.aws.clock().now();
         let caller =
             Caller { actor: "a person".to_owned(), id: "preview".to_owned(), deadline: Instant::now() + TIMEOUT };
-        Box::pin(self.controller.preview(&environment, &content, now, &caller)).await.expect("a preview")
+        Box::pin(self.controller.preview(&environment, &content, now, &caller)).await
     }
 
     /// One event of AWS at this moment, as the controller's Lambda gets it.
     pub async fn deliver(&self, event: Value) -> Reply {
+        self.deliver_to(&Commands::all(), event).await
+    }
+
+    /// The same, to a function that takes only these commands.
+    pub async fn deliver_to(&self, commands: &Commands, event: Value) -> Reply {
         let number = self.ticks.fetch_add(1, Ordering::Relaxed) + 1;
         let (request, function) = (format!("event-{number}"), CONTROLLER.to_owned());
         let invocation = Invocation { request, function, deadline: Instant::now() + TIMEOUT };
-        used::by("event", Box::pin(reply(&self.controller, &Commands::all(), event, invocation))).await
+        used::by("event", Box::pin(reply(&self.controller, commands, event, invocation))).await
     }
 
     /// A person's word to a service of staging, sent through the controller; gives how the service stands then.
