@@ -5,6 +5,17 @@
 //! ([`decide::Decision::Look`]) or answers with a [`plan::Plan`]: data that `diff` prints and `sync` executes.
 #![warn(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants)]
 
+/// Whether the simulation planted this bug, to see that it finds it. What is shipped has no such place.
+macro_rules! planted {
+    ($bug:ident) => {{
+        #[cfg(feature = "planted")]
+        let planted = planted::is(planted::Bug::$bug);
+        #[cfg(not(feature = "planted"))]
+        let planted = false;
+        planted
+    }};
+}
+
 pub mod analysis;
 pub mod command;
 pub mod decide;

@@ -1,5 +1,16 @@
 //! Observes and executes: Git, AWS, stored state, and the reconcile pipeline. What to do is decided in `tidegate-core`.
 
+/// Whether the simulation planted this bug, to see that it finds it. What is shipped has no such place.
+macro_rules! planted {
+    ($bug:ident) => {{
+        #[cfg(feature = "planted")]
+        let planted = planted::is(planted::Bug::$bug);
+        #[cfg(not(feature = "planted"))]
+        let planted = false;
+        planted
+    }};
+}
+
 pub mod adopt;
 pub mod aws;
 pub mod config;

@@ -149,6 +149,8 @@ pub async fn observe(
     let applied = in_force.clone().or_else(|| applied.map(str::to_owned));
     let (task_name, before) = (name.clone(), applied.clone());
     let newest = move || newest(&task_name, &repository, in_force.as_deref(), before.as_deref());
+    #[cfg(feature = "planted")]
+    let newest = planted_along(newest);
     let newest = tokio::task::spawn_blocking(newest).await;
     match newest.unwrap_or_else(|panic| Err(Trouble::Internal(panic.to_string()))) {
         Ok(Newest::Unchanged) => match stored {
@@ -197,6 +199,8 @@ fn newest(
         Err(error) => Err(Trouble::Git(error)),
     };
     let content = Content { release_config: read(RELEASE_CONFIG)?, services: read(&services_file(name))? };
+    #[cfg(feature = "planted")]
+    planted_look_at_others(&id.to_string(), &content, read)?;
     let ancestry = match applied.and_then(|id| id.parse::<CommitId>().ok()) {
         None => Ancestry::Same,
         Some(before) => cache.ancestry(remote, &snapshot, &before, limits).map_err(Trouble::Git)?,
@@ -209,6 +213,38 @@ fn newest(
         summary: commit.summary.clone(),
     };
     Ok(Newest::Changed { commit, content, ancestry })
+}
+
+/// The same work, with the bug of this thread.
+#[cfg(feature = "planted")]
+fn planted_along<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    let bug = planted::planted();
+    move || {
+        planted::plant(bug);
+        work()
+    }
+}
+
+/// Refuses the commit where the content of any environment is not valid.
+#[cfg(feature = "planted")]
+fn planted_look_at_others(
+    id: &str,
+    content: &Content,
+    read: impl Fn(&str) -> Result<Vec<u8>, Trouble>,
+) -> Result<(), Trouble> {
+    if !planted!(OneInvalidStopsAll) {
+        return Ok(());
+    }
+    let names = ["staging", "production"].into_iter().filter_map(|name| name.parse::<EnvironmentName>().ok());
+    for name in names {
+        let file = services_file(&name);
+        let Ok(services) = read(&file) else { continue };
+        let other = Content { services, ..content.clone() };
+        if validate(&name, &other).is_err() {
+            return Err(Trouble::Missing { commit: id.to_owned(), file });
+        }
+    }
+    Ok(())
 }
 
 /// The newest commit, if it is valid. Pins of artifacts that are written as before stay.

@@ -229,7 +229,14 @@ impl<'f, 's> Builder<'f, 's> {
         match &mut frame.items {
             Items::List(items) => items.push(node),
             Items::Map { entries, index, pending } => match pending.take() {
-                Some((Some(key), key_span)) => entries.push(Entry { key, key_span, value: node }),
+                Some((Some(key), key_span)) => {
+                    #[cfg(feature = "planted")]
+                    if let Some(first) = index.get(&key).and_then(|at| entries.get_mut(*at)) {
+                        first.value = node;
+                        return Ok(());
+                    }
+                    entries.push(Entry { key, key_span, value: node });
+                }
                 Some((None, _)) => {}
                 None => {
                     let (key, problem) = match &node.content {
@@ -286,6 +293,9 @@ fn check_key(
         return (None, Some(KeyProblem::NotText));
     }
     if let Some(first) = index.get(text).and_then(|at| entries.get(*at)) {
+        if planted!(DuplicateKeyTakesLast) {
+            return (Some(text.to_owned()), None);
+        }
         return (None, Some(KeyProblem::Duplicate { key: text.to_owned(), first: first.key_span.start }));
     }
     // Its entry follows with its value.

@@ -79,6 +79,8 @@ pub struct Facts {
     pub confirmed: BTreeSet<String>,
     /// Whether metrics are lost.
     pub no_metrics: bool,
+    /// What ticks were refused because somebody else had written it meanwhile: the command's id and the resource.
+    pub refused: BTreeSet<(String, String)>,
 }
 
 impl Facts {

@@ -16,6 +16,7 @@ pub mod exhaustive;
 pub mod facts;
 pub mod forge;
 pub mod gate;
+pub mod hunt;
 pub mod interleave;
 pub mod invariants;
 pub mod plan;

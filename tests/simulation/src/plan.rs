@@ -16,6 +16,8 @@ pub enum Blow {
     CutOff,
     /// It is throttled.
     Throttle,
+    /// From this call on everything is throttled, until the minute is over.
+    Flood,
     /// It is answered with a 5xx.
     Break,
     /// It is refused.
@@ -30,13 +32,14 @@ pub enum Blow {
 
 impl Blow {
     /// Every kind that a single call is tried with.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::DieBefore,
         Self::DieAfter,
         Self::LoseRequest,
         Self::LoseAnswer,
         Self::CutOff,
         Self::Throttle,
+        Self::Flood,
         Self::Break,
         Self::Deny,
         Self::Hang,
@@ -56,6 +59,7 @@ impl fmt::Display for Blow {
             Self::LoseAnswer => f.write_str("the answer is lost"),
             Self::CutOff => f.write_str("nothing can be reached from here on"),
             Self::Throttle => f.write_str("it is throttled"),
+            Self::Flood => f.write_str("everything is throttled from here on"),
             Self::Break => f.write_str("it is answered with a 5xx"),
             Self::Deny => f.write_str("it is refused"),
             Self::Hang => f.write_str("it is never answered"),

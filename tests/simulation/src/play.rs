@@ -56,11 +56,16 @@ pub(crate) fn events(story: &Story, minute: u32) -> Vec<Event> {
 /// The moment at which a story begins.
 #[must_use]
 pub fn begin(story: &Story, forge: &Arc<Forge>) -> Base {
-    in_its_time(async {
+    // What a planted bug does is seen from then on.
+    let bug = planted::planted();
+    planted::plant(None);
+    let base = in_its_time(async {
         let world = World::of(story, forge, 7).await;
         assert_eq!(world.watch.violation(), None, "{}", story.name);
         world.base()
-    })
+    });
+    planted::plant(bug);
+    base
 }
 
 /// Plays a story from a minute on, with these faults.

@@ -1,4 +1,5 @@
 //! One controller process: the shipped controller with the real SDK clients, told by its access key, that can die.
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use futures::FutureExt as _;
 use local_aws::LocalAws;
 use local_aws::clock::Clock;
 use stories::account::{BUCKET, INSTALLATION};
@@ -21,7 +23,7 @@ use tokio::time::Instant;
 use crate::facts::Running;
 use crate::forge::{self, Forge, Origin};
 use crate::gate::{self, Gate};
-use crate::invariants;
+use crate::invariants::{self, Violation};
 use crate::watch::{End, KEY, Watch};
 use crate::world::REGION;
 
@@ -117,7 +119,14 @@ impl Process {
         let answer = tokio::select! {
             biased;
             () = died.notified() => None,
-            answer = Box::pin(self.controller.run(command, &caller)) => Some(answer),
+            answer = AssertUnwindSafe(Box::pin(self.controller.run(command, &caller))).catch_unwind() => match answer {
+                Ok(answer) => Some(answer),
+                Err(_panic) => {
+                    let what = format!("`{id}` panicked as a whole");
+                    self.watch.violate(Violation { invariant: 10, what });
+                    None
+                }
+            },
             // Lambda ends what runs for too long.
             () = tokio::time::sleep_until(deadline + Duration::from_secs(1)) => None,
         };

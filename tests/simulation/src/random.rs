@@ -6,7 +6,7 @@ use crate::forge::Forge;
 use crate::invariants::{self, Violation};
 use crate::plan::Strike;
 use crate::play::{Outcome, events, in_its_time};
-use crate::release::{Place, Strategy, Wanted};
+use crate::release::{Flaw, Place, Strategy, Wanted};
 use crate::story::{Document, Ending, Event, Story, Word};
 use crate::watch::Chaos;
 use crate::world::World;
@@ -203,7 +203,7 @@ fn event(random: &mut fastrand::Rng, places: &[Place]) -> Option<Event> {
         34..38 => Event::Revert(random.usize(1..3)),
         38..40 => Event::Rewrite(random.usize(1..3)),
         40..42 => Event::Confirm(place.0),
-        42..44 => Event::MergeBroken(place.0),
+        42..44 => Event::MergeBroken(place.0, *random.choice(&[Flaw::NoYaml, Flaw::Twice])?),
         44..46 => Event::Git(false),
         46..51 => Event::Git(true),
         51..53 => Event::PushAgain(place, random.choice(["v1.1.0", "v1.2.0"])?.to_owned()),

@@ -135,13 +135,22 @@ pub fn alarm((environment, service): Place) -> String {
     format!("{environment}-{service}-5xx")
 }
 
+/// What is wrong with an environment's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// It is no YAML.
+    NoYaml,
+    /// A service is there twice, the second time with another tag.
+    Twice,
+}
+
 /// What one commit says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
     /// Every service of every environment.
     pub services: BTreeMap<Place, Wanted>,
-    /// Environments whose file is no valid YAML in this commit.
-    pub broken: Vec<&'static str>,
+    /// Environments whose file is not valid in this commit.
+    pub broken: BTreeMap<&'static str, Flaw>,
 }
 
 impl Content {
@@ -164,8 +173,13 @@ impl Content {
             for ((_, service), wanted) in self.services.iter().filter(|((name, _), _)| *name == environment) {
                 text.push_str(&wanted.yaml((environment, service)));
             }
-            if self.broken.contains(&environment) {
-                text.push_str("  : ]\n");
+            match self.broken.get(environment) {
+                None => {}
+                Some(Flaw::NoYaml) => text.push_str("  : ]\n"),
+                Some(Flaw::Twice) => {
+                    let first = self.services.iter().find(|((name, _), _)| *name == environment);
+                    text.extend(first.map(|((_, service), wanted)| wanted.at("v1.2.0").yaml((environment, service))));
+                }
             }
             files.insert(format!("environments/{environment}/services.yaml"), text);
         }

@@ -1,5 +1,5 @@
 //! The reference stories: each a way that releases go, or end, in real life.
-use crate::release::{Place, Strategy, Wanted};
+use crate::release::{Flaw, Place, Strategy, Wanted};
 use crate::story::{Document, Ending, Event, Story, Word};
 
 const FLIGHT: Place = ("staging", "flight-service");
@@ -214,7 +214,81 @@ pub fn all() -> Vec<Story> {
         minutes: 9,
         ..one("rollback-and-fix", "a release that is live is rolled back, and Git brings the next", plain())
     });
+    stories.extend(of_bugs());
     stories
+}
+
+/// Stories in which systems of this kind went wrong.
+fn of_bugs() -> Vec<Story> {
+    let plain = || Wanted::plain("v1.0.0");
+    let ungated = |tag: &str| Wanted { judged: false, ..canary(tag, &SHORT) };
+    vec![
+        Story {
+            events: vec![
+                (0, Event::Merge(FLIGHT, canary("v1.3.0-bad", &SHORT))),
+                (10, Event::Merge(FLIGHT, Wanted::plain("v1.2.0"))),
+                (14, Event::RollBack(FLIGHT)),
+            ],
+            endings: vec![Ending::Kept(FLIGHT, "v1.0.0"), Ending::Synced(FLIGHT, "v1.2.0")],
+            minutes: 17,
+            ..one("rollback-over-aborted", "a rollback goes to what was live, past a version that never was", plain())
+        },
+        Story {
+            events: vec![
+                (0, Event::Merge(FLIGHT, canary("v1.1.0", &SHORT))),
+                (2, Event::Metrics(false)),
+                (12, Event::Metrics(true)),
+            ],
+            endings: vec![Ending::Synced(FLIGHT, "v1.1.0"), Ending::Kept(FLIGHT, "v1.0.0")],
+            minutes: 26,
+            ..one("metrics-lost", "metrics are lost in the middle of a canary that they judge, and come back", plain())
+        },
+        Story {
+            events: vec![(0, Event::Merge(FLIGHT, ungated("v1.1.0"))), (4, Event::Merge(FLIGHT, ungated("v1.2.0")))],
+            endings: vec![Ending::Synced(FLIGHT, "v1.2.0")],
+            minutes: 14,
+            ..one("superseded", "the next release is merged in the middle of a canary", plain())
+        },
+        Story {
+            events: vec![(
+                0,
+                Event::Merge(
+                    FLIGHT,
+                    Wanted { judged: true, strategy: Strategy::BlueGreen { bake: 3 }, ..Wanted::plain("v1.3.0-bad") },
+                ),
+            )],
+            endings: vec![Ending::Kept(FLIGHT, "v1.0.0")],
+            minutes: 12,
+            ..one("failing-bake", "a version that fails once it has all traffic is turned back", plain())
+        },
+        Story {
+            events: vec![
+                (0, Event::Alarm(FLIGHT, true)),
+                (0, Event::Merge(FLIGHT, Wanted { alarmed: true, ..ungated("v1.1.0") })),
+            ],
+            endings: vec![Ending::Synced(FLIGHT, "v1.1.0")],
+            minutes: 10,
+            ..one("fix-under-alarm", "the release that fixes it begins while the alarm is red", plain())
+        },
+        Story {
+            before: vec![(FLIGHT, plain()), (PRODUCTION, plain())],
+            events: vec![
+                (0, Event::MergeBroken("production", Flaw::NoYaml)),
+                (1, Event::Merge(FLIGHT, Wanted::plain("v1.1.0"))),
+            ],
+            endings: vec![Ending::Synced(FLIGHT, "v1.1.0")],
+            ..one("broken-neighbour", "what another environment says is not valid", plain())
+        },
+        Story {
+            events: vec![
+                (0, Event::MergeBroken("staging", Flaw::Twice)),
+                (3, Event::Merge(FLIGHT, Wanted::plain("v1.1.0"))),
+            ],
+            endings: vec![Ending::Synced(FLIGHT, "v1.1.0")],
+            minutes: 7,
+            ..one("written-twice", "a service is in its file twice, until somebody puts that right", plain())
+        },
+    ]
 }
 
 /// A rollback in each phase of a canary: in the first step, in the second, and once it is live.

@@ -1,5 +1,5 @@
 //! A story: what a world begins with, what people do in which minute, and how it has to end.
-use crate::release::{Place, Wanted};
+use crate::release::{Flaw, Place, Wanted};
 
 /// What somebody does, or what happens to the world.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,7 +11,7 @@ pub enum Event {
     /// `main` is force-pushed to where it was so many pushes ago, with one more commit on it.
     Rewrite(usize),
     /// A merge that makes an environment's file invalid.
-    MergeBroken(&'static str),
+    MergeBroken(&'static str, Flaw),
     /// The Git server goes down, or comes back.
     Git(bool),
     /// A tag is pushed again, as another image.

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 
 use crate::invariants::Violation;
 use crate::random::{Faults, Scenario};
-use crate::release::{Place, Strategy, Wanted};
+use crate::release::{Flaw, Place, Strategy, Wanted};
 use crate::story::{Event, Word};
 
 /// What happened, and what did not hold.
@@ -64,7 +64,12 @@ fn told(event: &Event) -> String {
         Event::Merge(place, wanted) => format!("somebody merges {} for {}", described(wanted), named(*place)),
         Event::Revert(pushes) => format!("somebody reverts `main` to what it said {pushes} pushes ago"),
         Event::Rewrite(pushes) => format!("somebody force-pushes `main` to {pushes} pushes ago and commits there"),
-        Event::MergeBroken(environment) => format!("somebody merges YAML that is not valid for {environment}"),
+        Event::MergeBroken(environment, Flaw::NoYaml) => {
+            format!("somebody merges what is no YAML for {environment}")
+        }
+        Event::MergeBroken(environment, Flaw::Twice) => {
+            format!("somebody merges a file of {environment} that has a service twice")
+        }
         Event::Git(true) => "the Git server is up".to_owned(),
         Event::Git(false) => "the Git server goes down".to_owned(),
         Event::PushAgain(place, tag) => format!("somebody pushes {tag} of {} again, as another image", named(*place)),

@@ -69,6 +69,7 @@ impl Called {
             Blow::DieAfter
             | Blow::LoseAnswer
             | Blow::Throttle
+            | Blow::Flood
             | Blow::Break
             | Blow::Deny
             | Blow::Hang
@@ -88,7 +89,8 @@ struct Inner {
     /// Strikes that hit a call.
     struck: Vec<Strike>,
     chaos: Option<Chaos>,
-    cut: bool,
+    /// What every call of this minute gets from now on.
+    cut: Option<Blow>,
     live: BTreeMap<u32, Live>,
     violation: Option<Violation>,
     trace: Trace,
@@ -129,7 +131,7 @@ impl Watch {
             strikes: Vec::new(),
             struck: Vec::new(),
             chaos: None,
-            cut: false,
+            cut: None,
             live: BTreeMap::new(),
             violation: None,
             trace: Trace::new(),
@@ -195,7 +197,7 @@ impl Watch {
     /// A minute begins.
     pub fn minute(&self, minute: u32) {
         let inner = &mut *self.inner();
-        (inner.minute, inner.call, inner.cut) = (minute, 0, false);
+        (inner.minute, inner.call, inner.cut) = (minute, 0, None);
         inner.called.clear();
     }
 
@@ -278,9 +280,11 @@ impl Watch {
         };
         if let Some(blow) = blow {
             inner.struck.push(Strike { minute, call: at, blow });
-            inner.cut |= blow == Blow::CutOff;
+            if matches!(blow, Blow::CutOff | Blow::Flood) {
+                inner.cut.get_or_insert(blow);
+            }
         }
-        if inner.cut { Some(Blow::CutOff) } else { blow }
+        inner.cut.or(blow)
     }
 
     fn before(&self, call: &Call) -> Fault {
@@ -312,7 +316,7 @@ impl Watch {
             Blow::DieBefore | Blow::Hang => Fault::Hang,
             Blow::DieAfter | Blow::LoseAnswer => Fault::LoseAnswer,
             Blow::LoseRequest | Blow::CutOff => Fault::LoseRequest,
-            Blow::Throttle => Fault::Throttle,
+            Blow::Throttle | Blow::Flood => Fault::Throttle,
             Blow::Break => Fault::FailBefore(AwsError::new(500, "InternalError", "It broke")),
             Blow::Deny => Fault::FailBefore(AwsError::new(403, "AccessDenied", "No")),
             Blow::Delay(seconds) => Fault::Delay(Duration::from_secs(seconds.into())),
@@ -356,11 +360,13 @@ impl Watch {
             inner.violation.get_or_insert(violation);
         }
         let (learned, applied) = (invariants::learn(&moment), invariants::applied(&moment));
+        let refused = invariants::refused(&moment);
         let effect = call.service == Service::Lambda && call.operation != "Invoke";
         if let (Some(place), Who::Process(_), true, true) = (place, &who, effect, status.is_some_and(|it| it < 300)) {
             inner.trace.entry(place).or_default().push(format!("{} {resource}", call.operation));
         }
         inner.memory.facts.applied.extend(applied);
+        inner.memory.facts.refused.extend(refused);
         if let (Some(place), Some(learned)) = (place, learned) {
             inner.memory.facts.functions.insert(place, learned);
         }
@@ -378,7 +384,7 @@ impl Watch {
             journal.push(format!("git:{operation}{fault}"));
         }
         match blow {
-            None | Some(Blow::Delay(_)) => GitFault::None,
+            None | Some(Blow::Delay(_) | Blow::Flood) => GitFault::None,
             Some(Blow::Stale(changes)) => GitFault::Stale(changes),
             Some(Blow::DieBefore | Blow::DieAfter) => {
                 if let Some(live) = inner.live.get_mut(&process) {
@@ -414,7 +420,8 @@ fn draw(random: &mut fastrand::Rng, service: Option<Service>) -> Blow {
         8..22 => Blow::LoseRequest,
         22..40 => Blow::LoseAnswer,
         40..43 => Blow::CutOff,
-        43..58 => Blow::Throttle,
+        43..45 => Blow::Flood,
+        45..58 => Blow::Throttle,
         58..70 => Blow::Break,
         70..73 => Blow::Deny,
         73..76 => Blow::Hang,

@@ -119,7 +119,7 @@ impl World {
             Arc::new(|event| async move { Ok(answer(&event.context.environment)) }.boxed()),
         );
         let watch = Watch::over(&aws, Memory::default());
-        let content = Content { services: story.before.iter().cloned().collect(), broken: Vec::new() };
+        let content = Content { services: story.before.iter().cloned().collect(), broken: BTreeMap::new() };
         let origin = Arc::new(Mutex::new(Origin { main: Vec::new(), down: false }));
         let forge = Arc::clone(forge);
         let gate = Gate::default();
@@ -311,7 +311,7 @@ impl World {
     /// A command, as it is sent now.
     fn order(&mut self, command: Command, environment: &'static str, word: Option<(Place, &'static str)>) -> Order {
         self.ticks += 1;
-        let frozen = self.origin().down || self.content.broken.contains(&environment);
+        let frozen = self.origin().down || self.content.broken.contains_key(environment);
         let id = format!("{}-{}", word.map_or("tick", |(_, word)| word), self.ticks);
         Order { command, running: Running { process: 0, id, environment, word, frozen } }
     }
@@ -489,13 +489,13 @@ impl World {
         match event {
             Event::Merge(place, wanted) => {
                 let mut content = self.content.clone();
-                content.broken.retain(|environment| *environment != place.0);
+                content.broken.remove(place.0);
                 content.services.insert(*place, wanted.clone());
                 self.push_next(content, &format!("Release {} {}", place.1, wanted.tag));
             }
-            Event::MergeBroken(environment) => {
+            Event::MergeBroken(environment, flaw) => {
                 let mut content = self.content.clone();
-                content.broken.push(environment);
+                content.broken.insert(environment, *flaw);
                 self.push_next(content, "Break it");
             }
             Event::Revert(pushes) => {
@@ -665,7 +665,8 @@ fn shown(answer: &Answer) -> String {
                 format!("{name}: {:?} {:?} {:?}{error}", service.standing.sync, service.standing.phase, service.done)
             });
             let failures = failures.iter().map(|failure| failure.message.clone());
-            services.chain(failures).collect::<Vec<_>>().join("; ")
+            let holds = reports.iter().filter_map(|report| report.hold.as_ref().map(|hold| format!("on hold: {hold}")));
+            services.chain(holds).chain(failures).collect::<Vec<_>>().join("; ")
         }
         Answer::Services { reports, failures, .. } => {
             let done = reports

@@ -193,6 +193,27 @@ async fn a_hold_survives_the_loss_of_all_stored_state() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_hold_survives_the_loss_of_the_whole_bucket_and_is_recorded_once() {
+    let world = second_is_live().await;
+    world.releases.merge(SERVICE, "v1.2.0");
+    world.settle().await;
+    rolled_back(world.roll_back(&[SERVICE], "5xx").await);
+    for name in world.documents("").await {
+        let delete = world.account.s3.delete_object().bucket(stories::account::BUCKET);
+        delete.key(format!("tidegate/{name}")).send().await.unwrap_or_else(|error| panic!("{error:?}"));
+    }
+    world.calls();
+    for _ in 0..10 {
+        world.tick().await;
+    }
+    // The number that AWS gave is lost: it is asked for again, and AWS gives the same.
+    assert_eq!(world.calls().lambda_mutations(), [format!("PublishVersion {FUNCTION}")]);
+    assert_eq!(world.live(FUNCTION).await, "2");
+    assert_eq!(service(&world.status("staging").await, SERVICE).standing.phase, PhaseName::RolledBack);
+    assert_eq!(kinds(&world).await, [Kind::Adopted, Kind::RolledBack]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_unreadable_state_is_rebuilt_from_history_and_nothing_moves_meanwhile() {
     let world = second_is_live().await;
     rolled_back(world.roll_back(&[SERVICE], "5xx").await);

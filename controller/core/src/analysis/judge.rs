@@ -37,7 +37,7 @@ fn alarm(look: &LookAt<'_>, measured: &Measured, name: &AlarmName) -> Finding {
         Some(AlarmState::InsufficientData) => {
             finding(Outcome::Successful, format!("alarm {name} is in INSUFFICIENT_DATA"))
         }
-        Some(AlarmState::Alarm) if look.red_before.contains(name) => {
+        Some(AlarmState::Alarm) if look.red_before.contains(name) && !planted!(RedAlarmStopsTheFix) => {
             finding(Outcome::Successful, format!("alarm {name} was in ALARM before the release began"))
         }
         Some(AlarmState::Alarm) => finding(Outcome::Failed, format!("alarm {name} is in ALARM")),
@@ -134,6 +134,7 @@ fn level(look: &LookAt<'_>) -> f64 {
 /// Data that are late are waited for. Once they should be there it is for the release repository to say.
 fn missing(look: &LookAt<'_>, message: impl Into<String>) -> Finding {
     let outcome = match look.analysis.on_missing_data {
+        OnMissingData::Fail | OnMissingData::Hold if planted!(NoMetricsPass) => Outcome::Successful,
         OnMissingData::Fail if look.over => Outcome::Failed,
         OnMissingData::Fail | OnMissingData::Hold => Outcome::Inconclusive,
     };

@@ -1,5 +1,5 @@
 //! Tells an alias that is as the rollout left it from one that somebody else changed.
-use super::{Look, Subject, World, promote, seen, suspended, waiting};
+use super::{Look, Subject, World, promote, seen, shift, suspended, waiting};
 use crate::history::Said;
 use crate::ids::Version;
 use crate::live::LiveAlias;
@@ -79,6 +79,40 @@ fn noticed(subject: &Subject<'_>, state: &ServiceState, shape: Shape) -> Plan {
     let edited = ServiceState { edited: Some(shape), said, ..state.clone() };
     let actions = vec![Action::SaveState(Box::new(edited))];
     Plan { actions, standing: edited_standing(&state.phase, shape) }
+}
+
+/// What was taken for an edit was none, or is undone: the alias is where the rollout left it, or where its write found it. One
+/// answer of AWS that is out of date is no reason to wait for a person. The time of the step, or of the bake, begins anew.
+pub(super) fn untouched(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Option<Plan>, Look> {
+    let Some(alias) = seen(&world.alias, Look::Alias)? else { return Ok(None) };
+    let (target, before) = match state.phase {
+        Phase::Holding { version, step, weight } => (shift::target(state, shift::At { version, step, weight }), None),
+        Phase::Shifting { version, step, weight, before } => {
+            (shift::target(state, shift::At { version, step, weight }), Some(before))
+        }
+        Phase::Baking { version, .. } => (Shape::all(version), None),
+        Phase::Promoting { version, before } => (Shape::all(version), Some(before)),
+        Phase::Publishing { .. }
+        | Phase::Preparing { .. }
+        | Phase::Returning { .. }
+        | Phase::Aborted { .. }
+        | Phase::Held { .. }
+        | Phase::Failed { .. } => return Ok(None),
+    };
+    let shape = Shape::from(alias);
+    if shape != target && Some(shape) != before {
+        return Ok(None);
+    }
+    let note = Said {
+        what: "no edit".to_owned(),
+        actor: subject.actor.to_owned(),
+        reason: Some("the alias is as the rollout left it".to_owned()),
+        at: subject.now,
+    };
+    let said = [state.said.clone(), vec![note]].concat();
+    let anew = state.moved_to(state.phase.clone(), subject.now);
+    let actions = vec![Action::SaveState(Box::new(ServiceState { edited: None, said, ..anew }))];
+    Ok(Some(Plan { actions, ..waiting(PhaseName::from(&state.phase), WaitingOn::NextTick) }))
 }
 
 /// A rollout that holds because of an edit.

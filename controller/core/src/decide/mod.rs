@@ -134,8 +134,8 @@ impl Subject<'_> {
     }
 
     /// Whether a person decided that what failed, was turned back or is held out is to be tried again.
-    const fn starts_anew(&self) -> bool {
-        self.forced || matches!(self.word, Some((Word::Retry | Word::Unhold, _)))
+    fn starts_anew(&self) -> bool {
+        self.forced || matches!(self.word, Some((Word::Retry | Word::Unhold, _))) || planted!(RolledBackIsReleasedAgain)
     }
 }
 
@@ -179,6 +179,8 @@ pub const PUBLISH_DEADLINE: chrono::Duration = chrono::Duration::minutes(15);
 /// Decides the next step for one service.
 #[must_use]
 pub fn decide(subject: &Subject<'_>, world: &World) -> Decision {
+    #[cfg(feature = "planted")]
+    planted::swallow(subject.wanted.ok().and_then(|wanted| wanted.tag.as_ref()).map(release_schema::Tag::as_str));
     match step(subject, world) {
         Err(Stop::Look(look)) => Decision::Look(look),
         Err(Stop::Refuse(message)) => Decision::Refuse(message),
@@ -249,11 +251,15 @@ fn under_way(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Resu
         return Ok(done);
     }
     if let Some(edited) = state.edited.filter(|_| !subject.goes_over_edits()) {
-        return Ok(Plan::rest(alias::edited_standing(&state.phase, edited)));
+        let untouched = alias::untouched(subject, world, state)?;
+        return Ok(untouched.unwrap_or_else(|| Plan::rest(alias::edited_standing(&state.phase, edited))));
     }
     let Ok(wanted) = subject.wanted else {
         return Ok(blocked(subject, PhaseName::from(&state.phase)));
     };
+    if wanted.id != state.release.id && planted!(SecondReleaseStuck) {
+        return Ok(waiting(PhaseName::from(&state.phase), WaitingOn::NextTick));
+    }
     if wanted.id != state.release.id {
         return supersede(subject, world, state);
     }
@@ -291,7 +297,10 @@ fn by_phase(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Resul
         Phase::Promoting { version, before } => promote::promoting(subject, world, state, version, before),
         Phase::Baking { version, switched } => promote::baking(subject, world, state, version, switched),
         Phase::Returning { .. } => turn_back::go_on(subject, world, state),
-        Phase::Held { .. } => Ok(hold::plan(subject, state)),
+        Phase::Held { .. } if !planted!(RolledBackIsReleasedAgain) => Ok(hold::plan(subject, state)),
+        Phase::Held { .. } => {
+            Ok(rest::plan(subject, &World { state: None, ..world.clone() }, vec![Action::ClearState])?)
+        }
         Phase::Failed { .. } | Phase::Aborted { .. } if subject.forced => {
             Ok(rest::plan(subject, &World { state: None, ..world.clone() }, vec![Action::ClearState])?)
         }

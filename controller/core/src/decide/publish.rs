@@ -24,6 +24,11 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, state: &ServiceState) -
     if latest.state == VersionState::Pending {
         return Ok(waiting(PhaseName::Publishing, WaitingOn::UpdateInProgress));
     }
+    if planted!(OneFailureIsFinal)
+        && matches!(&state.phase, Phase::Publishing { revision_before: Some(before) } if *before == latest.revision)
+    {
+        return fail(subject, world, state, "the write failed".to_owned());
+    }
     let declared = &subject.service.configuration;
     if !latest.configuration.is_comparable(declared) {
         return Ok(undecryptable(PhaseName::Publishing));

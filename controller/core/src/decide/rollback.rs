@@ -13,6 +13,9 @@ use crate::plan::{Action, Plan, Standing};
 use crate::state::{Phase, Revert, Rollout, ServiceState};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
+/// Who rolled back, as far as an alias tells.
+const FROM_MARKER: &str = "the writer of the alias's marker";
+
 /// What a person asks for.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
@@ -64,10 +67,13 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, asked: Asked<'_>) -> Re
     }
     let number = head.number.next();
     let marker = Marker { release: to.release.clone(), transition: number, held: Some(held.clone()) };
-    actions.push(match alias {
+    let write = match alias {
         None => Action::CreateAlias { version, marker },
         Some(alias) => Action::Return { version, marker, if_revision: alias.revision.clone() },
-    });
+    };
+    if !planted!(RollbackMissesAlias) {
+        actions.push(write);
+    }
     let reason = asked.said.reason.clone().unwrap_or_default();
     let reason = if notes.is_empty() { reason } else { format!("{reason} ({})", notes.join("; ")) };
     let remind = asked.remind_after.map(|seconds| subject.now + Duration::seconds(seconds.into()));
@@ -120,7 +126,11 @@ fn said_before(subject: &Subject<'_>, world: &World, head: &Head, alias: Option<
 
 /// Whether a record tells of the rollback that wrote this marker.
 fn is_of(record: &Record, marker: &Marker) -> bool {
-    record.kind == Kind::RolledBack && record.number >= marker.transition && record.to.release == marker.release
+    // Where all that was stored is lost, numbers begin anew, below the marker's: such a record was made from the marker.
+    let made_of_it = record.actor == FROM_MARKER && record.held == marker.held;
+    record.kind == Kind::RolledBack
+        && record.to.release == marker.release
+        && (record.number >= marker.transition || made_of_it)
 }
 
 /// What comes after the record.
@@ -159,6 +169,9 @@ fn target(
         None => head.good_before(&from.release).collect(),
         Some(number) => vec![of_record(head, number, name)?],
     };
+    let lower = from.version.and_then(|version| Version::new(version.number().saturating_sub(1)));
+    let lower = lower.map(|version| Deployed { version: Some(version), ..from.clone() });
+    let candidates = if planted!(PreviousIsLowerNumber) { lower.iter().collect() } else { candidates };
     let mut notes = Vec::new();
     for to in candidates {
         let Some(version) = to.version else { continue };
@@ -167,7 +180,7 @@ fn target(
             continue;
         };
         // Numbers begin anew where a function was deleted and created again.
-        if found.code.as_ref() != Some(&to.code) {
+        if found.code.as_ref() != Some(&to.code) && !planted!(PreviousIsLowerNumber) {
             notes.push(format!("version {version} is not {} any more", to.label()));
             continue;
         }
@@ -300,6 +313,6 @@ fn unrecorded(world: &World, head: &Head, marker: &Marker, held: ReleaseId, vers
         None => head.last_live()?.to.clone(),
     };
     let reason = "rolled back; its command ended before it could record why".to_owned();
-    let actor = "the writer of the alias's marker".to_owned();
+    let actor = FROM_MARKER.to_owned();
     Some(RolledBack { number: head.number.next(), from, to, held, reason, actor, remind: None })
 }

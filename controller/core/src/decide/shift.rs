@@ -82,7 +82,7 @@ fn set_weight(state: &ServiceState, stable: Version, at: At, alias: &LiveAlias) 
 }
 
 /// What the alias shows once a step's weight arrived.
-fn target(state: &ServiceState, at: At) -> Shape {
+pub(super) fn target(state: &ServiceState, at: At) -> Shape {
     let additional = Some(Weighted { version: at.version, basis_points: at.weight });
     Shape { version: state.from.as_ref().and_then(|from| from.version), additional }
 }

@@ -49,6 +49,11 @@ fn back(world: &World, state: &ServiceState) -> Result<Option<Action>, Look> {
     Ok(match alias {
         None => Some(Action::CreateAlias { version, marker }),
         Some(alias) if is_back(state, alias) => None,
+        Some(_) if planted!(AbortedKeepsWeight) => None,
+        Some(alias) if planted!(FailureGoesToBroken) && alias.version == state.phase.version() => {
+            let (version, if_revision) = (alias.version.unwrap_or(version), alias.revision.clone());
+            Some(Action::Return { version, marker, if_revision })
+        }
         Some(alias) => Some(Action::Return { version, marker, if_revision: alias.revision.clone() }),
     })
 }

@@ -59,7 +59,12 @@ pub(super) fn watch(
     let times = Times::of(subject, state, watched, analysis);
     let (state, verdict) = look(subject, world, state, watched, analysis, &times)?;
     let state = Box::new(state);
-    Ok(match verdict.outcome {
+    let outcome = match verdict.outcome {
+        Outcome::Failed if planted!(FailedAnalysisPasses) => Outcome::Successful,
+        Outcome::Inconclusive if planted!(InconclusivePasses) => Outcome::Successful,
+        outcome @ (Outcome::Successful | Outcome::Inconclusive | Outcome::Failed) => outcome,
+    };
+    Ok(match outcome {
         Outcome::Failed => {
             let reason = format!("the analysis failed: {}", verdict.because());
             Watch::Failed(state, reason)

@@ -107,6 +107,13 @@ pub async fn append(store: &Store, before: Option<&Newest>, record: Record) -> R
     let record_key = keys::record(&environment, &service, record.number);
     let appended = Head::append(before.map(|newest| &newest.head), record.clone())
         .map_err(|source| Error::Encode { key: record_key.clone(), source })?;
+    #[cfg(feature = "planted")]
+    if planted!(HeadBeforeRecord) {
+        let condition = before.map_or(If::Absent, |newest| newest.replaces.clone());
+        let etag = store.put(&keys::head(&environment, &service), &appended.head, condition).await?;
+        store.put_bytes(&record_key, appended.bytes, If::Absent).await?;
+        return Ok(Newest { head: appended.head, lost: false, replaces: If::Unchanged(etag) });
+    }
     let head = match store.put_bytes(&record_key, appended.bytes, If::Absent).await {
         Ok(_) => appended.head,
         // A tick of ours died between record and head: the record stands as it was written then.

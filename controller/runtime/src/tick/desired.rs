@@ -22,19 +22,25 @@ pub(super) struct Agreed {
 }
 
 /// Observes Git, resolves what is new of this shard, and stores it. `recalled` is what this process knows to be stored, if nobody
-/// wrote since; `applied` is the commit that the last tick decided from.
+/// wrote since; `applied` is the commit that the last tick decided from, or why nobody knows which it was.
 ///
 /// # Errors
 /// Where stored state cannot be read or written, or a person asked for what is not there.
 pub(super) async fn agree(
     tick: &Tick<'_>,
     recalled: Option<Stored<DesiredDocument>>,
-    applied: Option<&str>,
+    applied: Result<Option<&str>, store::Error>,
 ) -> Result<Result<Agreed, NothingKnown>, Error> {
     let mut is_recalled = recalled.is_some();
     let mut stored = match recalled {
         Some(recalled) => Some(recalled),
         None => load(tick).await?,
+    };
+    // Without either nobody knows whether the branch was rewritten since.
+    let applied = match (applied, &stored) {
+        (Ok(applied), _) => applied,
+        (Err(_), Some(_)) => None,
+        (Err(error), None) => return Err(error.into()),
     };
     for _ in 0..attempts(tick) {
         let document = stored.as_ref().map(|stored| stored.value.clone());

@@ -103,6 +103,8 @@ impl One<'_> {
         let state = seen.world.state.clone();
         let mut done = Done { seen, published: None, words: Vec::new(), shape: None, state };
         let (mut raced, mut noted) = (false, false);
+        #[cfg(feature = "planted")]
+        let plan = planted_order(plan);
         let ended = quarantined(async {
             for action in &plan.actions {
                 let effect = self.effect(lease, action, &mut done).await;
@@ -285,7 +287,16 @@ impl One<'_> {
     async fn save_state(&self, state: &ServiceState, done: &mut Done) -> Result<(), Error> {
         let condition = done.seen.state_etag.clone().map_or(If::Absent, If::Unchanged);
         let name = keys::state(self.tick.name, &self.service.name);
-        done.seen.state_etag = Some(self.tick.store.put(&name, state, condition).await?);
+        let stored = match self.tick.store.put(&name, state, condition).await {
+            #[cfg(feature = "planted")]
+            Err(store::Error::Raced { .. }) if planted!(BlindRetryOfState) => {
+                let found = self.tick.store.get_bytes(&name).await?;
+                let condition = found.map_or(If::Absent, |found| If::Unchanged(found.etag));
+                self.tick.store.put(&name, state, condition).await
+            }
+            stored => stored,
+        };
+        done.seen.state_etag = Some(stored?);
         done.state = Some(state.clone());
         Ok(())
     }
@@ -310,4 +321,16 @@ impl One<'_> {
         let phase = Phase::Preparing { version, reused, smoke };
         self.save_state(&ServiceState { phase, ..state.clone() }, done).await
     }
+}
+
+/// The effect first, and the intent after it.
+#[cfg(feature = "planted")]
+fn planted_order(mut plan: Plan) -> Plan {
+    if planted!(IntentAfterEffect)
+        && let [Action::SaveState(_), Action::UpdateAlias { .. } | Action::SetWeight { .. }, ..] =
+            plan.actions.as_slice()
+    {
+        plan.actions.swap(0, 1);
+    }
+    plan
 }

@@ -198,11 +198,16 @@ struct Before {
 
 async fn under_lease(tick: &Tick<'_>, lease: &Lease, before: &mut Before, began: Instant) -> Result<TickReport, Error> {
     let (recalled, previous) = match tick.memory.recall(lease) {
-        Some(known) => (Some(known.desired), Some(known.report)),
+        Some(known) => (Some(known.desired), Ok(Some(known.report))),
         None => (None, load_report(tick, lease.now()).await),
+    };
+    let (previous, unread) = match previous {
+        Ok(previous) => (previous, None),
+        Err(error) => (None, Some(error)),
     };
     before.last_success = previous.as_ref().and_then(|report| report.last_success);
     let applied = previous.as_ref().and_then(|report| Some(report.commit.as_ref()?.id.as_str()));
+    let applied = unread.map_or(Ok(applied), Err);
     let Agreed { stored, mut wanted, releases, repinned } = match desired::agree(tick, recalled, applied).await? {
         Ok(agreed) => agreed,
         Err(known) => {
@@ -348,14 +353,17 @@ async fn execute(
 }
 
 /// The last report: since when a drift is there, the time of the last success, and the services whose turn it is not. It is
-/// derived, so that it cannot be read is no failure.
-async fn load_report(tick: &Tick<'_>, now: chrono::DateTime<chrono::Utc>) -> Option<TickReport> {
+/// derived, so one that is broken is as good as none.
+///
+/// # Errors
+/// Where the store does not answer: that matters only where what the report is derived from is lost as well.
+async fn load_report(tick: &Tick<'_>, now: chrono::DateTime<chrono::Utc>) -> Result<Option<TickReport>, store::Error> {
     match statuses::before(tick.store, tick.name, tick.shard, now).await {
-        Ok(report) => report,
         Err(error) => {
             tracing::warn!(%error, "the last report cannot be read");
-            None
+            if matches!(error, store::Error::Broken { .. }) { Ok(None) } else { Err(error) }
         }
+        report => report,
     }
 }
 

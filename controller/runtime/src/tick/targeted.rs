@@ -92,7 +92,7 @@ pub async fn targeted(tick: &Tick<'_>, hinted: &Hinted) -> Result<TickReport, Er
 async fn under_lease(tick: &Tick<'_>, hinted: &Hinted, lease: &Lease, began: Instant) -> Result<TickReport, Error> {
     let (stored, previous) = match tick.memory.recall(lease) {
         Some(known) => (Some(known.desired), Some(known.report)),
-        None => (desired::load(tick).await?, load_report(tick, lease.now()).await),
+        None => (desired::load(tick).await?, load_report(tick, lease.now()).await.unwrap_or_default()),
     };
     let (Some(stored), Some(previous)) = (stored, previous) else {
         let message = "the last whole tick is not known; the next one looks at every service".to_owned();

@@ -25,6 +25,7 @@ pub use ending::{ended, quiet};
 pub use isolation::{Trace, others_are_left_alone};
 pub use limits::finished;
 pub use secrets::{SECRET, spoken};
+pub(crate) use writes::refused;
 
 /// Something that must hold did not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,7 +163,7 @@ pub(crate) fn document<T: serde::de::DeserializeOwned>(aws: &LocalAws, name: &st
 type Check = fn(&Moment<'_>) -> Result<(), Violation>;
 
 /// What holds after every call of a controller that may change something.
-const AFTER: [Check; 14] = [
+const AFTER: [Check; 15] = [
     traffic::only_published_and_active,
     traffic::one_declared_step,
     traffic::explicit_weights,
@@ -174,6 +175,7 @@ const AFTER: [Check; 14] = [
     records::chained_without_gaps,
     records::edits_are_recorded_first,
     limits::a_rollback_is_one_call,
+    writes::no_second_try_after_a_refusal,
     writes::nothing_forward_without_valid_input,
     writes::nothing_live_is_deleted,
     secrets::nothing_is_told,

@@ -74,7 +74,7 @@ pub(super) fn commits_descend(moment: &Moment<'_>) -> Result<(), Violation> {
     };
     let environment =
         moment.resource.rsplit('/').next().and_then(|name| name.strip_suffix(".json")).unwrap_or_default();
-    if content.content.broken.contains(&environment) {
+    if content.content.broken.contains_key(environment) {
         return Err(Violation::of(11, format!("{} is not valid in {}, and was applied", now.commit.id, environment)));
     }
     let before = moment.facts.applied.get(environment);

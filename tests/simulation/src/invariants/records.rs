@@ -42,10 +42,14 @@ pub(super) fn chained_without_gaps(moment: &Moment<'_>) -> Result<(), Violation>
     if moment.call.operation != "PutObject" || !moment.succeeded() || !moment.resource.contains("/history/") {
         return Ok(());
     }
-    if moment.resource.ends_with("head.json") {
-        return Ok(());
-    }
     let violation = |what: String| Err(Violation::of(6, format!("`{}`: {what}", moment.resource)));
+    if moment.resource.ends_with("head.json") {
+        let number = moment.head().map_or(0, |head| head.number.0);
+        return match world::object(moment.aws, &format!("history/{environment}/{service}/{number:010}.json")) {
+            Some(_) => Ok(()),
+            None => violation(format!("it names record {number}, which is not stored")),
+        };
+    }
     let Ok(record) = serde_json::from_slice::<Record>(&moment.call.body) else {
         return violation("it is no record".to_owned());
     };

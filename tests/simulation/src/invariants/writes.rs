@@ -51,6 +51,46 @@ pub(super) fn under_its_lease(aws: &LocalAws, who: &Who, call: &Call) -> Result<
     Err(Violation::of(9, what))
 }
 
+/// What a tick was refused, by its id: somebody else had written a function's alias or a service's state since it read that.
+pub(crate) fn refused(moment: &Moment<'_>) -> Option<(String, String)> {
+    let running = moment.running().filter(|running| running.word.is_none())?;
+    if moment.status != Some(412) || !guards_a_service(moment) {
+        return None;
+    }
+    // What it wrote itself, where only the answer was lost, is there already.
+    let theirs = match moment.call.service {
+        Service::S3 => {
+            moment.aws.object(stories::account::BUCKET, moment.resource.split_once('/')?.1)? != moment.call.body
+        }
+        _ => {
+            let name = moment.resource.split(':').nth(1)?;
+            let found = moment.after?.aliases.get(name)?;
+            moment.body().get("Description").and_then(Value::as_str) != Some(found.description.as_str())
+        }
+    };
+    theirs.then(|| (running.id.clone(), moment.resource.to_owned()))
+}
+
+fn guards_a_service(moment: &Moment<'_>) -> bool {
+    match moment.call.operation {
+        "UpdateAlias" => true,
+        "PutObject" | "DeleteObject" => moment.resource.contains("/state/"),
+        _ => false,
+    }
+}
+
+/// Invariant 9: What somebody else wrote meanwhile is read and planned anew by the next tick, never written over by this one.
+pub(super) fn no_second_try_after_a_refusal(moment: &Moment<'_>) -> Result<(), Violation> {
+    let Some(running) = moment.running().filter(|_| moment.succeeded() && guards_a_service(moment)) else {
+        return Ok(());
+    };
+    if moment.facts.refused.contains(&(running.id.clone(), moment.resource.to_owned())) {
+        let what = format!("`{}` was refused `{}`, and writes it all the same", running.id, moment.resource);
+        return Err(Violation::of(9, what));
+    }
+    Ok(())
+}
+
 /// Invariant 11: Missing, invalid or partial input never leads to a forward or destructive write.
 pub(super) fn nothing_forward_without_valid_input(moment: &Moment<'_>) -> Result<(), Violation> {
     let (Some(running), Some(known)) = (moment.running(), moment.known()) else { return Ok(()) };

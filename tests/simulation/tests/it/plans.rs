@@ -73,6 +73,13 @@ stories! {
     a_rollback_in_the_second_step_survives_its_faults: "rollback-second-step",
     a_rollback_of_a_live_release_survives_its_faults: "rollback-live",
     a_fix_after_a_rollback_survives_its_faults: "rollback-and-fix",
+    a_rollback_past_an_aborted_release_survives_its_faults: "rollback-over-aborted",
+    a_canary_without_metrics_survives_its_faults: "metrics-lost",
+    a_release_after_a_release_survives_its_faults: "superseded",
+    a_failing_bake_survives_its_faults: "failing-bake",
+    a_fix_under_a_red_alarm_survives_its_faults: "fix-under-alarm",
+    a_broken_neighbour_survives_its_faults: "broken-neighbour",
+    a_service_that_is_there_twice_survives_its_faults: "written-twice",
     a_race_for_the_next_step_has_one_winner: "race",
     a_race_for_all_traffic_has_one_winner: "race-for-all",
 }

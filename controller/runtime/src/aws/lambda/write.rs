@@ -8,7 +8,7 @@ use tidegate_core::marker::Marker;
 use tidegate_core::release::{Code, Source};
 
 use super::Paced;
-use crate::aws::error::{CallError, failed};
+use crate::aws::error::{CallError, Kind, failed};
 
 /// `UpdateFunctionCode` with `Publish`: answers with the number of the new version.
 ///
@@ -167,21 +167,56 @@ pub async fn update_alias(
     // Left out, the old weights would stay.
     let weights: HashMap<String, f64> =
         additional.iter().map(|other| (other.version.to_string(), other.percent() / 100.0)).collect();
+    #[cfg(feature = "planted")]
+    let weights = planted_weights(version, additional, weights);
     let routing = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights)).build();
-    lambda
+    let leaves_weights = additional.is_none() && planted!(RollbackLeavesWeights);
+    let revision = (!planted!(AliasWithoutRevision)).then(|| if_revision.0.clone());
+    let written = lambda
         .for_one(OPERATION, &resource)
         .await?
         .update_alias()
         .function_name(function)
         .name(alias)
         .function_version(version.to_string())
-        .routing_config(routing)
+        .set_routing_config((!leaves_weights).then_some(routing))
         .description(marker.to_string())
-        .revision_id(&if_revision.0)
+        .set_revision_id(revision)
         .send()
         .await
-        .map_err(failed(OPERATION, &resource))?;
-    Ok(())
+        .map_err(failed(OPERATION, &resource));
+    match written {
+        Err(error) if error.kind == Kind::Throttled && planted!(ThrottledCountsAsDone) => Ok(()),
+        #[cfg(feature = "planted")]
+        Err(error) if error.kind == Kind::Raced && planted!(BlindRetryOfAlias) => {
+            Box::pin(planted_retry(lambda, function, alias, traffic)).await
+        }
+        Err(error) => Err(error),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// The weights as two planted bugs would write them.
+#[cfg(feature = "planted")]
+fn planted_weights(
+    version: Version,
+    additional: Option<Weighted>,
+    weights: HashMap<String, f64>,
+) -> HashMap<String, f64> {
+    match additional {
+        None if planted!(PreviousAtWeightZero) => {
+            HashMap::from([(version.number().saturating_sub(1).to_string(), 0.0)])
+        }
+        Some(other) if planted!(WeightsOutOfRange) => HashMap::from([(other.version.to_string(), 1.25)]),
+        Some(_) | None => weights,
+    }
+}
+
+/// Reads the alias again, and writes over whatever it says.
+#[cfg(feature = "planted")]
+async fn planted_retry(lambda: Paced<'_>, function: &str, alias: &str, traffic: Traffic<'_>) -> Result<(), CallError> {
+    let found = super::get_alias(lambda, function, alias).await?;
+    update_alias(lambda, function, alias, traffic, &found.live.revision).await
 }
 
 /// `PutFunctionConcurrency`. It belongs to the function, and AWS takes no precondition for it.
