@@ -45,6 +45,9 @@ struct Arguments {
     /// Play the story with just this fault, and show each call: `MINUTE:CALL:KIND`, the kind by its number
     #[arg(long, value_name = "FAULT")]
     strike: Vec<String>,
+    /// Play the story's race with a whole rollback after so many calls of the tick, and show each call
+    #[arg(long, value_name = "CALLS")]
+    race: Option<u32>,
     /// Show each call of the first seed
     #[arg(long)]
     journal: bool,
@@ -130,6 +133,14 @@ fn exhaust(story: Story, arguments: &Arguments, forge: &Arc<Forge>) -> Option<Ta
     if !arguments.strike.is_empty() {
         let strikes: Vec<Strike> = arguments.strike.iter().filter_map(|text| strike(text)).collect();
         let outcome = course.play(&strikes, forge, true);
+        outcome.journal.iter().for_each(|line| println!("{line}"));
+        println!("{}", outcome.violation.map_or("all of it holds".to_owned(), |violation| violation.to_string()));
+        return Some(Tally::default());
+    }
+    if let (Some(calls), Some(minute)) = (arguments.race, course.story.overlap) {
+        let schedule = Schedule { order: [2, 0, 1], turns: vec![(0, calls)], stall: None };
+        let place = course.story.endings.first()?.place();
+        let outcome = interleave::play(&course, minute, place, &schedule, forge, true);
         outcome.journal.iter().for_each(|line| println!("{line}"));
         println!("{}", outcome.violation.map_or("all of it holds".to_owned(), |violation| violation.to_string()));
         return Some(Tally::default());

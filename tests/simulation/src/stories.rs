@@ -180,7 +180,7 @@ pub fn all() -> Vec<Story> {
     stories.push(Story {
         events: vec![(0, Event::Merge(FLIGHT, Wanted { judged: false, ..canary("v1.1.0", &SHORT) }))],
         endings: vec![Ending::Synced(FLIGHT, "v1.1.0"), Ending::Kept(FLIGHT, "v1.0.0")],
-        overlap: Some(5),
+        overlap: Some(4),
         minutes: 12,
         ..one("race", "two ticks and a rollback at the same time, when the next step of a canary is due", plain())
     });
