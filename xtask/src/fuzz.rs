@@ -111,8 +111,8 @@ fn fuzz(
     fuzzer.arg(format!("-max_total_time={}", each.as_secs())).arg(format!("-artifact_prefix={}/", findings.display()));
     // A target itself holds an input to its budget of time; this is for one that never ends, and is on the clock.
     fuzzer.args(["-max_len=65536", "-timeout=300", "-rss_limit_mb=2048", "-print_final_stats=1"]);
-    // Without these two, most of the time goes into telling of functions that have no names here.
-    fuzzer.args(["-print_funcs=0", "-entropic=0"]);
+    // Most of the time would go into telling of functions that have no names here, and being slow is no finding by itself.
+    fuzzer.args(["-print_funcs=0", "-entropic=0", "-report_slow_units=300"]);
     let said = File::create(&log).with_context(|| format!("`{}` cannot be written", log.display()))?;
     let status = fuzzer.stdout(said.try_clone()?).stderr(said).status().context("the fuzzer cannot be started")?;
     let text = String::from_utf8_lossy(&fs::read(&log)?).into_owned();

@@ -262,3 +262,28 @@ async fn a_canary_whose_state_is_lost_while_git_goes_back_returns_its_traffic() 
     assert_eq!(kinds, [Kind::Promoted, Kind::Superseded]);
     assert_whole(&world, 2, "it is back").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_last_good_content_that_cannot_be_read_is_written_over_by_what_git_has_and_never_deleted() {
+    const DESIRED: &str = "desired/staging.json";
+    for loss in [Loss::Broken, Loss::Emptied] {
+        let world = deployed().await;
+        lose(&world, DESIRED, loss).await;
+        let lost = world.document(DESIRED).await;
+        // While Git is down it stays as it is.
+        world.releases.server.behave(git_server::Behaviour::Down);
+        world.releases.merge(SERVICE, "v1.1.0");
+        world.calls();
+        let _held_or_refused = world.try_tick().await;
+        assert_eq!(world.document(DESIRED).await, lost, "{loss:?}");
+        world.releases.server.behave(git_server::Behaviour::Serve);
+        world.tick().await;
+        let calls = world.calls();
+        assert!(calls.mutations("s3").iter().all(|call| !call.contains("DeleteObject")), "{loss:?}: {calls:#?}");
+        let found: serde_json::Value =
+            serde_json::from_slice(&world.document(DESIRED).await).unwrap_or_else(|error| panic!("{loss:?}: {error}"));
+        assert_eq!(found.get("schemaVersion"), Some(&serde_json::json!(1)), "{loss:?}");
+        world.settle().await;
+        assert_eq!(world.live(FUNCTION).await, "2", "{loss:?}");
+    }
+}

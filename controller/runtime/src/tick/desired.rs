@@ -125,17 +125,13 @@ fn attempts(tick: &Tick<'_>) -> usize {
     ATTEMPTS.saturating_add(tick.shard.of().count().into())
 }
 
-/// The last valid content. A broken copy counts as lost: Git has it.
+/// The last valid content. A broken copy counts as lost: Git has it. It stays until what Git has is written over it, so that
+/// no role needs a right to delete it.
 pub(super) async fn load(tick: &Tick<'_>) -> Result<Option<Stored<DesiredDocument>>, store::Error> {
-    let name = keys::desired(tick.name);
-    match tick.store.get(&name).await {
-        Err(store::Error::Broken { key, message, etag }) => {
+    match tick.store.get(&keys::desired(tick.name)).await {
+        Err(store::Error::Broken { key, message, .. }) => {
             tracing::warn!(key, message, "the last good content cannot be read: it is read from Git again");
-            match tick.store.delete(&name, &etag).await {
-                // Another shard found the same, and has put it right.
-                Err(store::Error::Raced { .. }) => tick.store.get(&name).await,
-                deleted => deleted.map(|()| None),
-            }
+            Ok(None)
         }
         other => other,
     }
@@ -155,6 +151,16 @@ pub(super) async fn save(
         Some(stored) => If::Unchanged(stored.etag),
         None => If::Absent,
     };
-    let etag = tick.store.put(&keys::desired(tick.name), document, condition).await?;
+    let name = keys::desired(tick.name);
+    let etag = match tick.store.put(&name, document, condition.clone()).await {
+        Err(store::Error::Raced { key }) if condition == If::Absent => {
+            match tick.store.get::<DesiredDocument>(&name).await {
+                Err(store::Error::Broken { etag, .. }) => tick.store.put(&name, document, If::Unchanged(etag)).await?,
+                Ok(_) => return Err(store::Error::Raced { key }),
+                Err(error) => return Err(error),
+            }
+        }
+        written => written?,
+    };
     Ok(Stored { value: document.clone(), etag })
 }

@@ -32,6 +32,8 @@ fn stored<T>(data: &[u8]) -> Option<T>
 where
     T: DeserializeOwned + Serialize + PartialEq + std::fmt::Debug,
 {
+    // What is no JSON at all is refused by serde_json alone, and the way there takes most of the time.
+    serde_json::from_slice::<serde::de::IgnoredAny>(data).ok()?;
     let (aws, store) = &*BUCKET;
     let body = data.to_vec();
     aws.answers(move |_| answer(200, &[("etag", b"\"1\"")], body.clone()));
