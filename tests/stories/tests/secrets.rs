@@ -111,6 +111,12 @@ impl Planted {
         self.world.advance(std::time::Duration::from_secs(60)).await;
     }
 
+    /// A tick, and the minute until the next.
+    async fn tick(&mut self) {
+        self.say(&sync("staging", None, None)).await;
+        self.world.advance(std::time::Duration::from_secs(60)).await;
+    }
+
     async fn say(&mut self, command: &Command) {
         let answer = self.world.run(command).await;
         self.said.push(format!("{answer:?} {}", serde_json::to_string(&answer).expect("an answer")));
@@ -227,13 +233,13 @@ async fn every_call_fails(mut planted: Planted, faults: impl IntoIterator<Item =
             let hit = move |call: &Call| (call.operation == kind).then(|| fails.clone());
             planted.release();
             planted.world.break_calls(hit);
-            planted.look().await;
+            planted.tick().await;
             planted.look().await;
             if (number + place) % 3 == 0 {
                 planted.roll_back().await;
             }
             planted.world.aws.clear_hook();
-            planted.look().await;
+            planted.tick().await;
         }
     }
     planted.assert_shown_nowhere().await;
