@@ -80,13 +80,14 @@ impl CallError {
     /// measured: {"NAME":"value", …}`, as a text that may be escaped, so that all of that is left out.
     #[must_use]
     pub fn without_values<'v>(mut self, values: impl Iterator<Item = &'v String>) -> Self {
-        if let Some(at) = self.message.find('{') {
-            self.message.truncate(at);
-            self.message.push('…');
-        }
         // Shorter ones are words of their own, and tell nothing.
         for value in values.filter(|value| value.len() >= SHORTEST_SECRET) {
             self.message = self.message.replace(&shown(value, usize::MAX), "…");
+        }
+        // After the values: an escaped character has a brace too, and what is cut in two is not found any more.
+        if let Some(at) = self.message.find('{') {
+            self.message.truncate(at);
+            self.message.push('…');
         }
         self
     }
