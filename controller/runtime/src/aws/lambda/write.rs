@@ -115,7 +115,7 @@ pub async fn update_configuration(
 /// `CreateAlias`, with the marker.
 ///
 /// # Errors
-/// [`Kind::Conflict`](super::super::Kind::Conflict) where somebody created it meanwhile.
+/// [`Kind::Conflict`] where somebody created it meanwhile.
 pub async fn create_alias(
     lambda: Paced<'_>,
     function: &str,
@@ -153,7 +153,7 @@ pub struct Traffic<'a> {
 /// `UpdateAlias`: versions, explicit weights and the marker, in one call.
 ///
 /// # Errors
-/// [`Kind::Raced`](super::super::Kind::Raced) where somebody changed the alias meanwhile.
+/// [`Kind::Raced`] where somebody changed the alias meanwhile.
 pub async fn update_alias(
     lambda: Paced<'_>,
     function: &str,
