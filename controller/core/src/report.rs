@@ -305,3 +305,9 @@ pub enum FailureKind {
     /// It could not be done: something that is needed does not answer or is not configured: exit code 5.
     Unavailable,
 }
+
+/// The names that there are, for somebody who asked for one that is not among them: "there are `a`, `b`".
+pub fn there_are<T: std::fmt::Display>(names: impl IntoIterator<Item = T>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { "there are none".to_owned() } else { format!("there are {}", names.join(", ")) }
+}

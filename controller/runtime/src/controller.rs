@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use release_schema::{EnvironmentName, ServiceName};
 use tidegate_core::command::{Command, To, Word};
-use tidegate_core::report::{Answer, Failure, FailureKind, ServiceReport, TickReport};
+use tidegate_core::report::{Answer, Failure, FailureKind, ServiceReport, TickReport, there_are};
 use tidegate_core::shard::Shard;
 use tidegate_core::state::Advance;
 use tokio::sync::Mutex;
@@ -395,12 +395,8 @@ fn known<'a>(
     name: &EnvironmentName,
 ) -> Result<(&'a EnvironmentName, &'a EnvironmentConfig), Failure> {
     configuration.environments.get_key_value(name).ok_or_else(|| {
-        let names: Vec<String> = configuration.environments.keys().map(|name| format!("`{name}`")).collect();
-        Failure {
-            environment: Some(name.clone()),
-            kind: FailureKind::Refused,
-            message: format!("there is no environment `{name}` in the configuration; there are {}", names.join(", ")),
-        }
+        let names = there_are(configuration.environments.keys());
+        refused(name, format!("there is no environment `{name}` in the configuration; {names}"))
     })
 }
 

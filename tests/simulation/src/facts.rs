@@ -37,8 +37,8 @@ pub struct Known {
     pub view: Option<FunctionView>,
     /// Versions that had all traffic once by a write of the controller's, or were live at the beginning.
     pub been_live: BTreeSet<u64>,
-    /// Versions that the controller published.
-    pub ours: BTreeSet<u64>,
+    /// Versions that the controller published, and the memory that Git gave then: the same content without it is another release.
+    pub ours: BTreeMap<u64, Option<u32>>,
     /// Versions that a person asked to try anew, so that the next may be the same once more.
     pub tried_again: BTreeSet<u64>,
     /// Since when the alias has the weights that it has.

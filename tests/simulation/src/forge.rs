@@ -4,8 +4,9 @@
 //! world has its own `main`: [`Origin`].
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use git2::{ObjectType, Oid, Repository, Signature, Time};
@@ -21,7 +22,28 @@ pub struct Forge {
     /// What stock git says it can, in the first line of what it advertises.
     capabilities: String,
     answers: Mutex<HashMap<Vec<u8>, Arc<Vec<u8>>>>,
-    _keep: tempfile::TempDir,
+    rooms: AtomicU64,
+    keep: tempfile::TempDir,
+}
+
+/// An empty folder, as long as this is there. Its name is counted, not drawn: the SDK waits by the same source of chance, and what it
+/// draws must not depend on other worlds.
+#[derive(Debug)]
+pub struct Room(PathBuf);
+
+impl Room {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        // The folder around it goes in the end, and with it what is left.
+        let _left = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 impl std::fmt::Debug for Forge {
@@ -31,9 +53,8 @@ impl std::fmt::Debug for Forge {
 }
 
 /// A folder for what is read and written all the time: in memory, where the machine has such a place.
-#[must_use]
-pub fn scratch() -> tempfile::TempDir {
-    let memory = std::path::Path::new("/dev/shm");
+fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
     let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
     made.or_else(|_| tempfile::tempdir()).expect("a folder")
 }
@@ -55,12 +76,21 @@ impl Forge {
             dir,
             repository: Mutex::new(repository),
             answers: Mutex::default(),
-            _keep: keep,
+            rooms: AtomicU64::new(0),
+            keep,
         })
     }
 
     fn repository(&self) -> std::sync::MutexGuard<'_, Repository> {
         self.repository.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A folder for a process.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        let room = self.keep.path().join(self.rooms.fetch_add(1, Ordering::Relaxed).to_string());
+        std::fs::create_dir(&room).expect("a folder");
+        Room(room)
     }
 
     /// A commit of these files, made at a second of 2026; gives its id.
@@ -103,7 +133,7 @@ impl Forge {
 }
 
 /// Runs `git upload-pack`, and gives what it writes.
-fn git(dir: &std::path::Path, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+fn git(dir: &Path, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     let mut command = Command::new("git");
     let path = std::env::var_os("PATH").unwrap_or_default();
     command.env_clear().env("PATH", path).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");

@@ -48,7 +48,7 @@ struct Arguments {
     /// Play the story's race with a whole rollback after so many calls of the tick, and show each call
     #[arg(long, value_name = "CALLS")]
     race: Option<u32>,
-    /// Show each call of the first seed
+    /// Show each call of the first seed, and of what it was made into where that is smaller
     #[arg(long)]
     journal: bool,
     /// Plant this bug in the controller, and look for it; with `--story`, play that with it
@@ -212,7 +212,12 @@ fn live(seeds: u64, arguments: &Arguments, forge: &Arc<Forge>) -> (Tally, usize)
     let (tally, broken) = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     for seed in broken.iter().take(3) {
         match shrink::shrink(&Scenario::of(*seed), forge) {
-            Some((small, violation)) => println!("\n{}", tell::story(&small, &violation)),
+            Some((small, violation)) => {
+                println!("\n{}", tell::story(&small, &violation));
+                if arguments.journal {
+                    small.play(forge, true).journal.iter().for_each(|line| println!("{line}"));
+                }
+            }
             None => println!("seed {seed} cannot be made smaller: without its chance it holds"),
         }
     }

@@ -21,7 +21,7 @@ use tidegate_runtime::controller::{Caller, Controller, TIMEOUT};
 use tokio::time::Instant;
 
 use crate::facts::Running;
-use crate::forge::{self, Forge, Origin};
+use crate::forge::{self, Forge, Origin, Room};
 use crate::gate::{self, Gate};
 use crate::invariants::{self, Violation};
 use crate::watch::{End, KEY, Watch};
@@ -64,7 +64,7 @@ pub struct Process {
     number: u32,
     controller: Controller,
     watch: Arc<Watch>,
-    _cache: tempfile::TempDir,
+    _room: Room,
 }
 
 impl std::fmt::Debug for Process {
@@ -88,13 +88,13 @@ impl Process {
         let home = Home::new(&config(aws, &format!("{KEY}{number}"), client));
         let copy = StateLocation { bucket: BUCKET.to_owned(), prefix: "tidegate".to_owned() };
         let source = Source::Parameters { installation: INSTALLATION.to_owned(), copy: Some(copy) };
-        let cache = forge::scratch();
+        let room = forge.room();
         let git = {
             let watch = Arc::clone(watch);
             forge::exchange(Arc::clone(forge), Arc::clone(origin), move |operation| watch.git(number, operation))
         };
-        let controller = Controller::new(home, source, cache.path().join("git")).with_git(git);
-        Self { number, controller, watch: Arc::clone(watch), _cache: cache }
+        let controller = Controller::new(home, source, room.path().join("git")).with_git(git);
+        Self { number, controller, watch: Arc::clone(watch), _room: room }
     }
 
     /// Its number, which its calls are told by.

@@ -1,6 +1,6 @@
 //! Sees every call of every controller: makes it go wrong as the plan says, writes it down, and asserts what must hold after it.
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use local_aws::wire::Credential;
@@ -40,6 +40,8 @@ struct Live {
     running: Running,
     died: Arc<Notify>,
     dead: bool,
+    /// Its command has ended as well.
+    buried: bool,
 }
 
 /// A call of a controller, as far as it matters for what can go wrong with it.
@@ -102,6 +104,8 @@ struct Inner {
 pub struct Watch {
     aws: LocalAws,
     inner: Mutex<Inner>,
+    /// Tells the thread that is at Git for a dead process that the command has ended.
+    buried: Condvar,
 }
 
 impl std::fmt::Debug for Watch {
@@ -137,7 +141,7 @@ impl Watch {
             trace: Trace::new(),
             journal: None,
         };
-        let watch = Arc::new(Self { aws: aws.clone(), inner: Mutex::new(inner) });
+        let watch = Arc::new(Self { aws: aws.clone(), inner: Mutex::new(inner), buried: Condvar::new() });
         let (before, after) = (Arc::clone(&watch), Arc::clone(&watch));
         aws.set_hook(Arc::new(move |call| before.before(call)));
         aws.set_observer(Arc::new(move |call, status| after.after(call, status)));
@@ -247,7 +251,7 @@ impl Watch {
         {
             known.effects_of_word = 0;
         }
-        inner.live.insert(running.process, Live { running, died: Arc::clone(&died), dead: false });
+        inner.live.insert(running.process, Live { running, died: Arc::clone(&died), dead: false, buried: false });
         died
     }
 
@@ -256,7 +260,11 @@ impl Watch {
     pub fn end(&self, process: u32) -> bool {
         let inner = &mut *self.inner();
         match inner.live.get_mut(&process) {
-            Some(live) if live.dead => true,
+            Some(live) if live.dead => {
+                live.buried = true;
+                self.buried.notify_all();
+                true
+            }
             Some(_) => {
                 inner.live.remove(&process);
                 false
@@ -374,7 +382,8 @@ impl Watch {
 
     /// A request to the Git server.
     pub fn git(&self, process: u32, operation: &'static str) -> GitFault {
-        let inner = &mut *self.inner();
+        let mut guard = self.inner();
+        let inner = &mut *guard;
         if inner.live.get(&process).is_none_or(|live| live.dead) {
             return GitFault::Lost;
         }
@@ -391,6 +400,9 @@ impl Watch {
                     live.dead = true;
                     live.died.notify_one();
                 }
+                // This thread runs beside the command's: what it gives back must come too late, and not only sometimes.
+                let is_up = |inner: &mut Inner| inner.live.get(&process).is_some_and(|live| !live.buried);
+                let _ended = self.buried.wait_while(guard, is_up).unwrap_or_else(PoisonError::into_inner);
                 GitFault::Lost
             }
             Some(_) => GitFault::Lost,

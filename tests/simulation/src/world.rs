@@ -284,7 +284,12 @@ impl World {
     /// Runs a person's command. They say it again where nothing came of it but trouble, or where the next tick has to see first
     /// what they mean.
     async fn ask(&mut self, event: &Event, order: Order) {
-        let unavailable = |failure: &Failure| failure.kind == FailureKind::Unavailable;
+        // Who confirms a commit is refused while another tick is at work, and reads so.
+        let unavailable = |failure: &Failure| match failure.kind {
+            FailureKind::Unavailable => true,
+            FailureKind::Refused => matches!(event, Event::Confirm(_)),
+            FailureKind::InvalidRelease => false,
+        };
         let too_early = |report: &ServiceReport| {
             matches!(event, Event::Say(_, Word::Resume)) && report.standing.waiting_on == Some(WaitingOn::NextTick)
         };
@@ -510,7 +515,9 @@ impl World {
             }
             Event::Git(up) => self.origin().down = !up,
             Event::PushAgain(place, tag) => {
-                let label = format!("{tag} again");
+                // As another image each time.
+                let pushed = self.watch.learn(|facts| facts.images.len());
+                let label = format!("{tag} again ({pushed})");
                 self.push_image(&self.people(), place.1, tag, &label).await;
             }
             Event::EditAlias(place, version, other) => self.edit_alias(*place, *version, *other).await,
@@ -617,7 +624,7 @@ impl World {
                 Word::Promote => known.promoted = true,
                 Word::PromoteFull => known.promoted_fully = true,
                 Word::Unhold | Word::Retry | Word::Sync => {
-                    known.tried_again.clone_from(&known.ours);
+                    known.tried_again = known.ours.keys().copied().collect();
                     if word != Word::Sync {
                         known.held.clear();
                     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use release_schema::{EnvironmentName, ServiceName};
 use serde::Serialize;
 use tidegate_core::plan::Standing;
+use tidegate_core::report::there_are;
 use tidegate_runtime::controller::{Preview, ServicePreview};
 use tidegate_runtime::tick::Leaves;
 
@@ -52,11 +53,8 @@ pub(crate) async fn run(options: &Diff, reach: &Reach, out: &Out) -> Result<Exit
     if let Some(name) = options.environments.iter().find(|name| !tree.environments.contains_key(*name))
         && tree.count() == 0
     {
-        let names: Vec<String> = tree.environments.keys().map(|name| format!("`{name}`")).collect();
-        return Err(Error::refused(format!(
-            "there is no environment `{name}` in the files; there are {}",
-            names.join(", ")
-        )));
+        let names = there_are(tree.environments.keys());
+        return Err(Error::refused(format!("there is no environment `{name}` in the files; {names}")));
     }
     if tree.count() > 0 {
         out.note(validate::plain(&tree).trim_end());

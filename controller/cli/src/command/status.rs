@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use release_schema::ServiceName;
 use tidegate_core::command::Command;
 use tidegate_core::plan::Standing;
-use tidegate_core::report::{FailedCall, Housekeeping, Left, ServiceReport, TickReport, Unmanaged};
+use tidegate_core::report::{FailedCall, Housekeeping, Left, ServiceReport, TickReport, Unmanaged, there_are};
 use tidegate_core::status::{Health, PhaseName, SyncStatus};
 
 use super::progress;
@@ -68,10 +68,8 @@ async fn once(options: &Status, connection: &Connection, clear: &str, out: &Out)
 fn narrowed(mut report: TickReport, target: Option<&Target>) -> Result<TickReport, Error> {
     let Some(service) = target.and_then(|target| target.service.as_ref()) else { return Ok(report) };
     if !report.services.contains_key(service) {
-        let names: Vec<String> = report.services.keys().map(|name| format!("`{name}`")).collect();
-        let there =
-            if names.is_empty() { "there are none".to_owned() } else { format!("there are {}", names.join(", ")) };
-        return Err(Error::refused(format!("there is no service `{service}` in `{}`; {there}", report.environment)));
+        let names = there_are(report.services.keys());
+        return Err(Error::refused(format!("there is no service `{service}` in `{}`; {names}", report.environment)));
     }
     report.services.retain(|name, _| name == service);
     Ok(report)
@@ -139,7 +137,8 @@ pub(super) fn render(report: &TickReport, now: DateTime<Utc>, all: bool, width: 
     }
     for More { count, like } in left_out {
         let note = format!("{count} more stand like {like}; `--all` shows them");
-        push_wrapped(&mut text, "", &note, Tone::Bad, width, paint);
+        let tone = report.services.get(like).map_or(Tone::Plain, |service| health_tone(service.standing.health));
+        push_wrapped(&mut text, "", &note, tone, width, paint);
     }
     if counted > 0 {
         let more = if counted == report.services.len() { "all" } else { "the other" };

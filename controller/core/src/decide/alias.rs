@@ -69,16 +69,20 @@ fn injected(world: &World, state: &ServiceState, shape: Shape) -> Result<bool, L
 
 /// Somebody changed the alias: that is noted, and holds until a person decides.
 fn noticed(subject: &Subject<'_>, state: &ServiceState, shape: Shape) -> Plan {
-    let note = Said {
+    let said = [state.said.clone(), vec![edit(subject, shape)]].concat();
+    let edited = ServiceState { edited: Some(shape), said, ..state.clone() };
+    let actions = vec![Action::SaveState(Box::new(edited))];
+    Plan { actions, standing: edited_standing(&state.phase, shape) }
+}
+
+/// The note of an edit that was found now.
+pub(super) fn edit(subject: &Subject<'_>, shape: Shape) -> Said {
+    Said {
         what: "edit".to_owned(),
         actor: "somebody outside Tidegate".to_owned(),
         reason: Some(format!("the alias names {}", described(shape))),
         at: subject.now,
-    };
-    let said = [state.said.clone(), vec![note]].concat();
-    let edited = ServiceState { edited: Some(shape), said, ..state.clone() };
-    let actions = vec![Action::SaveState(Box::new(edited))];
-    Plan { actions, standing: edited_standing(&state.phase, shape) }
+    }
 }
 
 /// What was taken for an edit was none, or is undone: the alias is where the rollout left it, or where its write found it. One

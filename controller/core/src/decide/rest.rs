@@ -5,12 +5,12 @@ use super::{
 };
 use crate::SCHEMA_VERSION;
 use crate::drift::Drift;
-use crate::history::{Deployed, Head, Kind};
+use crate::history::{Deployed, Head, Kind, Record, Said};
 use crate::ids::Version;
 use crate::live::{ConfigurationChange, LiveAlias, LiveVersion, VersionState};
 use crate::plan::{Action, Plan, Standing};
 use crate::release::{Package, Release};
-use crate::state::{Direct, Phase, Revert, Rollout, ServiceState};
+use crate::state::{Direct, Phase, Revert, Rollout, ServiceState, Shape};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
 /// Decides a service at rest. `first` is what has to be done before, by a transition that just ended.
@@ -333,6 +333,7 @@ fn intent(
         Some(_) => head.is_some_and(|head| head.in_rollback_window(&wanted.id)).then_some(Direct::RollbackWindow),
     };
     let heals = direct.filter(|direct| *direct == Direct::Healed).map(|_| heal::because(subject, world));
+    let edit = moved_by_hand(subject, head, from.as_ref(), first);
     Ok(ServiceState {
         schema_version: SCHEMA_VERSION,
         transition: record::next_number(world, first)?,
@@ -345,8 +346,21 @@ fn intent(
         rollout: Rollout { direct, heals, ..Rollout::default() },
         paused: None,
         edited: None,
-        said: subject.word.map(|(_, said)| said.clone()).into_iter().collect(),
+        said: edit.into_iter().chain(subject.word.map(|(_, said)| said.clone())).collect(),
     })
+}
+
+/// A release that goes over an alias that somebody moved tells of it: another version serves than the one that history ends with.
+fn moved_by_hand(
+    subject: &Subject<'_>,
+    head: Option<&Head>,
+    from: Option<&Deployed>,
+    first: &[Action],
+) -> Option<Said> {
+    let (last, found) = (head?.last_live()?.to.version?, from?.version?);
+    let is_it = |record: &Record| record.kind.is_live() && record.to.version == Some(found);
+    let is_recorded = first.iter().any(|action| matches!(action, Action::AppendRecord(record) if is_it(record)));
+    (last != found && !is_recorded).then(|| super::alias::edit(subject, Shape::all(found)))
 }
 
 /// `first`, then the plan.

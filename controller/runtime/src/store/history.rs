@@ -114,23 +114,30 @@ pub async fn append(store: &Store, before: Option<&Newest>, record: Record) -> R
         store.put_bytes(&record_key, appended.bytes, If::Absent).await?;
         return Ok(Newest { head: appended.head, lost: false, replaces: If::Unchanged(etag) });
     }
-    let head = match store.put_bytes(&record_key, appended.bytes, If::Absent).await {
-        Ok(_) => appended.head,
-        // A tick of ours died between record and head: the record stands as it was written then.
-        Err(Error::Raced { key }) => {
-            let Some(found) = store.get::<Record>(&record_key).await? else { return Err(Error::Raced { key }) };
-            let previous = before.map(|newest| newest.head.hash.clone());
-            if !found.value.same_transition(&Record { previous, ..record }) {
-                return Err(Error::Raced { key });
-            }
-            let bytes = store.get_bytes(&record_key).await?.map(|found| found.value).unwrap_or_default();
-            Head::after(before.map(|newest| &newest.head), found.value, hash_bytes(&bytes))
-        }
+    let condition = before.map_or(If::Absent, |newest| newest.replaces.clone());
+    let head_key = keys::head(&environment, &service);
+    let stored = match store.put_bytes(&record_key, appended.bytes, If::Absent).await {
+        Ok(_) => None,
+        Err(Error::Raced { key }) => Some((key, store.get_bytes(&record_key).await?)),
         Err(error) => return Err(error),
     };
-    let condition = before.map_or(If::Absent, |newest| newest.replaces.clone());
-    let etag = store.put(&keys::head(&environment, &service), &head, condition).await?;
-    Ok(Newest { head, lost: false, replaces: If::Unchanged(etag) })
+    let Some((key, found)) = stored else {
+        let etag = store.put(&head_key, &appended.head, condition).await?;
+        return Ok(Newest { head: appended.head, lost: false, replaces: If::Unchanged(etag) });
+    };
+    // Somebody died between record and head. What is stored and chained to what stood before is history, whoever wrote it.
+    let Some(found) = found else { return Err(Error::Raced { key }) };
+    let written: Record = store.document(&record_key, &found)?;
+    let before = before.map(|newest| &newest.head);
+    let previous = before.map(|head| head.hash.clone());
+    if (written.number, &written.previous) != (record.number, &previous) {
+        return Err(Error::Raced { key });
+    }
+    let is_ours = written.same_transition(&Record { previous, ..record });
+    let head = Head::after(before, written, hash_bytes(&found.value));
+    let etag = store.put(&head_key, &head, condition).await?;
+    // Whoever meant to record something else has to look again: it may be told already.
+    if is_ours { Ok(Newest { head, lost: false, replaces: If::Unchanged(etag) }) } else { Err(Error::Raced { key }) }
 }
 
 /// The last `limit` records of a service, newest first: one call for as many as the head carries, one for each beyond.

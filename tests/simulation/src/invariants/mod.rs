@@ -15,10 +15,11 @@ use local_aws::inspect::{AliasView, FunctionView};
 use local_aws::{Call, LocalAws};
 use serde_json::Value;
 use tidegate_core::history::Head;
-use tidegate_core::state::ServiceState;
+use tidegate_core::state::{Phase, ServiceState};
+use tidegate_runtime::store::desired::DesiredDocument;
 
 use crate::facts::{Facts, Known, Running, Who};
-use crate::release::Place;
+use crate::release::{Place, Wanted};
 use crate::world;
 
 pub use ending::{ended, quiet};
@@ -112,6 +113,13 @@ impl<'a> Moment<'a> {
         }
     }
 
+    /// Whether traffic returns: a person's rollback or abort, or the stored intent to turn back.
+    pub(crate) fn goes_back(&self) -> bool {
+        let word = self.running().and_then(|running| running.word).map(|(_, word)| word);
+        matches!(word, Some("rollback" | "abort"))
+            || self.state().is_some_and(|state| matches!(state.phase, Phase::Returning { .. }))
+    }
+
     pub(crate) fn succeeded(&self) -> bool {
         self.status.is_some_and(|status| status < 300)
     }
@@ -144,6 +152,13 @@ impl<'a> Moment<'a> {
     pub(crate) fn head(&self) -> Option<Head> {
         let (environment, service) = self.place?;
         document(self.aws, &format!("history/{environment}/{service}/head.json"))
+    }
+
+    /// What Git wants of the service, as far as stored content says.
+    pub(crate) fn wanted(&self) -> Option<&'a Wanted> {
+        let place = self.place?;
+        let desired: DesiredDocument = document(self.aws, &format!("desired/{}.json", place.0))?;
+        self.facts.wanted(&desired.commit.id, place)
     }
 
     pub(crate) const fn now(&self) -> DateTime<Utc> {
@@ -200,7 +215,7 @@ pub(crate) fn applied(moment: &Moment<'_>) -> Option<(String, String)> {
     if moment.call.operation != "PutObject" || !moment.resource.contains("/desired/") || !moment.succeeded() {
         return None;
     }
-    let now: tidegate_runtime::store::desired::DesiredDocument = serde_json::from_slice(&moment.call.body).ok()?;
+    let now: DesiredDocument = serde_json::from_slice(&moment.call.body).ok()?;
     let environment = moment.resource.rsplit('/').next()?.strip_suffix(".json")?;
     Some((environment.to_owned(), now.commit.id))
 }
@@ -236,7 +251,8 @@ pub(crate) fn learn(moment: &Moment<'_>) -> Option<Known> {
         }
         let before = known.view.as_ref().map(|view| &view.versions);
         let new = after.versions.keys().filter(|number| before.is_none_or(|before| !before.contains_key(number)));
-        known.ours.extend(new);
+        let memory = moment.wanted().and_then(|wanted| wanted.memory);
+        known.ours.extend(new.map(|number| (*number, memory)));
     }
     known.view = Some(after.clone());
     Some(known)

@@ -10,13 +10,14 @@ use crate::world;
 pub(super) fn one_version_a_release(moment: &Moment<'_>) -> Result<(), Violation> {
     let (Some(known), Some(after)) = (moment.known(), moment.after) else { return Ok(()) };
     let before = known.view.as_ref();
+    let memory = moment.wanted().and_then(|wanted| wanted.memory);
     for (number, version) in &after.versions {
         if before.is_some_and(|before| before.versions.contains_key(number)) {
             continue;
         }
         let twin = after.versions.iter().find(|(other, found)| {
             *other < number
-                && known.ours.contains(other)
+                && known.ours.get(other) == Some(&memory)
                 && !known.tried_again.contains(other)
                 && found.content == version.content
                 && found.state != VersionState::Failed

@@ -4,9 +4,8 @@ use local_aws::VersionState;
 use serde_json::Value;
 use tidegate_core::analysis::Outcome;
 use tidegate_core::state::Phase;
-use tidegate_runtime::store::desired::DesiredDocument;
 
-use super::{AliasWrite, Moment, Violation, document, named, share};
+use super::{AliasWrite, Moment, Violation, named, share};
 use crate::release::{Strategy, Wanted};
 use crate::world;
 
@@ -30,7 +29,10 @@ pub(super) fn only_published_and_active(moment: &Moment<'_>) -> Result<(), Viola
             .as_ref()
             .and_then(|view| view.aliases.get(name))
             .is_some_and(|was| share(Some(was), **number) > 0);
-        if !stays {
+        // A rollback is always possible: its first requests wake what was live before.
+        let is_way_back = moment.goes_back() && known.been_live.contains(number);
+        let wakes = matches!(version.state, VersionState::Inactive | VersionState::Pending);
+        if !stays && !(is_way_back && wakes) {
             return violation(format!("version {number} is {}", version.state.name()));
         }
     }
@@ -68,9 +70,7 @@ pub(super) fn one_declared_step(moment: &Moment<'_>) -> Result<(), Violation> {
     let rising = named(after).into_iter().find(|number| share(Some(after), *number) > share(before, *number));
     let Some(number) = rising.filter(|number| !known.been_live.contains(number)) else { return Ok(()) };
     let violation = |what: String| Err(Violation::of(2, format!("`{}`, version {number}: {what}", moment.resource)));
-    let desired = document::<DesiredDocument>(moment.aws, &format!("desired/{}.json", place.0));
-    let wanted = desired.and_then(|desired| moment.facts.wanted(&desired.commit.id, place).cloned());
-    let Some(wanted) = wanted else { return violation("nothing that is stored wants it".to_owned()) };
+    let Some(wanted) = moment.wanted() else { return violation("nothing that is stored wants it".to_owned()) };
     let tag = function.versions.get(&number).and_then(|version| moment.facts.tag(place.1, &version.code));
     if wanted.smoke && tag.is_some_and(world::is_bad) {
         return violation("its smoke test fails".to_owned());
@@ -89,7 +89,7 @@ pub(super) fn one_declared_step(moment: &Moment<'_>) -> Result<(), Violation> {
     }
     match at.checked_sub(2) {
         None => Ok(()),
-        Some(step) => passed(moment, known.promoted, &wanted, step).or_else(violation),
+        Some(step) => passed(moment, known.promoted, wanted, step).or_else(violation),
     }
 }
 
