@@ -324,20 +324,15 @@ impl Head {
         })
     }
 
-    /// The version that has this content, newest first: a release is published at most once. Failed versions are none to
-    /// come back to, and records that ended before there was a version hide no older one.
+    /// The version that has this content, newest first: a release is published at most once. What a failed release left is asked
+    /// last, and whether it can serve is for AWS to say; records that ended before there was a version hide no older one.
     #[must_use]
     pub fn version_of(&self, release: &ReleaseId) -> Option<Version> {
-        self.recent
-            .iter()
-            .filter(|record| match record.kind {
-                Kind::Adopted | Kind::Promoted | Kind::Superseded | Kind::Aborted | Kind::RolledBack | Kind::Healed => {
-                    true
-                }
-                Kind::Failed | Kind::Unmanaged => false,
-            })
-            .filter(|record| record.to.release == *release)
-            .find_map(|record| record.to.version)
+        let (failed, others): (Vec<_>, Vec<_>) =
+            self.recent.iter().partition(|record| matches!(record.kind, Kind::Failed | Kind::Unmanaged));
+        // What a rollback left is told of only as where it came from.
+        let told = others.into_iter().chain(failed).flat_map(|record| [Some(&record.to), record.from.as_ref()]);
+        told.flatten().filter(|deployed| deployed.release == *release).find_map(|deployed| deployed.version)
     }
 
     /// Whether any version was published with this content, whatever became of it.

@@ -39,8 +39,6 @@ pub struct Known {
     pub been_live: BTreeSet<u64>,
     /// Versions that the controller published, and the memory that Git gave then: the same content without it is another release.
     pub ours: BTreeMap<u64, Option<u32>>,
-    /// Versions that a person asked to try anew, so that the next may be the same once more.
-    pub tried_again: BTreeSet<u64>,
     /// Since when the alias has the weights that it has.
     pub since: Option<DateTime<Utc>>,
     /// Versions that a rollback took the traffic from, until Git wants something else or a person lifts the hold.

@@ -51,6 +51,9 @@ struct Arguments {
     /// Show each call of the first seed, and of what it was made into where that is smaller
     #[arg(long)]
     journal: bool,
+    /// Tell of each seed, also where it holds
+    #[arg(long)]
+    each: bool,
     /// Plant this bug in the controller, and look for it; with `--story`, play that with it
     #[arg(long, value_name = "BUG")]
     plant: Option<String>,
@@ -201,6 +204,9 @@ fn live(seeds: u64, arguments: &Arguments, forge: &Arc<Forge>) -> (Tally, usize)
                     tally.plans += 1;
                     tally.calls += outcome.calls;
                     tally.minutes += u64::from(outcome.minutes);
+                    if arguments.each {
+                        println!("seed {seed}: {} calls in {} minutes", outcome.calls, outcome.minutes);
+                    }
                     if let Some(violation) = outcome.violation {
                         println!("seed {seed}: {violation}");
                         broken.push(seed);

@@ -623,13 +623,8 @@ impl World {
             match word {
                 Word::Promote => known.promoted = true,
                 Word::PromoteFull => known.promoted_fully = true,
-                Word::Unhold | Word::Retry | Word::Sync => {
-                    known.tried_again = known.ours.keys().copied().collect();
-                    if word != Word::Sync {
-                        known.held.clear();
-                    }
-                }
-                Word::Abort | Word::Pause | Word::Resume => {}
+                Word::Unhold | Word::Retry => known.held.clear(),
+                Word::Sync | Word::Abort | Word::Pause | Word::Resume => {}
             }
         });
         self.order(command, place.0, Some((place, name)))

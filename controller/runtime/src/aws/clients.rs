@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_lambda::config::retry::RetryPartition;
 use tidegate_core::shard::{Shard, Shards};
 use tokio::time::Instant;
 
@@ -46,8 +47,8 @@ impl Home {
         let config = config.to_builder().timeout_config(timeouts).build();
         Self {
             s3: s3_client(&config, &Calls::default()),
-            ssm: aws_sdk_ssm::Client::new(&config),
-            cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
+            ssm: ssm_client(&config, &Calls::default()),
+            cloudwatch: cloudwatch_client(&config, &Calls::default()),
             config,
         }
     }
@@ -61,12 +62,10 @@ impl Home {
     /// The same clients, counted into `calls`.
     #[must_use]
     pub fn counted(&self, calls: &Calls) -> Self {
-        let ssm = aws_sdk_ssm::config::Builder::from(&self.config).interceptor(calls.clone()).build();
-        let cloudwatch = aws_sdk_cloudwatch::config::Builder::from(&self.config).interceptor(calls.clone()).build();
         Self {
             s3: s3_client(&self.config, calls),
-            ssm: aws_sdk_ssm::Client::from_conf(ssm),
-            cloudwatch: aws_sdk_cloudwatch::Client::from_conf(cloudwatch),
+            ssm: ssm_client(&self.config, calls),
+            cloudwatch: cloudwatch_client(&self.config, calls),
             config: self.config.clone(),
         }
     }
@@ -137,25 +136,38 @@ impl Clients {
     fn new(config: &SdkConfig, calls: &Calls, budgets: Budgets) -> Self {
         let slow_down = SlowDown(Arc::clone(&budgets.sweep));
         let lambda = aws_sdk_lambda::config::Builder::from(config).interceptor(calls.clone()).interceptor(slow_down);
-        let ecr = aws_sdk_ecr::config::Builder::from(config).interceptor(calls.clone()).build();
-        let ssm = aws_sdk_ssm::config::Builder::from(config).interceptor(calls.clone()).build();
-        let cloudwatch = aws_sdk_cloudwatch::config::Builder::from(config).interceptor(calls.clone()).build();
+        let ecr = aws_sdk_ecr::config::Builder::from(config).interceptor(calls.clone());
         Self {
-            lambda: aws_sdk_lambda::Client::from_conf(lambda.build()),
-            ecr: aws_sdk_ecr::Client::from_conf(ecr),
+            lambda: aws_sdk_lambda::Client::from_conf(lambda.retry_partition(own_tokens()).build()),
+            ecr: aws_sdk_ecr::Client::from_conf(ecr.retry_partition(own_tokens()).build()),
             s3: s3_client(config, calls),
-            ssm: aws_sdk_ssm::Client::from_conf(ssm),
-            cloudwatch: aws_sdk_cloudwatch::Client::from_conf(cloudwatch),
+            ssm: ssm_client(config, calls),
+            cloudwatch: cloudwatch_client(config, calls),
             calls: calls.clone(),
             budgets,
         }
     }
 }
 
+/// What a client may spend on trying again. All clients of a process share one such purse unless told otherwise; but what one
+/// environment lost in an outage must not be missing to another, or to a rollback.
+fn own_tokens() -> RetryPartition {
+    RetryPartition::custom("tidegate").build()
+}
+
+fn ssm_client(config: &SdkConfig, calls: &Calls) -> aws_sdk_ssm::Client {
+    let config = aws_sdk_ssm::config::Builder::from(config).interceptor(calls.clone()).retry_partition(own_tokens());
+    aws_sdk_ssm::Client::from_conf(config.build())
+}
+
+fn cloudwatch_client(config: &SdkConfig, calls: &Calls) -> aws_sdk_cloudwatch::Client {
+    let config = aws_sdk_cloudwatch::config::Builder::from(config).interceptor(calls.clone());
+    aws_sdk_cloudwatch::Client::from_conf(config.retry_partition(own_tokens()).build())
+}
+
 /// Path style where the endpoint is not AWS's own: a bucket's name is no host there.
 fn s3_client(config: &SdkConfig, calls: &Calls) -> aws_sdk_s3::Client {
     let own_endpoint = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL").is_some();
-    let config =
-        aws_sdk_s3::config::Builder::from(config).interceptor(calls.clone()).force_path_style(own_endpoint).build();
-    aws_sdk_s3::Client::from_conf(config)
+    let config = aws_sdk_s3::config::Builder::from(config).interceptor(calls.clone()).force_path_style(own_endpoint);
+    aws_sdk_s3::Client::from_conf(config.retry_partition(own_tokens()).build())
 }

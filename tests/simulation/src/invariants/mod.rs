@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use local_aws::inspect::{AliasView, FunctionView};
 use local_aws::{Call, LocalAws};
 use serde_json::Value;
-use tidegate_core::history::Head;
+use tidegate_core::history::{Head, Record};
 use tidegate_core::state::{Phase, ServiceState};
 use tidegate_runtime::store::desired::DesiredDocument;
 
@@ -154,11 +154,25 @@ impl<'a> Moment<'a> {
         document(self.aws, &format!("history/{environment}/{service}/head.json"))
     }
 
-    /// What Git wants of the service, as far as stored content says.
+    /// The newest records; where the head that has them is lost, as they are stored each by itself.
+    pub(crate) fn recent(&self) -> Vec<Record> {
+        let Some((environment, service)) = self.place else { return Vec::new() };
+        if let Some(head) = self.head() {
+            return head.recent;
+        }
+        let named = |number: u64| document(self.aws, &format!("history/{environment}/{service}/{number:010}.json"));
+        let mut records: Vec<Record> = (1..).map_while(named).collect();
+        records.reverse();
+        records.truncate(Head::RECENT);
+        records
+    }
+
+    /// What Git wants of the service, as far as what is stored says, or was stored last.
     pub(crate) fn wanted(&self) -> Option<&'a Wanted> {
         let place = self.place?;
-        let desired: DesiredDocument = document(self.aws, &format!("desired/{}.json", place.0))?;
-        self.facts.wanted(&desired.commit.id, place)
+        let desired: Option<DesiredDocument> = document(self.aws, &format!("desired/{}.json", place.0));
+        let commit = desired.as_ref().map(|desired| &desired.commit.id).or_else(|| self.facts.applied.get(place.0))?;
+        self.facts.wanted(commit, place)
     }
 
     pub(crate) const fn now(&self) -> DateTime<Utc> {

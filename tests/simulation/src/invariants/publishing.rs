@@ -6,7 +6,7 @@ use tidegate_runtime::store::desired::DesiredDocument;
 use super::{AliasWrite, Moment, Violation, named, share};
 use crate::world;
 
-/// Invariant 5: At most one version is published for one release. Where a person asks to try one again that failed, that is another.
+/// Invariant 5: At most one version is published for one release.
 pub(super) fn one_version_a_release(moment: &Moment<'_>) -> Result<(), Violation> {
     let (Some(known), Some(after)) = (moment.known(), moment.after) else { return Ok(()) };
     let before = known.view.as_ref();
@@ -18,7 +18,6 @@ pub(super) fn one_version_a_release(moment: &Moment<'_>) -> Result<(), Violation
         let twin = after.versions.iter().find(|(other, found)| {
             *other < number
                 && known.ours.get(other) == Some(&memory)
-                && !known.tried_again.contains(other)
                 && found.content == version.content
                 && found.state != VersionState::Failed
         });
@@ -37,7 +36,7 @@ pub(super) fn what_is_served_is_what_was_pinned(moment: &Moment<'_>) -> Result<(
         return Ok(());
     }
     let state = moment.state();
-    let head = moment.head();
+    let recent = moment.recent();
     let hex = |code: &Code| code.to_string().rsplit(':').next().unwrap_or_default().to_owned();
     for number in named(after).into_iter().filter(|number| share(Some(after), *number) > share(before, *number)) {
         let served = function.versions.get(&number).map(|version| version.code.as_str()).unwrap_or_default();
@@ -46,8 +45,7 @@ pub(super) fn what_is_served_is_what_was_pinned(moment: &Moment<'_>) -> Result<(
             .as_ref()
             .filter(|state| state.phase.version().is_some_and(|version| version.to_string() == label))
             .map(|state| hex(&state.release.code));
-        let recorded =
-            head.iter().flat_map(|head| &head.recent).flat_map(|record| [Some(&record.to), record.from.as_ref()]);
+        let recorded = recent.iter().flat_map(|record| [Some(&record.to), record.from.as_ref()]);
         let recorded = recorded
             .flatten()
             .find(|deployed| deployed.version.is_some_and(|version| version.to_string() == label))

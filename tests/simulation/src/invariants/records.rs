@@ -22,7 +22,7 @@ pub(super) fn intent_before_effect(moment: &Moment<'_>) -> Result<(), Violation>
             let Some(marker) = Marker::parse(&after.description) else { return violation("it has no marker") };
             let state = moment.state();
             let stored = state.as_ref().is_some_and(|state| state.transition == marker.transition);
-            let next = moment.head().map_or(1, |head| head.number.0 + 1);
+            let next = moment.recent().first().map_or(1, |record| record.number.0 + 1);
             if stored || marker.transition.0 == next {
                 return Ok(());
             }
@@ -90,9 +90,10 @@ pub(super) fn edits_are_recorded_first(moment: &Moment<'_>) -> Result<(), Violat
         let heals = state.rollout.heals.is_some() && state.started >= edited;
         noticed || heals || state.edited.is_some() || matches!(state.phase, Phase::Held { .. })
     });
-    let head = moment.head();
-    let in_history = head.iter().flat_map(|head| &head.recent).any(|record| {
-        record.finished >= edited && (record.kind == Kind::Healed || record.said.iter().any(|said| said.what == "edit"))
+    let in_history = moment.recent().iter().any(|record| {
+        // What an edit led to is taken over as it is where Git wants just that.
+        let is_about_it = matches!(record.kind, Kind::Healed | Kind::Adopted);
+        record.finished >= edited && (is_about_it || record.said.iter().any(|said| said.what == "edit"))
     });
     if in_state || in_history {
         return Ok(());

@@ -41,11 +41,10 @@ pub(super) fn only_published_and_active(moment: &Moment<'_>) -> Result<(), Viola
     {
         return violation(format!("versions {first} and {second} differ in role or dead-letter target"));
     }
-    let head = moment.head();
+    let recent = moment.recent();
     let in_history = |number: u64| {
-        let records = head.iter().flat_map(|head| &head.recent);
         let versions =
-            records.flat_map(|record| [record.to.version, record.from.as_ref().and_then(|from| from.version)]);
+            recent.iter().flat_map(|record| [record.to.version, record.from.as_ref().and_then(|from| from.version)]);
         versions.flatten().any(|version| version.to_string() == number.to_string())
     };
     let state = moment.state();

@@ -136,10 +136,9 @@ pub(super) fn nothing_live_is_deleted(moment: &Moment<'_>) -> Result<(), Violati
             if let Some((alias, _)) = aliases.into_iter().find(|(_, alias)| named(alias).contains(&number)) {
                 return violation(format!("version {number} is deleted, and `{alias}` names it"));
             }
-            let head = moment.head();
-            let window = head.iter().flat_map(|head| head.recent.iter().filter(|record| record.kind.is_live()).take(2));
-            if window.into_iter().any(|record| record.to.version.is_some_and(|it| it.to_string() == number.to_string()))
-            {
+            let recent = moment.recent();
+            let mut window = recent.iter().filter(|record| record.kind.is_live()).take(2);
+            if window.any(|record| record.to.version.is_some_and(|it| it.to_string() == number.to_string())) {
                 return violation(format!("version {number} is deleted, and a rollback may need it"));
             }
             Ok(())
