@@ -97,6 +97,23 @@ pub struct Advance {
     pub force: bool,
 }
 
+/// An alias as a write of ours found it. Unchanged means that the write had no effect; the same shape under another revision, that it
+/// had, and that somebody took it back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Before {
+    /// Where it sent traffic.
+    pub shape: Shape,
+    /// Its revision.
+    pub revision: RevisionId,
+}
+
+impl From<&LiveAlias> for Before {
+    fn from(alias: &LiveAlias) -> Self {
+        Self { shape: Shape::from(alias), revision: alias.revision.clone() }
+    }
+}
+
 /// Where an alias sends traffic: what of it a rollout expects to find again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -148,7 +165,7 @@ pub enum Phase {
         /// Its weight in ten-thousandths.
         weight: u16,
         /// The alias as it was read before the write.
-        before: Shape,
+        before: Before,
     },
     /// The step's weight was read back: its time runs.
     Holding {
@@ -164,7 +181,7 @@ pub enum Phase {
         /// The new version.
         version: Version,
         /// The alias as it was read before the write.
-        before: Shape,
+        before: Before,
     },
     /// The new version has all traffic, and is watched.
     Baking {

@@ -4,7 +4,7 @@ use crate::history::Said;
 use crate::ids::Version;
 use crate::live::LiveAlias;
 use crate::plan::{Action, Plan, Standing};
-use crate::state::{Phase, ServiceState, Shape};
+use crate::state::{Before, Phase, ServiceState, Shape};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
 /// How an alias looks to a rollout.
@@ -23,7 +23,7 @@ pub(super) fn sight<'a>(
     world: &'a World,
     state: &ServiceState,
     target: Shape,
-    before: Option<Shape>,
+    before: Option<&Before>,
 ) -> Result<Sight<'a>, Look> {
     let phase = PhaseName::from(&state.phase);
     let Some(alias) = seen(&world.alias, Look::Alias)? else {
@@ -41,7 +41,7 @@ pub(super) fn sight<'a>(
     let restarted = stable(state) == Some(shape)
         && alias.marker == Some(promote::marker(state))
         && state.rollout.strategy != Some(subject.service.strategy.to_string());
-    if before == Some(shape) || restarted {
+    if before == Some(&Before::from(alias)) || restarted {
         return Ok(Sight::Before(alias));
     }
     if injected(world, state, shape)? {
@@ -89,13 +89,13 @@ pub(super) fn edit(subject: &Subject<'_>, shape: Shape) -> Said {
 /// answer of AWS that is out of date is no reason to wait for a person. The time of the step, or of the bake, begins anew.
 pub(super) fn untouched(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Option<Plan>, Look> {
     let Some(alias) = seen(&world.alias, Look::Alias)? else { return Ok(None) };
-    let (target, before) = match state.phase {
-        Phase::Holding { version, step, weight } => (shift::target(state, shift::At { version, step, weight }), None),
-        Phase::Shifting { version, step, weight, before } => {
+    let (target, before) = match &state.phase {
+        &Phase::Holding { version, step, weight } => (shift::target(state, shift::At { version, step, weight }), None),
+        &Phase::Shifting { version, step, weight, ref before } => {
             (shift::target(state, shift::At { version, step, weight }), Some(before))
         }
-        Phase::Baking { version, .. } => (Shape::all(version), None),
-        Phase::Promoting { version, before } => (Shape::all(version), Some(before)),
+        &Phase::Baking { version, .. } => (Shape::all(version), None),
+        &Phase::Promoting { version, ref before } => (Shape::all(version), Some(before)),
         Phase::Publishing { .. }
         | Phase::Preparing { .. }
         | Phase::Returning { .. }
@@ -104,7 +104,7 @@ pub(super) fn untouched(subject: &Subject<'_>, world: &World, state: &ServiceSta
         | Phase::Failed { .. } => return Ok(None),
     };
     let shape = Shape::from(alias);
-    if shape != target && Some(shape) != before {
+    if shape != target && before != Some(&Before::from(alias)) {
         return Ok(None);
     }
     let note = Said {

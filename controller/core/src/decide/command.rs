@@ -11,11 +11,12 @@
 //!
 //! A word that comes too late or twice changes nothing, and says how the service stands.
 use super::turn_back::{self, End};
-use super::{Stop, Subject, World, rest, rollback, under_way, waiting};
+use super::{Look, Stop, Subject, World, rest, rollback, seen, under_way, waiting};
 use crate::command::Word;
 use crate::history::{Kind, Said};
+use crate::live::LiveAlias;
 use crate::plan::{Action, Plan};
-use crate::state::{Advance, Phase, Rollout, ServiceState, Shape};
+use crate::state::{Advance, Before, Phase, Rollout, ServiceState, Shape};
 use crate::status::{PhaseName, WaitingOn};
 
 /// What a word does to a service with nothing under way: nothing, and the answer says what state it is in.
@@ -131,20 +132,24 @@ fn promote(
 
 /// Goes on after a pause, or over an edit.
 pub(super) fn resume(subject: &Subject<'_>, world: &World, state: ServiceState) -> Result<Plan, Stop> {
-    go_on(subject, world, resumed(state))
+    let alias = match state.edited {
+        Some(_) => seen(&world.alias, Look::Alias)?,
+        None => None,
+    };
+    go_on(subject, world, resumed(state, alias))
 }
 
-/// A release without its pause and its edit, aimed again at where it was going.
-fn resumed(state: ServiceState) -> ServiceState {
-    let Some(before) = state.edited else {
-        return ServiceState { paused: None, ..state };
+/// A release without its pause and its edit, aimed from where the alias is now at where it was going.
+fn resumed(state: ServiceState, alias: Option<&LiveAlias>) -> ServiceState {
+    let Some(before) = alias.map(Before::from) else {
+        return ServiceState { paused: None, edited: None, ..state };
     };
     let phase = match state.phase {
         Phase::Shifting { version, step, weight, .. } | Phase::Holding { version, step, weight } => {
             Phase::Shifting { version, step, weight, before }
         }
         Phase::Promoting { version, .. } => Phase::Promoting { version, before },
-        Phase::Baking { version, .. } if before != Shape::all(version) => Phase::Promoting { version, before },
+        Phase::Baking { version, .. } if before.shape != Shape::all(version) => Phase::Promoting { version, before },
         Phase::Publishing { .. }
         | Phase::Preparing { .. }
         | Phase::Baking { .. }

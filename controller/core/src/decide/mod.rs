@@ -288,13 +288,13 @@ fn by_phase(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Resul
     match state.phase {
         Phase::Publishing { .. } => publish::plan(subject, world, state),
         Phase::Preparing { version, reused, .. } => prepare::plan(subject, world, state, version, reused),
-        Phase::Shifting { version, step, weight, before } => {
+        Phase::Shifting { version, step, weight, ref before } => {
             shift::shifting(subject, world, state, shift::At { version, step, weight }, before)
         }
         Phase::Holding { version, step, weight } => {
             shift::holding(subject, world, state, shift::At { version, step, weight })
         }
-        Phase::Promoting { version, before } => promote::promoting(subject, world, state, version, before),
+        Phase::Promoting { version, ref before } => promote::promoting(subject, world, state, version, before),
         Phase::Baking { version, switched } => promote::baking(subject, world, state, version, switched),
         Phase::Returning { .. } => turn_back::go_on(subject, world, state),
         Phase::Held { .. } if !planted!(RolledBackIsReleasedAgain) => Ok(hold::plan(subject, state)),

@@ -9,7 +9,7 @@ use crate::ids::Version;
 use crate::live::LiveAlias;
 use crate::marker::Marker;
 use crate::plan::{Action, Plan, Standing};
-use crate::state::{Direct, Phase, ServiceState, Shape};
+use crate::state::{Before, Direct, Phase, ServiceState, Shape};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
 /// What is left to do where the alias has moved for good already: its marker says so, whatever died or was lost afterwards.
@@ -77,7 +77,7 @@ pub(super) fn switch(
         return Ok(suspended(PhaseName::Preparing, edited(Shape::from(alias))));
     }
     let bake = prepare::bake(subject, state);
-    let moved = state.moved_to(Phase::Promoting { version, before: Shape::from(alias) }, subject.now);
+    let moved = state.moved_to(Phase::Promoting { version, before: Before::from(alias) }, subject.now);
     let mut actions = vec![Action::SaveState(Box::new(moved.clone())), give_all(&moved, version, alias)];
     if bake.is_some() {
         return Ok(Plan { actions, ..waiting(PhaseName::Promoting, WaitingOn::NextTick) });
@@ -96,7 +96,7 @@ pub(super) fn promoting(
     world: &World,
     state: &ServiceState,
     version: Version,
-    before: Shape,
+    before: &Before,
 ) -> Result<Plan, Look> {
     let bake = prepare::bake(subject, state);
     match sight(subject, world, state, Shape::all(version), Some(before))? {

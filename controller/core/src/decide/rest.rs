@@ -39,9 +39,13 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
     // Another version than history says: somebody moved the alias, or a rollback died right after it did.
     if let Some(head) = head.filter(|head| head.last_live().is_none_or(|last| last.to.version != serving.version))
         && let Some(alias) = seen(&world.alias, Look::Alias)?
-        && let Some(plan) = rollback::completion(subject, world, head, alias)
     {
-        return Ok(after(first, plan));
+        if alias.version != serving.version {
+            return Ok(after(first, two_reads_disagree()));
+        }
+        if let Some(plan) = rollback::completion(subject, world, head, alias) {
+            return Ok(after(first, plan));
+        }
     }
     if let Some(plan) = lost::plan(subject, world, &first)? {
         return Ok(after(first, plan));
@@ -217,9 +221,8 @@ fn nothing_serves(subject: &Subject<'_>, world: &World, wanted: &Release, first:
     if latest.package != wanted.code.package() {
         return Ok(after(first, incomparable(latest.package, wanted)));
     }
-    // Two reads that disagree: one of them is stale, and nothing follows from that.
     if seen(&world.alias, Look::Alias)?.is_some() {
-        return Ok(after(first, unknown(PhaseName::Idle, WaitingOn::NextTick)));
+        return Ok(after(first, two_reads_disagree()));
     }
     let head = seen(&world.head, Look::Head)?;
     if was_live(head, wanted)
@@ -229,6 +232,11 @@ fn nothing_serves(subject: &Subject<'_>, world: &World, wanted: &Release, first:
         return Ok(after(first, Plan::rest(standing)));
     }
     begin(subject, world, wanted, None, first)
+}
+
+/// One of them is out of date, and nothing follows from that.
+fn two_reads_disagree() -> Plan {
+    unknown(PhaseName::Idle, WaitingOn::NextTick)
 }
 
 /// An image and an archive cannot be compared, and the one never becomes the other.
@@ -333,7 +341,8 @@ fn intent(
         Some(_) => head.is_some_and(|head| head.in_rollback_window(&wanted.id)).then_some(Direct::RollbackWindow),
     };
     let heals = direct.filter(|direct| *direct == Direct::Healed).map(|_| heal::because(subject, world));
-    let edit = moved_by_hand(subject, head, from.as_ref(), first);
+    // What heals says itself what it heals.
+    let edit = if heals.is_none() { moved_by_hand(subject, head, from.as_ref(), first) } else { None };
     Ok(ServiceState {
         schema_version: SCHEMA_VERSION,
         transition: record::next_number(world, first)?,

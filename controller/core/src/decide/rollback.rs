@@ -238,6 +238,7 @@ fn after(subject: &Subject<'_>, world: &World, done: RolledBack, version: Versio
         from: Some(from),
         to: to.clone(),
         held: Some(held.clone()),
+        held_version: under_way.filter(|state| state.release.id == held).and_then(|state| state.phase.version()),
         commit: Some(subject.commit.clone()),
         actor: actor.clone(),
         reason: Some(reason.clone()),

@@ -8,7 +8,7 @@ use crate::ids::Version;
 use crate::live::{LiveAlias, Weighted};
 use crate::plan::{Action, Plan};
 use crate::rollout::{Step, steps};
-use crate::state::{Phase, Rollout, ServiceState, Shape};
+use crate::state::{Before, Phase, Rollout, ServiceState, Shape};
 use crate::status::{PhaseName, WaitingOn};
 
 /// Where a rollout is in its steps.
@@ -63,7 +63,7 @@ fn to_step(
         return promote::switch(subject, world, state, version);
     };
     let weight = u16::from(weight.percent()) * 100;
-    let phase = Phase::Shifting { version, step, weight, before: Shape::from(alias) };
+    let phase = Phase::Shifting { version, step, weight, before: Before::from(alias) };
     let strategy = Some(subject.service.strategy.to_string());
     let moved = state.moved_to(phase, subject.now);
     let moved = ServiceState { rollout: Rollout { strategy, ..moved.rollout.clone() }, ..moved };
@@ -93,7 +93,7 @@ pub(super) fn shifting(
     world: &World,
     state: &ServiceState,
     at: At,
-    before: Shape,
+    before: &Before,
 ) -> Result<Plan, Look> {
     let alias = match sight(subject, world, state, target(state, at), Some(before))? {
         Sight::Otherwise(plan) => return Ok(plan),

@@ -156,6 +156,7 @@ pub(crate) fn record(
         from,
         to,
         held: None,
+        held_version: None,
         commit: Some(commit),
         actor: "controller".to_owned(),
         reason: None,

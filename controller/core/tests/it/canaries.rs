@@ -40,7 +40,7 @@ fn aborted(reason: &str) -> Standing {
 #[test]
 fn the_first_weight_is_an_intent_and_one_write_and_stable_stays_the_primary() {
     let mut sim = published(two_steps());
-    let phase = Phase::Shifting { version: v(2), step: 0, weight: 1_000, before: shape(None) };
+    let phase = Phase::Shifting { version: v(2), step: 0, weight: 1_000, before: before(&sim) };
     let intent = rolling(phase, 1, &two_steps());
     let expected = Plan {
         actions: vec![save(intent), set_weight(1_000, &sim)],
@@ -81,6 +81,19 @@ fn a_weight_that_never_arrived_is_written_again() {
 }
 
 #[test]
+fn a_weight_that_arrived_and_that_somebody_took_back_is_an_edit_and_not_written_again() {
+    let mut sim = published(two_steps());
+    sim.tick();
+    sim.move_by_hand(1, None);
+    let edit = WaitingOn::EditedMidway { found: Some(v(1)), weight: None };
+    assert_eq!(sim.tick().standing, needs_a_person(PhaseName::Shifting, edit.clone()));
+    assert_eq!(sim.tick(), nothing(needs_a_person(PhaseName::Shifting, edit)));
+    told(&mut sim, Word::Resume, None);
+    let alias = sim.alias.as_ref().unwrap();
+    assert_eq!((alias.version, alias.additional), (Some(v(1)), Some(on_2(1_000))));
+}
+
+#[test]
 fn an_answer_that_was_lost_costs_nothing_but_the_look() {
     let mut sim = published(two_steps());
     sim.tick_until(Some(Crash::After(1))).1.unwrap_err();
@@ -96,7 +109,7 @@ fn a_step_whose_time_is_over_is_followed_by_the_next_one_however_late() {
     for late in [12, 500] {
         let mut sim = sim.clone();
         sim.at(late);
-        let before = shape(Some(1_000));
+        let before = before(&sim);
         let phase = Phase::Shifting { version: v(2), step: 1, weight: 5_000, before };
         let intent = with_results(rolling(phase, late, &two_steps()), vec![result("10 %", 2, late, None)]);
         let actions = vec![save(intent), set_weight(5_000, &sim)];
@@ -144,7 +157,7 @@ fn after_the_last_step_one_call_gives_everything_and_planning_again_does_nothing
     sim.tick();
     sim.tick();
     sim.at(7);
-    let before = shape(Some(2_500));
+    let before = before(&sim);
     let results = vec![result("25 %", 2, 7, None)];
     let intent = rolling(Phase::Promoting { version: v(2), before }, 7, &strategy);
     let intent = with_results(intent, results.clone());
@@ -272,7 +285,7 @@ fn other_steps_in_git_restart_a_running_rollout_and_start_nothing_at_rest() {
     let other = canary(vec![weight(5), pause(1)]);
     sim.service = service_with(other.clone());
     sim.at(20);
-    let before = shape(Some(5_000));
+    let before = before(&sim);
     let phase = Phase::Shifting { version: v(2), step: 0, weight: 500, before };
     let intent = with_results(rolling(phase, 20, &other), vec![result("10 %", 2, 12, None)]);
     let expected = vec![save(intent), set_weight(500, &sim)];

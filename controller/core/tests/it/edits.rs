@@ -101,7 +101,10 @@ fn a_release_begins_from_what_a_person_made_live() {
     sim.move_by_hand(7, None);
     sim.git_wants('b');
     sim.tick();
-    assert_eq!(sim.state.as_ref().unwrap().from, Some(untagged(7, &release('c'))));
+    let state = sim.state.as_ref().unwrap();
+    assert_eq!(state.from, Some(untagged(7, &release('c'))));
+    let edits: Vec<_> = state.said.iter().map(|said| (said.what.as_str(), said.reason.as_deref())).collect();
+    assert_eq!(edits, [("edit", Some("the alias names version 7"))]);
     sim.aws_finishes();
     sim.settle(3);
     sim.assert_converged();

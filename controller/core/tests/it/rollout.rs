@@ -10,7 +10,7 @@ use tidegate_core::command::Word;
 use tidegate_core::history::Said;
 use tidegate_core::live::Weighted;
 use tidegate_core::plan::{Action, Plan};
-use tidegate_core::state::{Phase, Rollout, ServiceState, Shape};
+use tidegate_core::state::{Before, Phase, Rollout, ServiceState, Shape};
 
 use crate::build::*;
 use crate::sim::Sim;
@@ -115,6 +115,11 @@ pub(crate) fn said(what: &str, reason: Option<&str>, minute: i64) -> Said {
 /// All traffic to version 1, or a share of it to version 2.
 pub(crate) fn shape(share: Option<u16>) -> Shape {
     Shape { version: Some(v(1)), additional: share.map(on_2) }
+}
+
+/// The alias as the next write finds it.
+pub(crate) fn before(sim: &Sim) -> Before {
+    Before::from(sim.alias.as_ref().unwrap())
 }
 
 pub(crate) fn on_2(basis_points: u16) -> Weighted {

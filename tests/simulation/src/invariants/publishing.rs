@@ -10,7 +10,8 @@ use crate::world;
 pub(super) fn one_version_a_release(moment: &Moment<'_>) -> Result<(), Violation> {
     let (Some(known), Some(after)) = (moment.known(), moment.after) else { return Ok(()) };
     let before = known.view.as_ref();
-    let memory = moment.wanted().and_then(|wanted| wanted.memory);
+    let wanted = moment.wanted();
+    let (memory, smoke) = (wanted.and_then(|wanted| wanted.memory), wanted.is_some_and(|wanted| wanted.smoke));
     for (number, version) in &after.versions {
         if before.is_some_and(|before| before.versions.contains_key(number)) {
             continue;
@@ -19,7 +20,7 @@ pub(super) fn one_version_a_release(moment: &Moment<'_>) -> Result<(), Violation
             *other < number
                 && known.ours.get(other) == Some(&memory)
                 && found.content == version.content
-                && found.state != VersionState::Failed
+                && !cannot_serve(found.state, smoke)
         });
         if let Some((twin, _)) = twin {
             let what = format!("`{}`: version {number} is version {twin} once more", moment.resource);
@@ -27,6 +28,15 @@ pub(super) fn one_version_a_release(moment: &Moment<'_>) -> Result<(), Violation
         }
     }
     Ok(())
+}
+
+/// Whether a version can take no traffic: it failed, or sleeps, and without a smoke test nothing wakes it.
+const fn cannot_serve(state: VersionState, smoke: bool) -> bool {
+    match state {
+        VersionState::Failed => true,
+        VersionState::Inactive => !smoke,
+        VersionState::Active | VersionState::Pending => false,
+    }
 }
 
 /// Invariant 13: The digest served is the digest pinned.

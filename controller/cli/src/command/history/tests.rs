@@ -33,6 +33,7 @@ fn record(number: u64, kind: Kind, from: Option<Deployed>, to: Deployed) -> Reco
         from,
         to,
         held: None,
+        held_version: None,
         commit: Some(Commit {
             id: "3f2a9c1d4e5b6a7f8091a2b3c4d5e6f708192a3b".to_owned(),
             author: "Anna".to_owned(),
