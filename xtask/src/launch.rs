@@ -57,10 +57,10 @@ fn measures_what_is_shipped(arguments: &[OsString]) -> bool {
     only.is_none_or(|groups| groups.split(',').any(|group| !COUNTED.contains(&group)))
 }
 
-/// Builds the simulation, optimised, and starts it.
+/// Builds the simulation, and starts it.
 pub(crate) fn simulation(workspace: &Workspace, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
-    build(&["simulation"], &["--profile", "simulation"])?;
-    become_program(&workspace.optimised("simulate"), arguments)
+    build(&["simulation"], &[])?;
+    become_program(&workspace.program("simulate"), arguments)
 }
 
 /// Starts the local AWS.

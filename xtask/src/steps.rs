@@ -30,6 +30,12 @@ pub(crate) static STEPS: &[Step] = &[
     Step { name: "clippy", about: "no warning in any target", needs: &[Tool::Rust, Tool::C], run: clippy },
     Step { name: "test", about: "all tests of the workspace", needs: &[Tool::Rust, Tool::C, Tool::Git], run: test },
     Step {
+        name: "simulate",
+        about: "20,000 faults in stories and 1,000 lives: what must hold does",
+        needs: &[Tool::Rust, Tool::C, Tool::Git],
+        run: simulate,
+    },
+    Step {
         name: "calls",
         about: "what the stories called is what policies allow",
         needs: &[Tool::Rust],
@@ -106,6 +112,15 @@ fn clippy(_: &Workspace) -> anyhow::Result<Counts> {
 fn test(workspace: &Workspace) -> anyhow::Result<Counts> {
     calls::forget(workspace)?;
     run_counting(&mut cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]), counts::of_cargo)
+}
+
+/// The share of the simulation that everybody plays: the program tells how much that was. More: `cargo xtask simulate`.
+const SHARE: [&str; 8] = ["--singles", "640", "--pairs", "60", "--schedules", "200", "--seeds", "1000"];
+
+fn simulate(workspace: &Workspace) -> anyhow::Result<Counts> {
+    build_programs()?;
+    run(Command::new(workspace.program("simulate")).args(SHARE))?;
+    Ok(CHECKED)
 }
 
 fn recorded(workspace: &Workspace) -> anyhow::Result<Counts> {

@@ -33,11 +33,6 @@ impl Workspace {
         self.target.join("debug").join(name)
     }
 
-    /// A program of the build that the simulation has.
-    pub(crate) fn optimised(&self, name: &str) -> PathBuf {
-        self.target.join("simulation").join(name)
-    }
-
     /// The files of `directory` (from the root) whose names end so, sorted.
     ///
     /// # Errors

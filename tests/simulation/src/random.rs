@@ -11,13 +11,13 @@ use crate::story::{Document, Ending, Event, Story, Word};
 use crate::watch::Chaos;
 use crate::world::World;
 
-/// Minutes in which things go wrong.
-const MINUTES: u32 = 200;
+/// Ticks in which things go wrong, at least: in a minute each environment has one, or two.
+const TICKS: usize = 200;
 
 /// Minutes until all has to have ended, once nothing goes wrong any more.
 const GRACE: u32 = 40;
 
-/// Minutes after that, in which nothing may move.
+/// Ticks after that, in which nothing may move.
 const QUIET: u32 = 100;
 
 /// The tag that people want everywhere in the end. It is pushed once.
@@ -52,18 +52,18 @@ impl Scenario {
         let mut random = fastrand::Rng::with_seed(seed);
         let places = places(&mut random);
         let before = places.iter().map(|place| (*place, wanted(&mut random, "v1.0.0"))).collect();
+        let (doubled, minutes) = doubled(&mut random, environments(&places).len());
         let mut happens = Vec::new();
-        for minute in 0..MINUTES {
-            if random.u32(..100) < 14 {
+        for minute in 0..minutes {
+            if random.u32(..100) < 20 {
                 happens.extend(event(&mut random, &places).into_iter().map(|event| (minute, event)));
             }
         }
         let endings = places.iter().map(|place| Ending::Synced(*place, LAST)).collect();
         let (name, about) = ("random", "a life drawn from a seed");
-        let (first, overlap, minutes) = (false, None, MINUTES);
+        let (first, overlap) = (false, None);
         let story = Story { name, about, before, first, events: happens, endings, overlap, minutes };
         let rate = [0.0, 0.02, 0.05, 0.10, 0.20, 0.30][random.usize(..6)];
-        let doubled = (0..MINUTES).filter(|_| random.bool()).collect();
         Self { seed, story, faults: Faults::Rate(rate), doubled }
     }
 
@@ -121,8 +121,8 @@ impl Scenario {
         let mut rights = vec![Event::Git(true), Event::Metrics(true)];
         rights.extend(places.iter().map(|place| Event::Alarm(*place, false)));
         rights.extend(places.iter().map(|place| Event::Merge(*place, Wanted::plain(LAST))));
-        let environments: BTreeSet<&'static str> = places.iter().map(|place| place.0).collect();
-        rights.extend(environments.into_iter().map(Event::Confirm));
+        let environments = environments(&places);
+        rights.extend(environments.iter().copied().map(Event::Confirm));
         let has_ended =
             |world: &World| world.watch.learn(|facts| invariants::ended(&world.aws, facts, &self.story.endings));
         for round in 0..GRACE {
@@ -147,7 +147,8 @@ impl Scenario {
             world.watch.violate(Violation { invariant: 4, what });
             return minute;
         }
-        for quiet in 0..QUIET {
+        let ticks = u32::try_from(environments.len()).unwrap_or(u32::MAX);
+        for quiet in 0..QUIET.div_ceil(ticks) {
             world.aws.forget_calls();
             world.minute(minute, &[]).await;
             minute += 1;
@@ -172,6 +173,25 @@ fn places(random: &mut fastrand::Rng) -> Vec<Place> {
         2 => vec![all[0], all[1]],
         _ => vec![all[2], all[0]],
     }
+}
+
+fn environments(places: &[Place]) -> BTreeSet<&'static str> {
+    places.iter().map(|place| place.0).collect()
+}
+
+/// The minutes in which every tick comes twice, half of all, until there were as many ticks as a life has; and how many minutes
+/// that takes.
+fn doubled(random: &mut fastrand::Rng, environments: usize) -> (BTreeSet<u32>, u32) {
+    let (mut doubled, mut minute, mut ticks) = (BTreeSet::new(), 0, 0);
+    while ticks < TICKS {
+        let twice = random.bool();
+        ticks += environments * if twice { 2 } else { 1 };
+        if twice {
+            doubled.insert(minute);
+        }
+        minute += 1;
+    }
+    (doubled, minute)
 }
 
 fn wanted(random: &mut fastrand::Rng, tag: &str) -> Wanted {
