@@ -39,6 +39,8 @@ pub struct Known {
     pub been_live: BTreeSet<u64>,
     /// Versions that the controller published, and the memory that Git gave then: the same content without it is another release.
     pub ours: BTreeMap<u64, Option<u32>>,
+    /// The share of the traffic, in hundredths of a percent, that the controller's last write gave each version that it named then.
+    pub given: BTreeMap<u64, u32>,
     /// Since when the alias has the weights that it has.
     pub since: Option<DateTime<Utc>>,
     /// Versions that a rollback took the traffic from, until Git wants something else or a person lifts the hold.
@@ -69,6 +71,8 @@ pub struct Facts {
     pub functions: BTreeMap<Place, Known>,
     /// Every commit that was pushed.
     pub commits: BTreeMap<String, Commit>,
+    /// What `main` names.
+    pub newest: String,
     /// The commit that was applied last, by environment.
     pub applied: BTreeMap<String, String>,
     /// Which digest is what tag, by service: the hex of each image that was ever pushed.
@@ -86,6 +90,13 @@ impl Facts {
     #[must_use]
     pub fn wanted(&self, commit: &str, place: Place) -> Option<&Wanted> {
         self.commits.get(commit)?.content.services.get(&place)
+    }
+
+    /// Whether Git wants another release of a service than was ever applied: nobody's word can be about that.
+    #[must_use]
+    pub fn is_unseen(&self, place: Place) -> bool {
+        let release = |commit: &str| self.wanted(commit, place).map(|wanted| (&wanted.tag, wanted.memory));
+        self.applied.get(place.0).is_some_and(|applied| release(applied) != release(&self.newest))
     }
 
     /// Whether a commit is, or descends from, another.

@@ -138,7 +138,9 @@ impl Scenario {
             }
             if round % 8 == 7 {
                 for place in &places {
-                    rights.extend([Word::Resume, Word::Retry, Word::Sync].map(|word| Event::Say(*place, word)));
+                    rights.extend(
+                        [Word::Resume, Word::Retry, Word::Unhold, Word::Sync].map(|word| Event::Say(*place, word)),
+                    );
                 }
             }
         }

@@ -394,7 +394,13 @@ impl Watch {
         }
         match blow {
             None | Some(Blow::Delay(_) | Blow::Flood) => GitFault::None,
-            Some(Blow::Stale(changes)) => GitFault::Stale(changes),
+            Some(Blow::Stale(changes)) => {
+                // What is read is what was valid then.
+                if let Some(live) = inner.live.get_mut(&process) {
+                    live.running.frozen = false;
+                }
+                GitFault::Stale(changes)
+            }
             Some(Blow::DieBefore | Blow::DieAfter) => {
                 if let Some(live) = inner.live.get_mut(&process) {
                     live.dead = true;

@@ -471,6 +471,7 @@ impl World {
                 }
             }
             facts.commits.insert(id.clone(), Commit { parent, content: content.clone() });
+            facts.newest.clone_from(&id);
         });
         self.content = content;
         self.origin().main.push(id.clone());

@@ -261,7 +261,10 @@ fn under_way(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Resu
         return Ok(waiting(PhaseName::from(&state.phase), WaitingOn::NextTick));
     }
     if wanted.id != state.release.id {
-        return supersede(subject, world, state);
+        return match publish::landed(subject, world, state)? {
+            Some(first) => Ok(first),
+            None => supersede(subject, world, state),
+        };
     }
     let plan = by_phase(subject, world, state)?;
     Ok(match command::paused(state) {

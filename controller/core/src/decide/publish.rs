@@ -47,6 +47,28 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, state: &ServiceState) -
     Ok(Plan { actions, ..waiting(PhaseName::Publishing, WaitingOn::NextTick) })
 }
 
+/// What a write that arrived leads to still, where Git wants something else by now: its version is asked for, so that the release is
+/// not published a second time should it ever come back. `None` where there is nothing to wait for.
+pub(super) fn landed(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Option<Plan>, Look> {
+    let Phase::Publishing { revision_before: Some(_) } = state.phase else { return Ok(None) };
+    let Some(latest) = seen(&world.latest, Look::Latest)? else { return Ok(None) };
+    if !ours(state, latest) || latest.code.as_ref() != Some(&state.release.code) {
+        return Ok(None);
+    }
+    let is_late = subject.now - state.since > PUBLISH_DEADLINE;
+    let actions = match (&latest.last_update, &latest.state) {
+        (UpdateStatus::Failed { .. }, _) => return Ok(None),
+        (UpdateStatus::InProgress, _) | (_, VersionState::Pending) if is_late => return Ok(None),
+        (UpdateStatus::InProgress, _) | (_, VersionState::Pending) => Vec::new(),
+        // Nothing changed since: AWS gives the version of last time.
+        (UpdateStatus::Successful, _) => {
+            let (code, if_revision) = (state.release.code.clone(), latest.revision.clone());
+            vec![Action::PublishVersion { code, if_revision }, Action::SavePublished(Box::new(state.clone()))]
+        }
+    };
+    Ok(Some(Plan { actions, ..waiting(PhaseName::Publishing, WaitingOn::UpdateInProgress) }))
+}
+
 /// Whether publishing `$LATEST`, which has the code, gives a version that is worth having.
 ///
 /// Where nothing changed, AWS gives the version of last time again. Only one that cannot be used leads back here while

@@ -45,10 +45,23 @@ fn another_release_supersedes_the_one_that_is_under_way() {
 }
 
 #[test]
-fn a_release_whose_version_is_not_known_yet_is_superseded_without_one() {
+fn a_release_whose_version_is_not_known_yet_is_superseded_once_it_is() {
     let mut sim = Sim::wanting('b');
     sim.tick_until(Some(Crash::After(1))).1.unwrap_err();
+    sim.git_wants('c');
+    // AWS is at it still.
+    assert_eq!(sim.tick().actions, []);
     sim.aws_finishes();
+    let actions = sim.tick().actions;
+    assert!(matches!(actions[..], [Action::PublishVersion { .. }, Action::SavePublished(_)]), "{actions:?}");
+    let superseded = record(2, Kind::Superseded, from_a(), deployed(2, &release('b')), commit('b'), [0, 3]);
+    assert_eq!(sim.tick().actions[0], Action::AppendRecord(Box::new(because(BY_C, superseded))));
+}
+
+#[test]
+fn a_release_whose_write_never_arrived_is_superseded_without_a_version() {
+    let mut sim = Sim::wanting('b');
+    sim.tick_until(Some(Crash::Before(1))).1.unwrap_err();
     sim.git_wants('c');
     let to = Deployed { version: None, ..deployed(2, &release('b')) };
     let superseded = because(BY_C, record(2, Kind::Superseded, from_a(), to, commit('b'), [0, 1]));

@@ -129,7 +129,7 @@ async fn known(tick: &Tick<'_>) -> Result<Wanted, Error> {
     match desired::load(tick).await?.map(|stored| wanted::stored(tick.name, stored.value)) {
         Some(wanted) => wanted.map_err(|known| Error::NothingWanted(known.reason)),
         None => {
-            let message = format!("nothing is known of `{}` yet: no tick of it has ended", tick.name);
+            let message = super::word::nothing_known(tick.name);
             Err(Error::NothingWanted(HoldReason::NothingKnown { message }))
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! A tick that runs meanwhile loses no write to it, nor it to the tick: each write carries the token of what it replaces, and
 //! whoever comes second reads again.
-use release_schema::ServiceName;
+use release_schema::{EnvironmentName, ServiceName};
 use tidegate_core::command::Word;
 use tidegate_core::history::Said;
 use tidegate_core::report::{ServiceReport, TickReport};
@@ -43,6 +43,13 @@ pub enum Unheard {
     Tick(#[from] Error),
 }
 
+/// Why there is nothing to go by.
+pub(super) fn nothing_known(name: &EnvironmentName) -> String {
+    format!(
+        "nothing is known of `{name}`: no tick of it has ended, or what it stored was lost, and comes back within ten minutes"
+    )
+}
+
 /// Says a word to a service, and tells how it stands then.
 ///
 /// # Errors
@@ -59,8 +66,7 @@ async fn said(tick: &Tick<'_>, spoken: Spoken<'_>) -> Result<ServiceReport, Unhe
         Some(Ok(wanted)) => wanted,
         Some(Err(known)) => return Err(Error::NothingWanted(known.reason).into()),
         None => {
-            let message = format!("nothing is known of `{}` yet: no tick of it has ended", tick.name);
-            return Err(Unheard::Failed(message));
+            return Err(Unheard::Failed(nothing_known(tick.name)));
         }
     };
     check_asked_for(tick, &wanted)?;

@@ -243,13 +243,18 @@ pub(crate) fn learn(moment: &Moment<'_>) -> Option<Known> {
     let ours = moment.running().is_some();
     if moved(was.as_ref(), is.as_ref()) {
         known.since = Some(moment.now());
+        if ours {
+            let versions = is.as_ref().map(named).unwrap_or_default();
+            known.given = versions.into_iter().map(|number| (number, share(is.as_ref(), number))).collect();
+        }
         (known.promoted, known.edited) = (false, (!ours).then(|| moment.now()));
         let all = is.as_ref().filter(|alias| alias.additional.is_none()).and_then(|alias| alias.version.parse().ok());
         match all {
             Some(version) if ours => {
                 known.promoted_fully = false;
                 let rolled_back = moment.running().and_then(|running| running.word);
-                if matches!(rolled_back, Some((_, "rollback"))) {
+                let is_unseen = moment.place.is_some_and(|place| moment.facts.is_unseen(place));
+                if matches!(rolled_back, Some((_, "rollback"))) && !is_unseen {
                     known.held = was.as_ref().map(named).unwrap_or_default();
                     known.held.remove(&version);
                 }

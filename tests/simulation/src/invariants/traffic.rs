@@ -3,6 +3,7 @@ use chrono::{SubsecRound as _, TimeDelta};
 use local_aws::VersionState;
 use serde_json::Value;
 use tidegate_core::analysis::Outcome;
+use tidegate_core::history::Record;
 use tidegate_core::state::Phase;
 
 use super::{AliasWrite, Moment, Violation, named, share};
@@ -30,9 +31,15 @@ pub(super) fn only_published_and_active(moment: &Moment<'_>) -> Result<(), Viola
             .and_then(|view| view.aliases.get(name))
             .is_some_and(|was| share(Some(was), **number) > 0);
         // A rollback is always possible: its first requests wake what was live before.
-        let is_way_back = moment.goes_back() && known.been_live.contains(number);
+        let is_it = |record: &Record| {
+            record.kind.is_live() && record.to.version.is_some_and(|version| version.to_string() == number.to_string())
+        };
+        let was_live = known.been_live.contains(number) || moment.recent().iter().any(is_it);
+        let is_way_back = moment.goes_back() && was_live;
         let wakes = matches!(version.state, VersionState::Inactive | VersionState::Pending);
-        if !stays && !(is_way_back && wakes) {
+        // The smoke test behind the preview alias is what wakes a version.
+        let is_preview = name != world::ALIAS;
+        if !stays && !((is_way_back || is_preview) && wakes) {
             return violation(format!("version {number} is {}", version.state.name()));
         }
     }
@@ -80,7 +87,9 @@ pub(super) fn one_declared_step(moment: &Moment<'_>) -> Result<(), Violation> {
     let Some(at) = steps.iter().position(|weight| *weight == is) else {
         return violation(format!("{is} of 10000 is no declared step of {steps:?}"));
     };
-    if known.promoted_fully {
+    // What a person's edit took from it comes back once a person says so.
+    let is_given_back = known.edited.is_some() && known.given.get(&number) == Some(&is);
+    if known.promoted_fully || is_given_back {
         return Ok(());
     }
     if steps.get(at.wrapping_sub(1)) != Some(&was) {
