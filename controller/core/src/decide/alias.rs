@@ -89,20 +89,7 @@ pub(super) fn edit(subject: &Subject<'_>, shape: Shape) -> Said {
 /// answer of AWS that is out of date is no reason to wait for a person. The time of the step, or of the bake, begins anew.
 pub(super) fn untouched(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Option<Plan>, Look> {
     let Some(alias) = seen(&world.alias, Look::Alias)? else { return Ok(None) };
-    let (target, before) = match &state.phase {
-        &Phase::Holding { version, step, weight } => (shift::target(state, shift::At { version, step, weight }), None),
-        &Phase::Shifting { version, step, weight, ref before } => {
-            (shift::target(state, shift::At { version, step, weight }), Some(before))
-        }
-        &Phase::Baking { version, .. } => (Shape::all(version), None),
-        &Phase::Promoting { version, ref before } => (Shape::all(version), Some(before)),
-        Phase::Publishing { .. }
-        | Phase::Preparing { .. }
-        | Phase::Returning { .. }
-        | Phase::Aborted { .. }
-        | Phase::Held { .. }
-        | Phase::Failed { .. } => return Ok(None),
-    };
+    let Some((target, before)) = aimed(state) else { return Ok(None) };
     let shape = Shape::from(alias);
     if shape != target && before != Some(&Before::from(alias)) {
         return Ok(None);
@@ -117,6 +104,32 @@ pub(super) fn untouched(subject: &Subject<'_>, world: &World, state: &ServiceSta
     let anew = state.moved_to(state.phase.clone(), subject.now);
     let actions = vec![Action::SaveState(Box::new(ServiceState { edited: None, said, ..anew }))];
     Ok(Some(Plan { actions, ..waiting(PhaseName::from(&state.phase), WaitingOn::NextTick) }))
+}
+
+/// Where a rollout has the alias, or is about to have it; and the alias as its last write found it.
+fn aimed(state: &ServiceState) -> Option<(Shape, Option<&Before>)> {
+    Some(match &state.phase {
+        &Phase::Holding { version, step, weight } => (shift::target(state, shift::At { version, step, weight }), None),
+        &Phase::Shifting { version, step, weight, ref before } => {
+            (shift::target(state, shift::At { version, step, weight }), Some(before))
+        }
+        &Phase::Baking { version, .. } => (Shape::all(version), None),
+        &Phase::Promoting { version, ref before } => (Shape::all(version), Some(before)),
+        Phase::Publishing { .. }
+        | Phase::Preparing { .. }
+        | Phase::Returning { .. }
+        | Phase::Aborted { .. }
+        | Phase::Held { .. }
+        | Phase::Failed { .. } => return None,
+    })
+}
+
+/// The note of an edit that a rollout which ends goes over, where nobody told of it yet.
+pub(super) fn gone_over(subject: &Subject<'_>, state: &ServiceState, alias: &LiveAlias) -> Option<Said> {
+    let (target, before) = aimed(state)?;
+    let shape = Shape::from(alias);
+    let is_ours = shape == target || before == Some(&Before::from(alias)) || state.edited == Some(shape);
+    (!is_ours).then(|| edit(subject, shape))
 }
 
 /// A rollout that holds because of an edit.

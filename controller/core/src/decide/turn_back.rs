@@ -1,5 +1,5 @@
 //! Ends a release before it is live for good: traffic goes back to stable first, then it is recorded.
-use super::{Look, Subject, World, record, seen, waiting};
+use super::{Look, Subject, World, alias, record, seen, waiting};
 use crate::history::Kind;
 use crate::live::LiveAlias;
 use crate::marker::Marker;
@@ -24,7 +24,10 @@ pub(super) fn begin(subject: &Subject<'_>, world: &World, state: &ServiceState, 
     let phase = Phase::Returning { version, ending: kind, reason, actor };
     // The verdict that turned it back is shown with it.
     let rollout = state.rollout.clone();
-    let returning = ServiceState { phase, since: subject.now, edited: None, paused: None, rollout, ..state.clone() };
+    let edit = seen(&world.alias, Look::Alias)?.and_then(|alias| alias::gone_over(subject, state, alias));
+    let said = state.said.iter().cloned().chain(edit).collect();
+    let returning =
+        ServiceState { phase, since: subject.now, edited: None, paused: None, rollout, said, ..state.clone() };
     let plan = go_on(subject, world, &returning)?;
     Ok(Plan { actions: [vec![Action::SaveState(Box::new(returning))], plan.actions].concat(), ..plan })
 }

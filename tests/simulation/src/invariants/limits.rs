@@ -17,7 +17,7 @@ pub(super) fn a_rollback_is_one_call(moment: &Moment<'_>) -> Result<(), Violatio
         return Err(Violation::of(8, format!("`{}`: {} is its second", moment.resource, moment.call.operation)));
     }
     let Some(AliasWrite { after, name, .. }) = moment.alias_write() else { return Ok(()) };
-    let live = after.version.parse().is_ok_and(|version| known.been_live.contains(&version));
+    let live = after.version.parse().is_ok_and(|version| moment.was_live(version));
     if name == world::ALIAS && !live {
         return Err(Violation::of(8, format!("`{}`: version {} was never live", moment.resource, after.version)));
     }

@@ -175,6 +175,20 @@ impl<'a> Moment<'a> {
         self.facts.wanted(commit, place)
     }
 
+    /// Whether traffic returns to this version: the one that had it when the release began, whoever gave it that.
+    pub(crate) fn returns_to(&self, number: u64) -> bool {
+        let stable = self.state().and_then(|state| state.from).and_then(|from| from.version);
+        self.goes_back() && stable.is_some_and(|version| version.to_string() == number.to_string())
+    }
+
+    /// Whether a version had all traffic once: by a write of the controller's, or by a person's hand, and was taken over.
+    pub(crate) fn was_live(&self, number: u64) -> bool {
+        let is_it = |record: &Record| {
+            record.kind.is_live() && record.to.version.is_some_and(|version| version.to_string() == number.to_string())
+        };
+        self.known().is_some_and(|known| known.been_live.contains(&number)) || self.recent().iter().any(is_it)
+    }
+
     pub(crate) const fn now(&self) -> DateTime<Utc> {
         self.call.now
     }
@@ -244,10 +258,11 @@ pub(crate) fn learn(moment: &Moment<'_>) -> Option<Known> {
     if moved(was.as_ref(), is.as_ref()) {
         known.since = Some(moment.now());
         if ours {
-            let versions = is.as_ref().map(named).unwrap_or_default();
-            known.given = versions.into_iter().map(|number| (number, share(is.as_ref(), number))).collect();
+            known.given = is.as_ref().map(shares).unwrap_or_default();
         }
-        (known.promoted, known.edited) = (false, (!ours).then(|| moment.now()));
+        // Who puts it back to where the controller left it undoes an edit.
+        let is_edit = !ours && is.as_ref().map(shares) != Some(known.given.clone());
+        (known.promoted, known.edited) = (false, is_edit.then(|| moment.now()));
         let all = is.as_ref().filter(|alias| alias.additional.is_none()).and_then(|alias| alias.version.parse().ok());
         match all {
             Some(version) if ours => {
@@ -285,6 +300,11 @@ fn moved(was: Option<&AliasView>, is: Option<&AliasView>) -> bool {
 /// The versions that an alias names.
 pub(crate) fn named(alias: &AliasView) -> std::collections::BTreeSet<u64> {
     alias.version.parse().ok().into_iter().chain(alias.additional.map(|(version, _)| version)).collect()
+}
+
+/// What share of the traffic each version has that an alias names.
+fn shares(alias: &AliasView) -> std::collections::BTreeMap<u64, u32> {
+    named(alias).into_iter().map(|number| (number, share(Some(alias), number))).collect()
 }
 
 /// The share of an alias's traffic that a version has, in hundredths of a percent.

@@ -3,7 +3,6 @@ use chrono::{SubsecRound as _, TimeDelta};
 use local_aws::VersionState;
 use serde_json::Value;
 use tidegate_core::analysis::Outcome;
-use tidegate_core::history::Record;
 use tidegate_core::state::Phase;
 
 use super::{AliasWrite, Moment, Violation, named, share};
@@ -31,11 +30,7 @@ pub(super) fn only_published_and_active(moment: &Moment<'_>) -> Result<(), Viola
             .and_then(|view| view.aliases.get(name))
             .is_some_and(|was| share(Some(was), **number) > 0);
         // A rollback is always possible: its first requests wake what was live before.
-        let is_it = |record: &Record| {
-            record.kind.is_live() && record.to.version.is_some_and(|version| version.to_string() == number.to_string())
-        };
-        let was_live = known.been_live.contains(number) || moment.recent().iter().any(is_it);
-        let is_way_back = moment.goes_back() && was_live;
+        let is_way_back = moment.goes_back() && moment.was_live(**number);
         let wakes = matches!(version.state, VersionState::Inactive | VersionState::Pending);
         // The smoke test behind the preview alias is what wakes a version.
         let is_preview = name != world::ALIAS;
@@ -74,7 +69,9 @@ pub(super) fn one_declared_step(moment: &Moment<'_>) -> Result<(), Violation> {
         return Ok(());
     }
     let rising = named(after).into_iter().find(|number| share(Some(after), *number) > share(before, *number));
-    let Some(number) = rising.filter(|number| !known.been_live.contains(number)) else { return Ok(()) };
+    let Some(number) = rising.filter(|number| !moment.was_live(*number) && !moment.returns_to(*number)) else {
+        return Ok(());
+    };
     let violation = |what: String| Err(Violation::of(2, format!("`{}`, version {number}: {what}", moment.resource)));
     let Some(wanted) = moment.wanted() else { return violation("nothing that is stored wants it".to_owned()) };
     let tag = function.versions.get(&number).and_then(|version| moment.facts.tag(place.1, &version.code));

@@ -107,7 +107,7 @@ pub(super) fn nothing_forward_without_valid_input(moment: &Moment<'_>) -> Result
     let Some(AliasWrite { place, name, before, after, .. }) = moment.alias_write() else { return Ok(()) };
     let rises = named(after)
         .into_iter()
-        .any(|number| !known.been_live.contains(&number) && share(Some(after), number) > share(before, number));
+        .any(|number| !moment.was_live(number) && share(Some(after), number) > share(before, number));
     if name != world::ALIAS || !rises || running.word.is_some() {
         return Ok(());
     }
