@@ -117,7 +117,7 @@ pub fn all() -> Vec<Story> {
                 (0, Event::Merge(FLIGHT, Wanted { judged: false, ..canary("v1.1.0", &SHORT) })),
                 (3, Event::PushAgain(FLIGHT, "v1.1.0".to_owned())),
             ],
-            endings: vec![Ending::Drifted(FLIGHT, "v1.1.0")],
+            endings: vec![Ending::Drifted(FLIGHT, "v1.1.0"), Ending::SyncedLate(FLIGHT, "v1.1.0")],
             minutes: 10,
             ..one(
                 "tag-pushed-again",

@@ -75,6 +75,8 @@ pub enum Word {
 pub enum Ending {
     /// All traffic has what this tag was when it was released, and it is what Git wants.
     Synced(Place, &'static str),
+    /// The same, where the tag was pushed again before anything was pinned: no version has its first image.
+    SyncedLate(Place, &'static str),
     /// All traffic has this tag's image, and something else that Git wants is held out until somebody decides.
     Kept(Place, &'static str),
     /// All traffic has this tag's image, and nothing is under way; something is told as drift.
@@ -86,7 +88,9 @@ impl Ending {
     #[must_use]
     pub const fn place(&self) -> Place {
         match self {
-            Self::Synced(place, _) | Self::Kept(place, _) | Self::Drifted(place, _) => *place,
+            Self::Synced(place, _) | Self::SyncedLate(place, _) | Self::Kept(place, _) | Self::Drifted(place, _) => {
+                *place
+            }
         }
     }
 }

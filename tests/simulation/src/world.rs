@@ -14,7 +14,7 @@ use tidegate_core::report::{Answer, Failure, FailureKind, ServiceReport};
 use tidegate_core::status::WaitingOn;
 use tokio::time::Instant;
 
-use crate::facts::{Commit, Known, Running};
+use crate::facts::{Commit, Facts, Known, Running};
 use crate::forge::{self, Forge, Origin};
 use crate::gate::Gate;
 use crate::interleave::Schedule;
@@ -517,8 +517,8 @@ impl World {
             Event::Git(up) => self.origin().down = !up,
             Event::PushAgain(place, tag) => {
                 // As another image each time.
-                let pushed = self.watch.learn(|facts| facts.images.len());
-                let label = format!("{tag} again ({pushed})");
+                let labels = |facts: &mut Facts| facts.images.values().filter(|label| label.starts_with(tag)).count();
+                let label = format!("{tag}{}", " again".repeat(self.watch.learn(labels)));
                 self.push_image(&self.people(), place.1, tag, &label).await;
             }
             Event::EditAlias(place, version, other) => self.edit_alias(*place, *version, *other).await,

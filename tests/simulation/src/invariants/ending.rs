@@ -44,14 +44,17 @@ fn one(aws: &LocalAws, facts: &Facts, ending: &Ending) -> Result<(), String> {
         return Err(format!("the last tick says: {error}"));
     }
     let (sync, phase) = (standing.standing.sync, standing.standing.phase);
+    let is_synced = sync == SyncStatus::Synced && phase == PhaseName::Idle;
+    let mut published = view.versions.values().filter_map(|version| facts.tag(service, &version.code));
     let (label, as_it_should) = match ending {
-        Ending::Synced(_, label) => (label, sync == SyncStatus::Synced && phase == PhaseName::Idle),
-        Ending::Drifted(_, label) => (label, sync == SyncStatus::OutOfSync && phase == PhaseName::Idle),
+        Ending::Synced(_, label) => ((*label).to_owned(), is_synced),
+        Ending::SyncedLate(_, label) => (format!("{label} again"), is_synced && published.all(|it| it != *label)),
+        Ending::Drifted(_, label) => ((*label).to_owned(), sync == SyncStatus::OutOfSync && phase == PhaseName::Idle),
         Ending::Kept(_, label) => {
-            (label, matches!(phase, PhaseName::Aborted | PhaseName::RolledBack | PhaseName::Failed))
+            ((*label).to_owned(), matches!(phase, PhaseName::Aborted | PhaseName::RolledBack | PhaseName::Failed))
         }
     };
-    if live != *label {
+    if live != label {
         return Err(format!("{live} is live, and not {label}; {sync:?}, {phase:?}"));
     }
     if !as_it_should {

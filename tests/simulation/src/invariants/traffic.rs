@@ -78,15 +78,15 @@ pub(super) fn one_declared_step(moment: &Moment<'_>) -> Result<(), Violation> {
     if wanted.smoke && tag.is_some_and(world::is_bad) {
         return violation("its smoke test fails".to_owned());
     }
-    let (was, is) = (share(before, number), share(Some(after), number));
+    // What a person's edit took or gave is gone over once a person says so: what counts is what the controller gave last.
+    let given = known.edited.map(|_| known.given.get(&number).copied().unwrap_or_default());
+    let (was, is) = (given.unwrap_or_else(|| share(before, number)), share(Some(after), number));
     let steps: Vec<u32> =
         std::iter::once(0).chain(wanted.steps().iter().map(|weight| u32::from(*weight) * 100)).collect();
     let Some(at) = steps.iter().position(|weight| *weight == is) else {
         return violation(format!("{is} of 10000 is no declared step of {steps:?}"));
     };
-    // What a person's edit took from it comes back once a person says so.
-    let is_given_back = known.edited.is_some() && known.given.get(&number) == Some(&is);
-    if known.promoted_fully || is_given_back {
+    if known.promoted_fully || given == Some(is) {
         return Ok(());
     }
     if steps.get(at.wrapping_sub(1)) != Some(&was) {
