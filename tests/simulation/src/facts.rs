@@ -37,6 +37,8 @@ pub struct Known {
     pub view: Option<FunctionView>,
     /// Versions that had all traffic once by a write of the controller's, or were live at the beginning.
     pub been_live: BTreeSet<u64>,
+    /// Versions that a person gave all traffic by hand.
+    pub by_hand: BTreeSet<u64>,
     /// Versions that the controller published, and the memory that Git gave then: the same content without it is another release.
     pub ours: BTreeMap<u64, Option<u32>>,
     /// The share of the traffic, in hundredths of a percent, that the controller's last write gave each version that it named then.
@@ -92,11 +94,12 @@ impl Facts {
         self.commits.get(commit)?.content.services.get(&place)
     }
 
-    /// Whether Git wants another release of a service than was ever applied: nobody's word can be about that.
+    /// The tag that Git wants of a service where no tick has applied that yet: nobody's word can be about it.
     #[must_use]
-    pub fn is_unseen(&self, place: Place) -> bool {
+    pub fn unseen(&self, place: Place) -> Option<&str> {
         let release = |commit: &str| self.wanted(commit, place).map(|wanted| (&wanted.tag, wanted.memory));
-        self.applied.get(place.0).is_some_and(|applied| release(applied) != release(&self.newest))
+        let is_unseen = release(self.applied.get(place.0)?) != release(&self.newest);
+        self.wanted(&self.newest, place).filter(|_| is_unseen).map(|wanted| wanted.tag.as_str())
     }
 
     /// Whether a commit is, or descends from, another.

@@ -395,8 +395,10 @@ impl Watch {
         match blow {
             None | Some(Blow::Delay(_) | Blow::Flood) => GitFault::None,
             Some(Blow::Stale(changes)) => {
-                // What is read is what was valid then.
-                if let Some(live) = inner.live.get_mut(&process) {
+                // The branch is read as it was, and what it named then may be valid.
+                if operation == "ListReferences"
+                    && let Some(live) = inner.live.get_mut(&process)
+                {
                     live.running.frozen = false;
                 }
                 GitFault::Stale(changes)

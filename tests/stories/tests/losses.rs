@@ -3,6 +3,7 @@
 #![expect(clippy::panic, reason = "a story that takes another turn should fail")]
 use std::sync::Arc;
 
+use git_server::Behaviour;
 use stories::releases::Releases;
 use stories::world::{World, only, service, sync};
 use tidegate_core::command::Command;
@@ -14,6 +15,7 @@ use tidegate_core::verify::Finding;
 
 const FUNCTION: &str = "StagingFlightService";
 const SERVICE: &str = "flight-service";
+const DESIRED: &str = "desired/staging.json";
 const HEAD: &str = "history/staging/flight-service/head.json";
 const STATE: &str = "state/staging/flight-service.json";
 
@@ -112,6 +114,36 @@ async fn a_lost_head_comes_back_when_a_person_asks_and_is_told_from_the_records_
     assert_eq!(service(&report, SERVICE).done, ["restore the history's head at record 25"]);
     assert_eq!(world.calls().lambda_mutations(), Vec::<String>::new());
     assert_whole(&world, 25, "a person asked").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_last_good_content_is_stored_again_by_who_remembers_it_while_git_is_down() {
+    for loss in [Loss::Deleted, Loss::Broken, Loss::Emptied] {
+        let world = World::second_is_live(&[]).await;
+        let stored = world.document(DESIRED).await;
+        world.releases.server.behave(Behaviour::Down);
+        lose(&world, DESIRED, loss).await;
+        for _ in 0..10 {
+            world.tick().await;
+        }
+        assert_eq!(world.document(DESIRED).await, stored, "{loss:?}");
+        world.roll_back(&[SERVICE], "5xx").await;
+        assert_eq!(world.live(FUNCTION).await, "1", "{loss:?}");
+    }
+}
+
+/// A rollback died between its record and the head, and the next one does not know its reason.
+#[tokio::test(start_paused = true)]
+async fn a_record_that_no_head_names_is_taken_in_whoever_wrote_it() {
+    let world = World::second_is_live(&[]).await;
+    let before = world.document(HEAD).await;
+    world.roll_back(&[SERVICE], "5xx").await;
+    world.put_document(HEAD, before).await;
+    world.delete_document(STATE).await;
+    world.roll_back(&[SERVICE], "it is bad").await;
+    world.tick().await;
+    assert_whole(&world, 3, "after the next command").await;
+    assert_eq!(world.live(FUNCTION).await, "1");
 }
 
 #[tokio::test(start_paused = true)]

@@ -55,10 +55,11 @@ pub(super) fn landed(subject: &Subject<'_>, world: &World, state: &ServiceState)
     if !ours(state, latest) || latest.code.as_ref() != Some(&state.release.code) {
         return Ok(None);
     }
-    let is_late = subject.now - state.since > PUBLISH_DEADLINE;
+    if subject.now - state.since > PUBLISH_DEADLINE {
+        return Ok(None);
+    }
     let actions = match (&latest.last_update, &latest.state) {
         (UpdateStatus::Failed { .. }, _) => return Ok(None),
-        (UpdateStatus::InProgress, _) | (_, VersionState::Pending) if is_late => return Ok(None),
         (UpdateStatus::InProgress, _) | (_, VersionState::Pending) => Vec::new(),
         // Nothing changed since: AWS gives the version of last time.
         (UpdateStatus::Successful, _) => {

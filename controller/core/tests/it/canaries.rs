@@ -81,19 +81,6 @@ fn a_weight_that_never_arrived_is_written_again() {
 }
 
 #[test]
-fn a_weight_that_arrived_and_that_somebody_took_back_is_an_edit_and_not_written_again() {
-    let mut sim = published(two_steps());
-    sim.tick();
-    sim.move_by_hand(1, None);
-    let edit = WaitingOn::EditedMidway { found: Some(v(1)), weight: None };
-    assert_eq!(sim.tick().standing, needs_a_person(PhaseName::Shifting, edit.clone()));
-    assert_eq!(sim.tick(), nothing(needs_a_person(PhaseName::Shifting, edit)));
-    told(&mut sim, Word::Resume, None);
-    let alias = sim.alias.as_ref().unwrap();
-    assert_eq!((alias.version, alias.additional), (Some(v(1)), Some(on_2(1_000))));
-}
-
-#[test]
 fn an_answer_that_was_lost_costs_nothing_but_the_look() {
     let mut sim = published(two_steps());
     sim.tick_until(Some(Crash::After(1))).1.unwrap_err();

@@ -1,12 +1,14 @@
 //! What people change by hand: seen, told, and gone over only where a person says so.
-use tidegate_core::decide::Look;
+use tidegate_core::command::Word;
+use tidegate_core::decide::{Decision, Look, World, decide};
 use tidegate_core::history::{Deployed, Kind};
 use tidegate_core::ids::RevisionId;
-use tidegate_core::live::Weighted;
+use tidegate_core::live::{Seen, Weighted};
 use tidegate_core::plan::{Action, Plan, Standing};
 use tidegate_core::status::{PhaseName, WaitingOn};
 
 use crate::build::*;
+use crate::rollout::*;
 use crate::sim::{Crash, Sim};
 
 fn from_a() -> Option<Deployed> {
@@ -164,6 +166,49 @@ fn an_alias_that_was_changed_during_a_release_is_never_overwritten_silently() {
         sim.tick();
         assert_eq!(sim.decide().1, expected);
     }
+}
+
+#[test]
+fn a_weight_that_arrived_and_that_somebody_took_back_is_an_edit_and_not_written_again() {
+    let mut sim = published(two_steps());
+    sim.tick();
+    sim.move_by_hand(1, None);
+    let edit = WaitingOn::EditedMidway { found: Some(v(1)), weight: None };
+    assert_eq!(sim.tick().standing, needs_a_person(PhaseName::Shifting, edit.clone()));
+    assert_eq!(sim.tick(), nothing(needs_a_person(PhaseName::Shifting, edit)));
+    told(&mut sim, Word::Resume, None);
+    let alias = sim.alias.as_ref().unwrap();
+    assert_eq!((alias.version, alias.additional), (Some(v(1)), Some(on_2(1_000))));
+}
+
+#[test]
+fn an_edit_that_nobody_told_of_yet_is_in_the_record_of_a_release_that_ends_over_it() {
+    for untold in [true, false] {
+        let mut sim = holding();
+        sim.move_by_hand(2, None);
+        if !untold {
+            sim.tick();
+        }
+        sim.git_wants('c');
+        sim.tick();
+        let record = sim.records.last().unwrap();
+        let edits = record.said.iter().filter(|said| said.what == "edit").count();
+        assert_eq!((record.kind, edits), (Kind::Superseded, 1), "{record:?}");
+    }
+}
+
+#[test]
+fn a_stale_look_at_what_serves_begins_no_release() {
+    let mut sim = Sim::at_rest();
+    sim.git_wants('b');
+    sim.settle(6);
+    sim.git_wants('c');
+    let stale = sim.function.as_ref().unwrap().versions[&v(1)].clone();
+    let (serving, alias) = (Seen::Found(stale), Seen::Found(sim.alias.clone().unwrap()));
+    let Decision::Act(plan) = decide(&sim.subject(), &World { serving, alias, ..sim.world() }) else {
+        panic!("it acts")
+    };
+    assert_eq!((plan.actions, plan.standing.waiting_on), (Vec::new(), Some(WaitingOn::NextTick)));
 }
 
 #[test]

@@ -312,6 +312,19 @@ fn an_idle_target_gets_the_traffic_at_once_and_is_woken_where_there_is_a_payload
 }
 
 #[test]
+fn a_release_that_was_held_out_before_its_traffic_comes_back_with_its_version() {
+    let mut sim = b_is_live();
+    sim.git_wants('c');
+    sim.tick();
+    let version = sim.state.as_ref().unwrap().phase.version();
+    assert!(version.is_some());
+    told_to(&mut sim, BACK, "5xx");
+    let record = sim.records.last().unwrap();
+    assert_eq!((record.held.as_ref(), record.held_version), (Some(&release('c').id), version));
+    assert_eq!(sim.head.as_ref().unwrap().version_of(&release('c').id), version);
+}
+
+#[test]
 fn without_anything_good_it_says_what_history_holds() {
     let mut sim = Sim::at_rest();
     says(&mut sim, BACK, Some("5xx"));

@@ -114,30 +114,36 @@ pub async fn append(store: &Store, before: Option<&Newest>, record: Record) -> R
         store.put_bytes(&record_key, appended.bytes, If::Absent).await?;
         return Ok(Newest { head: appended.head, lost: false, replaces: If::Unchanged(etag) });
     }
-    let condition = before.map_or(If::Absent, |newest| newest.replaces.clone());
-    let head_key = keys::head(&environment, &service);
-    let stored = match store.put_bytes(&record_key, appended.bytes, If::Absent).await {
-        Ok(_) => None,
-        Err(Error::Raced { key }) => Some((key, store.get_bytes(&record_key).await?)),
-        Err(error) => return Err(error),
-    };
-    let Some((key, found)) = stored else {
-        let etag = store.put(&head_key, &appended.head, condition).await?;
-        return Ok(Newest { head: appended.head, lost: false, replaces: If::Unchanged(etag) });
-    };
-    // Somebody died between record and head. What is stored and chained to what stood before is history, whoever wrote it.
-    let Some(found) = found else { return Err(Error::Raced { key }) };
-    let written: Record = store.document(&record_key, &found)?;
-    let before = before.map(|newest| &newest.head);
-    let previous = before.map(|head| head.hash.clone());
-    if (written.number, &written.previous) != (record.number, &previous) {
+    match store.put_bytes(&record_key, appended.bytes, If::Absent).await {
+        Ok(_) => moved(store, &keys::head(&environment, &service), before, appended.head).await,
+        Err(Error::Raced { key }) => taken_in(store, before, record, key).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// Another record has the number already: somebody died between record and head. What is stored and chained to what stood before is
+/// history, whoever wrote it.
+async fn taken_in(store: &Store, before: Option<&Newest>, ours: Record, key: String) -> Result<Newest, Error> {
+    let name = keys::record(&ours.environment, &ours.service, ours.number);
+    let Some(found) = store.get_bytes(&name).await? else { return Err(Error::Raced { key }) };
+    let written: Record = store.document(&name, &found)?;
+    let previous = before.map(|newest| newest.head.hash.clone());
+    if (written.number, &written.previous) != (ours.number, &previous) {
         return Err(Error::Raced { key });
     }
-    let is_ours = written.same_transition(&Record { previous, ..record });
-    let head = Head::after(before, written, hash_bytes(&found.value));
-    let etag = store.put(&head_key, &head, condition).await?;
+    let head_name = keys::head(&ours.environment, &ours.service);
+    let is_ours = written.same_transition(&Record { previous, ..ours });
+    let head = Head::after(before.map(|newest| &newest.head), written, hash_bytes(&found.value));
+    let newest = moved(store, &head_name, before, head).await?;
     // Whoever meant to record something else has to look again: it may be told already.
-    if is_ours { Ok(Newest { head, lost: false, replaces: If::Unchanged(etag) }) } else { Err(Error::Raced { key }) }
+    if is_ours { Ok(newest) } else { Err(Error::Raced { key }) }
+}
+
+/// Moves the head.
+async fn moved(store: &Store, name: &str, before: Option<&Newest>, head: Head) -> Result<Newest, Error> {
+    let condition = before.map_or(If::Absent, |newest| newest.replaces.clone());
+    let etag = store.put(name, &head, condition).await?;
+    Ok(Newest { head, lost: false, replaces: If::Unchanged(etag) })
 }
 
 /// The last `limit` records of a service, newest first: one call for as many as the head carries, one for each beyond.

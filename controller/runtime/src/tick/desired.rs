@@ -1,6 +1,8 @@
 //! Keeps what Git wants, with what its tags were resolved to: one document, that all shards of an environment write.
 //!
 //! That another one wrote first is ordinary. It is read again and observed again: a pin that is there stays.
+use chrono::{DateTime, Timelike as _, Utc};
+
 use super::{Error, Releases, Tick, check_asked_for, pins, repin};
 use crate::store::desired::DesiredDocument;
 use crate::store::{self, If, Stored, keys};
@@ -8,6 +10,9 @@ use crate::wanted::{self, NothingKnown, Wanted};
 
 /// How often it is tried beyond once for each of the others, of whom one wins each time.
 const ATTEMPTS: usize = 4;
+
+/// In which minutes it is looked at whether the document is there still.
+const LOOK_AGAIN: u32 = 10;
 
 /// What is wanted, as it is stored.
 pub(super) struct Agreed {
@@ -72,6 +77,27 @@ pub(super) async fn agree(
         is_recalled = false;
     }
     Err(store::Error::Raced { key: keys::desired(tick.name) }.into())
+}
+
+/// What is remembered of the stored document. One tick in ten looks whether it is there still, and stores it again where it was lost:
+/// words go by it, also while Git is down, and nobody else would notice.
+pub(super) async fn kept(
+    tick: &Tick<'_>,
+    now: DateTime<Utc>,
+    recalled: Stored<DesiredDocument>,
+) -> Stored<DesiredDocument> {
+    if !now.minute().is_multiple_of(LOOK_AGAIN) {
+        return recalled;
+    }
+    let stored = match load(tick).await {
+        Ok(Some(stored)) => Ok(stored),
+        Ok(None) => save(tick, None, &recalled.value).await,
+        Err(error) => Err(error),
+    };
+    stored.unwrap_or_else(|error| {
+        tracing::warn!(%error, "it is not known whether the last good content is stored still");
+        recalled
+    })
 }
 
 /// Whether what is remembered can be gone by without a look: while it is what Git says, and nobody else can have added to it what

@@ -196,16 +196,9 @@ struct Before {
     last_success: Option<chrono::DateTime<chrono::Utc>>,
 }
 
-/// Whether this tick reads what is stored of the environment though it remembers it: words go by that document, also while Git is
-/// down, and nobody else would notice that it is lost.
-fn reads_again(now: chrono::DateTime<chrono::Utc>) -> bool {
-    use chrono::Timelike as _;
-    now.minute().is_multiple_of(10)
-}
-
 async fn under_lease(tick: &Tick<'_>, lease: &Lease, before: &mut Before, began: Instant) -> Result<TickReport, Error> {
     let (recalled, previous) = match tick.memory.recall(lease) {
-        Some(known) => (Some(known.desired).filter(|_| !reads_again(lease.now())), Ok(Some(known.report))),
+        Some(known) => (Some(desired::kept(tick, lease.now(), known.desired).await), Ok(Some(known.report))),
         None => (None, load_report(tick, lease.now()).await),
     };
     let (previous, unread) = match previous {

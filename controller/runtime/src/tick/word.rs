@@ -46,7 +46,8 @@ pub enum Unheard {
 /// Why there is nothing to go by.
 pub(super) fn nothing_known(name: &EnvironmentName) -> String {
     format!(
-        "nothing is known of `{name}`: no tick of it has ended, or what it stored was lost, and comes back within ten minutes"
+        "nothing is known of `{name}`: no tick of it has ended, or what ticks stored was lost; does its schedule run? \
+         A tick that remembers it stores it again within ten minutes, any other once it reaches Git"
     )
 }
 

@@ -186,7 +186,9 @@ impl<'a> Moment<'a> {
         let is_it = |record: &Record| {
             record.kind.is_live() && record.to.version.is_some_and(|version| version.to_string() == number.to_string())
         };
-        self.known().is_some_and(|known| known.been_live.contains(&number)) || self.recent().iter().any(is_it)
+        self.known().is_some_and(|known| {
+            known.been_live.contains(&number) || (known.by_hand.contains(&number) && self.recent().iter().any(is_it))
+        })
     }
 
     pub(crate) const fn now(&self) -> DateTime<Utc> {
@@ -268,14 +270,17 @@ pub(crate) fn learn(moment: &Moment<'_>) -> Option<Known> {
             Some(version) if ours => {
                 known.promoted_fully = false;
                 let rolled_back = moment.running().and_then(|running| running.word);
-                let is_unseen = moment.place.is_some_and(|place| moment.facts.is_unseen(place));
-                if matches!(rolled_back, Some((_, "rollback"))) && !is_unseen {
+                if matches!(rolled_back, Some((_, "rollback"))) {
+                    let is_unseen = |number: &u64| is_unseen(moment, after, *number);
                     known.held = was.as_ref().map(named).unwrap_or_default();
-                    known.held.remove(&version);
+                    known.held.retain(|number| *number != version && !is_unseen(number));
                 }
                 known.been_live.insert(version);
             }
-            Some(_) | None => {}
+            Some(version) => {
+                known.by_hand.insert(version);
+            }
+            None => {}
         }
     }
     if ours {
@@ -290,6 +295,13 @@ pub(crate) fn learn(moment: &Moment<'_>) -> Option<Known> {
     }
     known.view = Some(after.clone());
     Some(known)
+}
+
+/// Whether Git wants just this version by now, and nobody who says a word can know that.
+fn is_unseen(moment: &Moment<'_>, view: &FunctionView, number: u64) -> bool {
+    let Some((place, version)) = moment.place.zip(view.versions.get(&number)) else { return false };
+    let tag = moment.facts.tag(place.1, &version.code);
+    tag.is_some() && tag == moment.facts.unseen(place)
 }
 
 /// Whether traffic goes another way.
