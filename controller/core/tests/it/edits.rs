@@ -189,11 +189,11 @@ fn an_edit_that_nobody_told_of_yet_is_in_the_record_of_a_release_that_ends_over_
         if !untold {
             sim.tick();
         }
-        sim.git_wants('c');
+        told(&mut sim, Word::Abort, None);
         sim.tick();
         let record = sim.records.last().unwrap();
         let edits = record.said.iter().filter(|said| said.what == "edit").count();
-        assert_eq!((record.kind, edits), (Kind::Superseded, 1), "{record:?}");
+        assert_eq!((record.kind, edits), (Kind::Aborted, 1), "{record:?}");
     }
 }
 
