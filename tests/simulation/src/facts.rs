@@ -28,6 +28,10 @@ pub struct Running {
     pub word: Option<(Place, &'static str)>,
     /// Whether no valid content could be read from Git when it began.
     pub frozen: bool,
+    /// The newest record of the word's service when it began.
+    pub recorded: Option<u64>,
+    /// Whether it is stopped in the middle for longer than it may run, as a machine that sleeps is.
+    pub stalled: bool,
 }
 
 /// What is true of one function.

@@ -41,6 +41,41 @@ impl Schedule {
     }
 }
 
+/// As `--race` takes it: turns, and who ends in which order, as in `0:6,2:7/012`; `0:6!` stands still.
+impl std::str::FromStr for Schedule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no schedule, as in `0:6,2:7/012` or `0:6!`");
+        let number = |text: &str| text.parse::<u32>().map_err(|_| wrong());
+        let turn = |text: &str| {
+            let (who, calls) = text.split_once(':').ok_or_else(wrong)?;
+            let who = number(who).ok().filter(|who| *who < 3).ok_or_else(wrong)?;
+            Ok((who as usize, number(calls)?))
+        };
+        if let Some(stall) = text.strip_suffix('!') {
+            return Ok(Self { order: [0, 1, 2], turns: Vec::new(), stall: Some(turn(stall)?) });
+        }
+        let (turns, order) = text.split_once('/').ok_or_else(wrong)?;
+        let turns = turns.split(',').filter(|turn| !turn.is_empty()).map(turn).collect::<Result<_, String>>()?;
+        let order: Vec<usize> = order.chars().filter_map(|who| Some(who.to_digit(3)? as usize)).collect();
+        Ok(Self { order: order.try_into().map_err(|_| wrong())?, turns, stall: None })
+    }
+}
+
+impl Schedule {
+    /// What [`str::parse`] makes this of.
+    #[must_use]
+    pub fn code(&self) -> String {
+        if let Some((who, calls)) = self.stall {
+            return format!("{who}:{calls}!");
+        }
+        let turns: Vec<String> = self.turns.iter().map(|(who, calls)| format!("{who}:{calls}")).collect();
+        let order: String = self.order.iter().map(ToString::to_string).collect();
+        format!("{}/{order}", turns.join(","))
+    }
+}
+
 impl std::fmt::Display for Schedule {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let name = |who: &usize| ["the tick", "the second tick", "the rollback"].get(*who).copied().unwrap_or("nobody");

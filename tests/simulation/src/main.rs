@@ -45,9 +45,10 @@ struct Arguments {
     /// Play the story with just this fault, and show each call: `MINUTE:CALL:KIND`, the kind by its number
     #[arg(long, value_name = "FAULT")]
     strike: Vec<String>,
-    /// Play the story's race with a whole rollback after so many calls of the tick, and show each call
-    #[arg(long, value_name = "CALLS")]
-    race: Option<u32>,
+    /// Play the story's race in this order, as in `0:6,2:7/012`: who (tick, second tick, rollback) makes how many calls, and who
+    /// then ends first; show each call
+    #[arg(long, value_name = "SCHEDULE")]
+    race: Option<Schedule>,
     /// Show each call of the first seed, and of what it was made into where that is smaller
     #[arg(long)]
     journal: bool,
@@ -140,10 +141,9 @@ fn exhaust(story: Story, arguments: &Arguments, forge: &Arc<Forge>) -> Option<Ta
         println!("{}", outcome.violation.map_or("all of it holds".to_owned(), |violation| violation.to_string()));
         return Some(Tally::default());
     }
-    if let (Some(calls), Some(minute)) = (arguments.race, course.story.overlap) {
-        let schedule = Schedule { order: [2, 0, 1], turns: vec![(0, calls)], stall: None };
+    if let (Some(schedule), Some(minute)) = (&arguments.race, course.story.overlap) {
         let place = course.story.endings.first()?.place();
-        let outcome = interleave::play(&course, minute, place, &schedule, forge, true);
+        let outcome = interleave::play(&course, minute, place, schedule, forge, true);
         outcome.journal.iter().for_each(|line| println!("{line}"));
         println!("{}", outcome.violation.map_or("all of it holds".to_owned(), |violation| violation.to_string()));
         return Some(Tally::default());
@@ -180,7 +180,7 @@ fn overlap(course: &Course, arguments: &Arguments, forge: &Arc<Forge>) -> Tally 
     println!("  {} schedules of {}: {} violations", played.len(), all.len(), broken.len());
     for (schedule, violation) in broken.iter().take(8) {
         let schedule: &Schedule = schedule;
-        println!("    in minute {minute}, {schedule}\n      {violation}");
+        println!("    `--race {}`: in minute {minute}, {schedule}\n      {violation}", schedule.code());
     }
     Tally { left_out: all.len() - played.len(), ..tally }
 }

@@ -10,6 +10,7 @@ use local_aws::{AliasRef, LocalAws, MetricFate, Options, Snapshot, Traffic, Vers
 use serde_json::{Value, json};
 use stories::account::{Account, BUCKET, Build, INSTALLATION, environment_configuration};
 use tidegate_core::command::{Command, To};
+use tidegate_core::history::Head;
 use tidegate_core::report::{Answer, Failure, FailureKind, ServiceReport};
 use tidegate_core::status::WaitingOn;
 use tokio::time::Instant;
@@ -318,7 +319,11 @@ impl World {
         self.ticks += 1;
         let frozen = self.origin().down || self.content.broken.contains_key(environment);
         let id = format!("{}-{}", word.map_or("tick", |(_, word)| word), self.ticks);
-        Order { command, running: Running { process: 0, id, environment, word, frozen } }
+        let head = |((environment, service), _)| {
+            invariants::document::<Head>(&self.aws, &format!("history/{environment}/{service}/head.json"))
+        };
+        let recorded = word.and_then(head).map(|head| head.number.0);
+        Order { command, running: Running { process: 0, id, environment, word, frozen, recorded, stalled: false } }
     }
 
     /// A process that knows nothing yet.
@@ -415,7 +420,8 @@ impl World {
 
     /// Lets one of the commands stand still in its tracks after so many calls, until its lease is over and the others have
     /// ended.
-    async fn stalled(&mut self, orders: Vec<Order>, who: usize, calls: u32) {
+    async fn stalled(&mut self, mut orders: Vec<Order>, who: usize, calls: u32) {
+        orders[who].running.stalled = true;
         let processes: Vec<Process> = orders.iter().map(|_| self.start()).collect();
         let mut commands: Vec<_> =
             orders.into_iter().zip(&processes).map(|(order, process)| process.boxed(order)).collect();

@@ -1,7 +1,8 @@
 //! A release that a rollback holds out: who has to be told of it still, and how it stands.
 use chrono::{DateTime, Duration, Utc};
 
-use super::{Subject, record};
+use super::{Look, Subject, World, record, seen};
+use crate::drift::{self, Drift};
 use crate::plan::{Action, Plan, Rollback, Standing};
 use crate::state::{Phase, Revert, ServiceState};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
@@ -13,20 +14,34 @@ const EAGER: Duration = Duration::minutes(10);
 const RARELY: i64 = 15;
 
 /// What is left to do for a hold: the service registry is told first, then the release repository.
-pub(super) fn plan(subject: &Subject<'_>, state: &ServiceState) -> Plan {
+pub(super) fn plan(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Plan, Look> {
     let standing = standing(Some(state), subject.now);
     let mut actions = Vec::new();
     let mut state = state.clone();
+    let live = state.from.as_ref().and_then(|from| Some((from.version?, from.tag.clone())));
+    let entry = live.map(|(version, tag)| Action::WriteRegistry { version, tag });
     if let Phase::Held { told, .. } = &mut state.phase
         && !*told
     {
         *told = true;
-        let live = state.from.as_ref().and_then(|from| Some((from.version?, from.tag.clone())));
-        actions.extend(live.map(|(version, tag)| Action::WriteRegistry { version, tag }));
+        actions.extend(entry);
         actions.push(Action::SaveState(Box::new(state.clone())));
+    } else if tells_another(subject, world)? {
+        actions.extend(entry);
     }
     actions.extend(revert(subject, &state));
-    Plan { actions, standing }
+    Ok(Plan { actions, standing })
+}
+
+/// Whether the service registry tells of something else, where it is the service's turn to be looked at: Parameter Store knows
+/// no precondition, so a tick that a rollback overtook may have written what it had promoted over what the rollback wrote. To
+/// put that right is part of the rollback, whatever the policy says of edits.
+fn tells_another(subject: &Subject<'_>, world: &World) -> Result<bool, Look> {
+    if !(subject.audit || subject.forced) {
+        return Ok(false);
+    }
+    seen(&world.registry, Look::Registry)?;
+    Ok(drift::of(subject, world).iter().any(|drift| matches!(drift, Drift::Registry { too_long: None, .. })))
 }
 
 /// The branch that sets the service back, where it is not pushed yet and its turn is now.

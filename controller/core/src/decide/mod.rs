@@ -300,7 +300,7 @@ fn by_phase(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Resul
         Phase::Promoting { version, ref before } => promote::promoting(subject, world, state, version, before),
         Phase::Baking { version, switched } => promote::baking(subject, world, state, version, switched),
         Phase::Returning { .. } => turn_back::go_on(subject, world, state),
-        Phase::Held { .. } if !planted!(RolledBackIsReleasedAgain) => Ok(hold::plan(subject, state)),
+        Phase::Held { .. } if !planted!(RolledBackIsReleasedAgain) => hold::plan(subject, world, state),
         Phase::Held { .. } => {
             Ok(rest::plan(subject, &World { state: None, ..world.clone() }, vec![Action::ClearState])?)
         }

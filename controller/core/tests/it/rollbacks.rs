@@ -232,6 +232,17 @@ fn said_twice_it_has_one_effect_and_another_record_is_named_to_go_further() {
 }
 
 #[test]
+fn a_registry_that_an_overtaken_tick_wrote_last_is_told_again() {
+    let mut sim = b_is_live();
+    told(&mut sim, BACK, Some("5xx"));
+    sim.registry = Some((v(2), release('b').tag));
+    held_back(&sim);
+    sim.audit = true;
+    assert_eq!(sim.tick().actions, [Action::WriteRegistry { version: v(1), tag: release('a').tag }]);
+    held_back(&sim);
+}
+
+#[test]
 fn two_at_once_are_one() {
     let mut sim = b_is_live();
     says(&mut sim, BACK, Some("5xx"));

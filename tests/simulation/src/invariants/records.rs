@@ -28,7 +28,11 @@ pub(super) fn intent_before_effect(moment: &Moment<'_>) -> Result<(), Violation>
             let state = moment.state();
             let stored = state.as_ref().is_some_and(|state| state.transition == marker.transition);
             let next = moment.recent().first().map_or(1, |record| record.number.0 + 1);
-            if stored || marker.transition.0 == next {
+            // What a tick recorded while somebody rolled back takes the number in the rollback's marker, and its record the next
+            // one: the marker is the intent, and its number the first that the record may have.
+            let is_taken = |recorded: u64| recorded < marker.transition.0 && marker.transition.0 < next;
+            let recorded = moment.running().filter(|_| marker.held.is_some()).and_then(|running| running.recorded);
+            if stored || marker.transition.0 == next || recorded.is_some_and(is_taken) {
                 return Ok(());
             }
             violation(&format!(
