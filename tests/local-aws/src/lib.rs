@@ -19,6 +19,7 @@ pub mod server;
 pub mod wire;
 pub mod world;
 
+mod calls;
 mod cloudwatch;
 mod codec;
 mod control;

@@ -1,5 +1,5 @@
 //! One world: its state, clock and chance, and the one entrance through which every call comes.
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -7,17 +7,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeZone, Utc};
-use serde::Serialize;
 
+use crate::calls::CallLog;
+pub use crate::calls::{CallRecord, Used, is_mutating};
 use crate::clock::Clock;
 use crate::faults::{Fault, Hook, Lost, Observer};
 use crate::limits::{self, Limits};
 use crate::past::Past;
-use crate::wire::{self, Answer, AwsError, Call, Caller, Credential, Purpose, Service};
+use crate::wire::{self, Answer, AwsError, Call, Caller, Credential, Service};
 use crate::{cloudwatch, ecr, lambda, s3, scheduler, ssm, sts};
-
-/// How many calls the log keeps before it forgets the oldest.
-const CALL_LOG: usize = 200_000;
 
 /// What a world is made of, and what AWS leaves open.
 #[derive(Clone, Debug)]
@@ -73,106 +71,6 @@ impl Default for Options {
             metric_delay: Duration::ZERO,
             idle_process: Duration::from_secs(300),
             logs: None,
-        }
-    }
-}
-
-/// One call as it is remembered.
-#[derive(Clone, Debug, Serialize)]
-pub struct CallRecord {
-    /// The position in the world's whole history of calls, from 0.
-    pub sequence: u64,
-    /// Server time when it arrived.
-    pub at: DateTime<Utc>,
-    /// The caller's account.
-    pub account: String,
-    /// The region that it was signed for.
-    pub region: String,
-    /// The caller's ARN.
-    pub caller: String,
-    /// The signing name, for example `lambda`.
-    pub service: &'static str,
-    /// For example `UpdateAlias`.
-    pub operation: &'static str,
-    /// What it is about, for example `ProductionFlightService:live` or `bucket/key`.
-    pub resource: String,
-    /// The answer's status; none while it runs, and where the request was lost on the way.
-    pub status: Option<u16>,
-    /// The error's code, where it was one.
-    pub error: Option<String>,
-}
-
-impl CallRecord {
-    /// Whether a call of this kind may change AWS's configuration or data. Invocations do not count: what they change is the
-    /// function's business.
-    #[must_use]
-    pub fn is_mutating(&self) -> bool {
-        is_mutating(self.operation)
-    }
-}
-
-/// Whether an operation may change AWS's configuration or data.
-#[must_use]
-pub fn is_mutating(operation: &str) -> bool {
-    let reads = ["Get", "List", "Describe", "Head", "BatchGet", "BatchCheck", "AssumeRole", "Invoke"];
-    !reads.iter().any(|prefix| operation.starts_with(prefix))
-}
-
-/// An operation that was called for a purpose.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Used {
-    /// What for.
-    pub purpose: Purpose,
-    /// The signing name, for example `lambda`.
-    pub service: &'static str,
-    /// For example `UpdateAlias`.
-    pub operation: &'static str,
-    /// What it was about, as [`CallRecord::resource`].
-    pub resource: String,
-}
-
-/// The calls of a world, the newest at the back.
-#[derive(Default)]
-struct CallLog {
-    next: u64,
-    records: VecDeque<CallRecord>,
-    /// Of the calls that said what for: never forgotten.
-    used: BTreeSet<Used>,
-}
-
-impl CallLog {
-    fn open(&mut self, call: &Call, resource: String) -> u64 {
-        let sequence = self.next;
-        self.next += 1;
-        let service = call.service.signing_name();
-        if let Some(purpose) = call.head.extensions.get::<Purpose>().cloned() {
-            self.used.insert(Used { purpose, service, operation: call.operation, resource: resource.clone() });
-        }
-        if self.records.len() == CALL_LOG {
-            self.records.pop_front();
-        }
-        self.records.push_back(CallRecord {
-            sequence,
-            at: call.now,
-            account: call.caller.account.clone(),
-            region: call.caller.region.clone(),
-            caller: call.caller.arn.clone(),
-            service,
-            operation: call.operation,
-            resource,
-            status: None,
-            error: None,
-        });
-        sequence
-    }
-
-    fn close(&mut self, sequence: u64, status: u16, error: Option<String>) {
-        // A record that was forgotten in the meantime is no longer anybody's business.
-        let Some(first) = self.records.front().map(|record| record.sequence) else { return };
-        let Some(offset) = sequence.checked_sub(first).and_then(|offset| usize::try_from(offset).ok()) else { return };
-        if let Some(record) = self.records.get_mut(offset) {
-            record.status = Some(status);
-            record.error = error;
         }
     }
 }
@@ -301,18 +199,18 @@ impl LocalAws {
     /// Every call so far, oldest first.
     #[must_use]
     pub fn calls(&self) -> Vec<CallRecord> {
-        lock(&self.0.calls).records.iter().cloned().collect()
+        lock(&self.0.calls).all()
     }
 
     /// The operations that were called by programs that said what for, since the world began.
     #[must_use]
     pub fn used(&self) -> BTreeSet<Used> {
-        lock(&self.0.calls).used.clone()
+        lock(&self.0.calls).used()
     }
 
     /// Empties the log of calls.
     pub fn forget_calls(&self) {
-        lock(&self.0.calls).records.clear();
+        lock(&self.0.calls).forget();
     }
 
     /// From now on `hook` decides how each call fails.

@@ -9,9 +9,10 @@ use tidegate_core::report::Answer;
 use tidegate_core::status::PhaseName;
 
 use crate::account::environment_configuration;
+use crate::calls::Calls;
 use crate::grow::Fleet;
 use crate::releases::Releases;
-use crate::world::{Calls, World, only, sync};
+use crate::world::{World, only, sync};
 
 /// The alarm that every service names.
 pub const ALARM: &str = "fleet-5xx";

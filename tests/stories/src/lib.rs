@@ -9,10 +9,12 @@
 )]
 
 pub mod account;
+pub mod calls;
 pub mod cost;
 pub mod events;
 pub mod fleet;
 pub mod grow;
+pub mod logs;
 pub mod release_repository;
 pub mod releases;
 pub mod used;

@@ -1,13 +1,12 @@
 //! A whole world in one process: an AWS account, a Git server, and the shipped controller between them, on paused time.
 //!
 //! Time passes only where a story lets it: a tick takes none, and [`World::tick`] lets a minute pass after it.
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_lambda::operation::get_alias::GetAliasOutput;
-use local_aws::{Call, CallRecord, Fault, LocalAws, Options, Served};
+use local_aws::{Call, Fault, LocalAws, Options, Served};
 use release_schema::ServiceName;
 use serde_json::Value;
 use tidegate_core::command::{Command, To};
@@ -24,6 +23,7 @@ use crate::account::{
     ACCOUNT, Account, BUCKET, Build, CONTROLLER, INSTALLATION, config_in, controller_config_in,
     environment_configuration,
 };
+use crate::calls::Calls;
 use crate::releases::Releases;
 use crate::used;
 
@@ -413,35 +413,6 @@ impl World {
     }
 }
 
-/// Calls, as the AWS saw them.
-#[derive(Clone, Debug)]
-pub struct Calls(pub Vec<CallRecord>);
-
-impl Calls {
-    /// How often each operation of Lambda was called.
-    #[must_use]
-    pub fn lambda(&self) -> BTreeMap<&'static str, usize> {
-        let mut counts = BTreeMap::new();
-        for call in self.0.iter().filter(|call| call.service == "lambda") {
-            *counts.entry(call.operation).or_default() += 1;
-        }
-        counts
-    }
-
-    /// The calls that change something in Lambda, in order: `UpdateAlias StagingFlightService:live`.
-    #[must_use]
-    pub fn lambda_mutations(&self) -> Vec<String> {
-        self.mutations("lambda")
-    }
-
-    /// The calls of a service that change something there, in order.
-    #[must_use]
-    pub fn mutations(&self, service: &str) -> Vec<String> {
-        let calls = self.0.iter().filter(|call| call.service == service && call.is_mutating());
-        calls.map(|call| format!("{} {}", call.operation, call.resource)).collect()
-    }
-}
-
 /// The `sync` of a schedule or a person.
 #[must_use]
 pub fn sync(environment: &str, service: Option<&str>, confirm: Option<&str>) -> Command {
@@ -501,41 +472,4 @@ pub fn archive(content: &str) -> Vec<u8> {
     zip.start_file("bootstrap", zip::write::SimpleFileOptions::default()).expect("a file");
     zip.write_all(content.as_bytes()).expect("its content");
     zip.finish().expect("an archive").into_inner()
-}
-
-static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-
-struct ToLog;
-
-impl std::io::Write for ToLog {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        LOG.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Keeps every log line of this process from now on, the SDK's at `debug` and ours at `trace`.
-pub fn keep_logs() {
-    keep("debug,tidegate_runtime=trace");
-}
-
-/// Keeps the warnings of this process from now on.
-pub fn keep_warnings() {
-    keep("warn");
-}
-
-fn keep(filter: &str) {
-    let filter = tracing_subscriber::EnvFilter::new(filter);
-    let subscriber = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(|| ToLog);
-    let _already_kept = subscriber.try_init();
-}
-
-/// What was kept of the log, by every story of this process.
-#[must_use]
-pub fn logged() -> String {
-    String::from_utf8_lossy(&LOG.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
 }

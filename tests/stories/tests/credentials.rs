@@ -2,8 +2,9 @@
 use std::sync::Arc;
 
 use stories::account::{BUCKET, INSTALLATION, environment_configuration};
+use stories::logs::{keep_logs, logged};
 use stories::releases::Releases;
-use stories::world::{SAMPLE, World, keep_logs, logged, options};
+use stories::world::{SAMPLE, World, options};
 use tidegate_core::status::HoldReason;
 
 const SECRET: &str = "sesame-7b1f0c52";

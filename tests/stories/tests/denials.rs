@@ -1,7 +1,8 @@
 //! Stories of what AWS denies for many services at once: it is said once, with how many, and is in nobody's way.
 use local_aws::{AwsError, Fault};
 use stories::fleet;
-use stories::world::{keep_warnings, logged, only, options, sync};
+use stories::logs::{keep_warnings, logged};
+use stories::world::{only, options, sync};
 use tidegate_core::status::{Health, SyncStatus};
 
 #[tokio::test(start_paused = true)]

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use git_server::{GithubApp, Keys};
 use stories::account::{BUCKET, INSTALLATION, environment_configuration};
+use stories::logs::{keep_logs, logged};
 use stories::releases::Releases;
-use stories::world::{SAMPLE, World, keep_logs, logged, options};
+use stories::world::{SAMPLE, World, options};
 use tidegate_core::report::Answer;
 use tidegate_core::state::Revert;
 use tidegate_core::status::HoldReason;

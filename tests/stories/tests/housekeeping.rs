@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use local_aws::{AwsError, Fault, Service};
 use stories::account::environment_configuration;
+use stories::calls::Calls;
 use stories::releases::Releases;
-use stories::world::{Calls, World};
+use stories::world::World;
 use tidegate_core::command::Command;
 use tidegate_core::history::Kind;
 use tidegate_core::housekeeping::{AT_ONCE, Kept, whose_turn};

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use git_server::{Behaviour, GithubApp, Keys};
 use local_aws::{AwsError, Call, Fault};
 use stories::account::{BUCKET, INSTALLATION, environment_configuration};
+use stories::logs::{keep_logs, logged};
 use stories::releases::Releases;
-use stories::world::{SAMPLE, World, keep_logs, logged, options, sync};
+use stories::world::{SAMPLE, World, options, sync};
 use tidegate_core::command::Command;
 
 /// What nobody may see, each with a name for whoever reads a failure.
