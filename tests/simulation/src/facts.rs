@@ -87,6 +87,8 @@ pub struct Facts {
     pub confirmed: BTreeSet<String>,
     /// Whether metrics are lost.
     pub no_metrics: bool,
+    /// Commands that stood still, and whose one call that was on its way then was not sent yet.
+    pub woken: BTreeSet<String>,
     /// What ticks were refused because somebody else had written it meanwhile: the command's id and the resource.
     pub refused: BTreeSet<(String, String)>,
 }

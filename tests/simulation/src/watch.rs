@@ -303,7 +303,8 @@ impl Watch {
             Some(live) if live.dead => return Fault::Hang,
             Some(live) => {
                 let who = Who::Process(live.running.clone());
-                if let Err(violation) = invariants::before(&self.aws, &who, call) {
+                let woken = inner.memory.facts.woken.remove(&live.running.id);
+                if let Err(violation) = invariants::before(&self.aws, &who, call, woken) {
                     inner.violation.get_or_insert(violation);
                 }
             }

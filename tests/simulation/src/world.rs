@@ -384,6 +384,7 @@ impl World {
     /// Lets one of the commands stand still in its tracks after so many calls, until its lease is over and the others have
     /// ended.
     async fn stalled(&mut self, mut orders: Vec<Order>, who: usize, calls: u32) {
+        let slept = orders[who].running.id.clone();
         orders[who].running.stalled = true;
         let processes: Vec<Process> = orders.iter().map(|_| self.start()).collect();
         let mut commands: Vec<_> =
@@ -395,6 +396,7 @@ impl World {
             for (_, command) in commands {
                 let _answered_or_dead = command.await;
             }
+            self.watch.learn(|facts| facts.woken.insert(slept));
         };
         let _answered_or_dead = self.gate.stall(number, slow, calls, rest).await;
     }

@@ -337,6 +337,8 @@ fn intent(
     let direct = match &from {
         _ if was_live(head, wanted) => Some(Direct::Healed),
         None => Some(Direct::FirstDeploy),
+        // A version that has to be published first had no traffic yet, whatever its content had.
+        Some(_) if matches!(phase, Phase::Publishing { .. }) => None,
         Some(from) if from.release == wanted.id => Some(Direct::RollbackWindow),
         Some(_) => head.is_some_and(|head| head.in_rollback_window(&wanted.id)).then_some(Direct::RollbackWindow),
     };

@@ -163,7 +163,7 @@ fn a_revert_in_git_goes_back_to_the_version_that_history_knows_without_publishin
 }
 
 #[test]
-fn a_known_version_that_cannot_serve_any_more_is_published_anew_at_once() {
+fn a_known_version_that_cannot_serve_any_more_is_published_anew_and_comes_by_steps() {
     let unusable: [fn(&mut Sim); 4] = [
         |sim| drop(sim.function().versions.remove(&v(1))),
         |sim| sim.version(1).state = VersionState::Inactive,
@@ -179,7 +179,8 @@ fn a_known_version_that_cannot_serve_any_more_is_published_anew_at_once() {
         spoil(&mut sim);
         let if_revision = sim.latest().revision.clone();
         let from = Some(deployed(2, &release('b')));
-        let intent = lately(state(3, &release('a'), from, 'a', publishing(&if_revision.0)));
+        // No version of it had traffic yet that could have it now: it comes by steps, as a new one does.
+        let intent = state(3, &release('a'), from, 'a', publishing(&if_revision.0));
         let intent = ServiceState { started: at(10), since: at(10), ..intent };
         assert_eq!(
             sim.tick(),

@@ -226,10 +226,10 @@ const AFTER: [Check; 15] = [
     secrets::nothing_is_told,
 ];
 
-/// What holds when a call is sent.
-pub(crate) fn before(aws: &LocalAws, who: &Who, call: &Call) -> Result<(), Violation> {
+/// What holds when a call is sent. One that was on its way when its process stood still has nothing but its precondition.
+pub(crate) fn before(aws: &LocalAws, who: &Who, call: &Call, woken: bool) -> Result<(), Violation> {
     writes::conditional(call)?;
-    writes::under_its_lease(aws, who, call)
+    if woken { Ok(()) } else { writes::under_its_lease(aws, who, call) }
 }
 
 /// All of [`AFTER`].
