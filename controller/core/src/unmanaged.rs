@@ -130,6 +130,7 @@ fn returning(removed: &Removed<'_>, state: &ServiceState) -> Option<Box<ServiceS
         ending: Kind::Superseded,
         reason: why(removed),
         actor: removed.actor.to_owned(),
+        before: None,
     };
     Some(Box::new(ServiceState { phase, since: removed.now, paused: None, ..state.clone() }))
 }

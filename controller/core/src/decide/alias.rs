@@ -37,10 +37,10 @@ pub(super) fn sight<'a>(
     if shape == target {
         return Ok(Sight::Arrived(alias));
     }
-    // Traffic back on stable under our own marker, and another strategy in Git: a restart of the rollout died halfway.
+    // Traffic back on stable under our own marker, and no strategy that is followed: a restart of the rollout died halfway.
     let restarted = stable(state) == Some(shape)
         && alias.marker == Some(promote::marker(state))
-        && state.rollout.strategy != Some(subject.service.strategy.to_string());
+        && state.rollout.strategy.is_none();
     if before == Some(&Before::from(alias)) || restarted {
         return Ok(Sight::Before(alias));
     }

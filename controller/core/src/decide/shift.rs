@@ -208,9 +208,15 @@ fn restart(
     }
     let Some(Shape { version: Some(stable), .. }) = stable(state) else { return Ok(None) };
     let phase = Phase::Preparing { version, reused: false, smoke: None };
-    let again = state.moved_to(phase, subject.now);
+    let moved = state.moved_to(phase, subject.now);
+    let strategy = Some(subject.service.strategy.to_string());
+    let again = ServiceState { rollout: Rollout { strategy, ..moved.rollout.clone() }, ..moved };
+    // That it follows no strategy is stored first: who finds the alias on stable then knows that this brought it there.
+    let rollout = Rollout { strategy: None, ..state.rollout.clone() };
+    let intent = state.rollout.strategy.is_some().then(|| ServiceState { rollout, ..state.clone() });
     let back = Action::Return { version: stable, marker: promote::marker(state), if_revision: alias.revision.clone() };
-    let actions = vec![back, Action::SaveState(Box::new(again))];
+    let intent = intent.map(|intent| Action::SaveState(Box::new(intent)));
+    let actions = intent.into_iter().chain([back, Action::SaveState(Box::new(again))]).collect();
     Ok(Some(Plan { actions, ..waiting(PhaseName::Preparing, WaitingOn::NextTick) }))
 }
 

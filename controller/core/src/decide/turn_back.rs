@@ -4,7 +4,7 @@ use crate::history::Kind;
 use crate::live::LiveAlias;
 use crate::marker::Marker;
 use crate::plan::{Action, Plan, Standing};
-use crate::state::{Phase, ServiceState, Shape};
+use crate::state::{Before, Phase, ServiceState, Shape};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
 /// How a release ends, why, and by whom.
@@ -21,10 +21,11 @@ pub(super) fn begin(subject: &Subject<'_>, world: &World, state: &ServiceState, 
         return Ok(Plan { actions, standing: standing(subject, state, &end) });
     };
     let End { kind, reason, actor } = end;
-    let phase = Phase::Returning { version, ending: kind, reason, actor };
+    let alias = seen(&world.alias, Look::Alias)?;
+    let edit = alias.and_then(|alias| alias::gone_over(subject, state, alias));
+    let phase = Phase::Returning { version, ending: kind, reason, actor, before: alias.map(Before::from) };
     // The verdict that turned it back is shown with it.
     let rollout = state.rollout.clone();
-    let edit = seen(&world.alias, Look::Alias)?.and_then(|alias| alias::gone_over(subject, state, alias));
     let said = state.said.iter().cloned().chain(edit).collect();
     let returning =
         ServiceState { phase, since: subject.now, edited: None, paused: None, rollout, said, ..state.clone() };
@@ -34,13 +35,18 @@ pub(super) fn begin(subject: &Subject<'_>, world: &World, state: &ServiceState, 
 
 /// Brings a return to its end.
 pub(super) fn go_on(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Plan, Look> {
-    let Phase::Returning { ending, reason, actor, .. } = &state.phase else {
+    let Phase::Returning { ending, reason, actor, before, .. } = &state.phase else {
         return Ok(waiting(PhaseName::from(&state.phase), WaitingOn::NextTick));
     };
     let end = End { kind: *ending, reason: reason.clone(), actor: actor.clone() };
     let mut actions: Vec<Action> = back(world, state)?.into_iter().collect();
-    actions.extend(ended(subject, world, state, &end)?);
-    Ok(Plan { actions, standing: standing(subject, state, &end) })
+    // What somebody moved since is gone over, and said.
+    let found = world.alias.found().filter(|alias| !is_back(state, alias));
+    let moved = found.filter(|alias| before.as_ref().is_some_and(|before| *before != Before::from(*alias)));
+    let edit = moved.map(|alias| alias::edit(subject, Shape::from(alias)));
+    let state = ServiceState { said: state.said.iter().cloned().chain(edit).collect(), ..state.clone() };
+    actions.extend(ended(subject, world, &state, &end)?);
+    Ok(Plan { actions, standing: standing(subject, &state, &end) })
 }
 
 /// The one call that sends all traffic to stable, unless it was made already: its marker says so.

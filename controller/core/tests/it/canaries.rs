@@ -5,7 +5,7 @@ use tidegate_core::decide::Look;
 use tidegate_core::history::{Kind, Record, StepResult};
 use tidegate_core::live::LiveAlias;
 use tidegate_core::plan::{Action, Plan, Standing};
-use tidegate_core::state::{Advance, Direct, Phase, Rollout, ServiceState};
+use tidegate_core::state::{Advance, Before, Direct, Phase, Rollout, ServiceState};
 use tidegate_core::status::{Health, HoldReason, PhaseName, WaitingOn};
 
 use crate::build::*;
@@ -195,6 +195,7 @@ fn other_content_in_git_sends_traffic_back_first_and_the_new_release_begins_in_t
         ending: Kind::Superseded,
         reason: reason.to_owned(),
         actor: "controller".to_owned(),
+        before: sim.alias.as_ref().map(Before::from),
     };
     let expected = Plan {
         actions: vec![
@@ -288,16 +289,18 @@ fn a_rollout_that_became_a_switch_goes_back_before_it_is_prepared_again() {
     sim.service = service_with(blue_green(false, false, 0));
     sim.at(5);
     let phase = Phase::Preparing { version: v(2), reused: false, smoke: None };
-    let again = rolling(phase, 5, &two_steps());
+    let again = rolling(phase, 5, &sim.service.strategy);
+    let held = sim.state.clone().unwrap();
+    let restarting = ServiceState { rollout: Rollout { strategy: None, ..held.rollout.clone() }, ..held };
     let back = Action::Return {
         version: v(1),
         marker: marker(2, &release('b')),
         if_revision: sim.alias.as_ref().unwrap().revision.clone(),
     };
-    for crash in [None, Some(Crash::After(0))] {
+    for crash in [None, Some(Crash::After(0)), Some(Crash::After(1))] {
         let mut sim = sim.clone();
         let plan = sim.tick_until(crash).0;
-        assert_eq!(plan.actions, [back.clone(), save(again.clone())]);
+        assert_eq!(plan.actions, [save(restarting.clone()), back.clone(), save(again.clone())]);
         sim.tick();
         assert_eq!(sim.tick().standing, needs_a_person(PhaseName::Preparing, WaitingOn::Promotion));
         assert_eq!(sim.alias.as_ref().unwrap().additional, None);
@@ -377,8 +380,13 @@ fn an_alias_that_is_gone_is_created_again_on_stable_by_an_abort() {
 fn abort_is_one_mutating_call_and_keeps_the_content_out() {
     let mut sim = holding();
     sim.at(5);
-    let phase =
-        Phase::Returning { version: v(2), ending: Kind::Aborted, reason: "5xx".to_owned(), actor: "ann".to_owned() };
+    let phase = Phase::Returning {
+        version: v(2),
+        ending: Kind::Aborted,
+        reason: "5xx".to_owned(),
+        actor: "ann".to_owned(),
+        before: sim.alias.as_ref().map(Before::from),
+    };
     let heard = vec![said("abort", Some("5xx"), 5)];
     let returning = ServiceState { said: heard.clone(), ..rolling(phase, 5, &two_steps()) };
     let over = ServiceState { phase: Phase::Aborted { reason: "5xx".to_owned() }, ..returning.clone() };

@@ -198,6 +198,34 @@ fn an_edit_that_nobody_told_of_yet_is_in_the_record_of_a_release_that_ends_over_
 }
 
 #[test]
+fn an_edit_while_a_release_is_turned_back_is_gone_over_and_said() {
+    let mut sim = holding();
+    says(&mut sim, Word::Abort, None);
+    let (_, plan) = sim.decide();
+    // The process dies before the alias is written.
+    sim.execute(&plan, Some(Crash::After(0))).unwrap_err();
+    sim.word = None;
+    let mut untouched = sim.clone();
+    sim.move_by_hand(2, Some(Weighted { version: v(1), basis_points: 2_100 }));
+    for (sim, expected) in [(&mut sim, 1), (&mut untouched, 0)] {
+        sim.tick();
+        let record = sim.records.last().unwrap();
+        assert_eq!(record.kind, Kind::Aborted);
+        assert_eq!(record.said.iter().filter(|said| said.what == "edit").count(), expected, "{:?}", record.said);
+        assert_eq!(sim.alias.as_ref().unwrap().version, Some(v(1)));
+    }
+}
+
+#[test]
+fn an_alias_put_back_by_hand_is_an_edit_also_where_git_has_another_strategy_by_now() {
+    let mut sim = holding();
+    sim.service = service_with(blue_green(false, true, 0));
+    sim.move_by_hand(1, None);
+    let edit = WaitingOn::EditedMidway { found: Some(v(1)), weight: None };
+    assert_eq!(sim.tick().standing, needs_a_person(PhaseName::Holding, edit));
+}
+
+#[test]
 fn a_stale_look_at_what_serves_begins_no_release() {
     let mut sim = Sim::at_rest();
     sim.git_wants('b');
