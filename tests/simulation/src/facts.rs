@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use local_aws::inspect::FunctionView;
 
-use crate::release::{Content, Place, Wanted};
+use crate::release::{Content, Place, Strategy, Wanted};
 
 /// Who makes a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub struct Known {
     pub ours: BTreeMap<u64, Option<u32>>,
     /// The share of the traffic, in hundredths of a percent, that the controller's last write gave each version that it named then.
     pub given: BTreeMap<u64, u32>,
+    /// The strategy that Git wanted then.
+    pub followed: Option<Strategy>,
     /// Since when the alias has the weights that it has.
     pub since: Option<DateTime<Utc>>,
     /// Versions that a rollback took the traffic from, until Git wants something else or a person lifts the hold.

@@ -52,7 +52,13 @@ pub(super) async fn at(tick: &Tick<'_>, service: &Service, look: Look, seen: &mu
         Look::Serving => seen.world.serving = version(client, function, alias, &mut seen.function_arn).await?,
         Look::Latest => seen.world.latest = version(client, function, "$LATEST", &mut seen.function_arn).await?,
         Look::Version(number) => {
-            let found = version(client, function, &number.to_string(), &mut seen.function_arn).await?;
+            let label = number.to_string();
+            let mut found = version(client, function, &label, &mut seen.function_arn).await?;
+            // Something stored names it, and AWS answers as of a moment ago: what is missing is published again, so it is asked for
+            // a second time.
+            if matches!(found, Found::Missing) {
+                found = version(client, function, &label, &mut seen.function_arn).await?;
+            }
             seen.world.versions.insert(number, found);
         }
         Look::Alias => {

@@ -257,11 +257,12 @@ pub(crate) fn learn(moment: &Moment<'_>) -> Option<Known> {
     let live = |view: &FunctionView| view.aliases.get(world::ALIAS).cloned();
     let (was, is) = (known.view.as_ref().and_then(live), live(after));
     let ours = moment.running().is_some();
+    if moment.alias_write().is_some_and(|write| write.name == world::ALIAS) && moment.succeeded() {
+        known.given = is.as_ref().map(shares).unwrap_or_default();
+        known.followed = moment.wanted().map(|wanted| wanted.strategy.clone());
+    }
     if moved(was.as_ref(), is.as_ref()) {
         known.since = Some(moment.now());
-        if ours {
-            known.given = is.as_ref().map(shares).unwrap_or_default();
-        }
         // Who puts it back to where the controller left it undoes an edit.
         let is_edit = !ours && is.as_ref().map(shares) != Some(known.given.clone());
         (known.promoted, known.edited) = (false, is_edit.then(|| moment.now()));

@@ -1,16 +1,18 @@
 //! What people do in a world, and the traffic that they send.
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_lambda::types::AliasRoutingConfiguration;
 use local_aws::{AliasRef, MetricFate, Traffic, VersionState};
 use stories::account::BUCKET;
 use tidegate_core::command::{Command, To};
+use tidegate_core::history::Record;
 use tidegate_core::report::{Answer, Failure, FailureKind, ServiceReport};
 use tidegate_core::status::WaitingOn;
 
 use super::{ACCOUNT, ALIAS, PREFIX, REGION, World, is_bad};
 use crate::facts::{Commit, Facts};
-use crate::invariants;
+use crate::invariants::{self, document};
 use crate::process::Order;
 use crate::release::{Content, Place, alarm, function};
 use crate::story::{Document, Event, Word};
@@ -215,6 +217,26 @@ impl World {
         };
         let delete = self.people().s3.delete_object().bucket(BUCKET).key(format!("{PREFIX}{name}"));
         delete.send().await.expect("a delete");
+        if document == Document::State {
+            // Nobody knows any more that these were published for a release.
+            let recorded = self.recorded((environment, service));
+            self.watch.learn(|facts| {
+                if let Some(known) = facts.functions.get_mut(&(environment, service)) {
+                    known.ours.retain(|number, _| recorded.contains(number));
+                }
+            });
+        }
+    }
+
+    /// The versions that a service's history tells of.
+    fn recorded(&self, (environment, service): Place) -> BTreeSet<u64> {
+        let record =
+            |number: u32| document::<Record>(&self.aws, &format!("history/{environment}/{service}/{number:010}.json"));
+        let told = |record: Record| {
+            let ends = [record.from.and_then(|from| from.version), record.to.version, record.held_version];
+            ends.into_iter().flatten().map(|version| version.number())
+        };
+        (1..).map_while(record).flat_map(told).collect()
     }
 
     /// A word to a service, as a person says it.
