@@ -257,7 +257,7 @@ pub(crate) fn learn(moment: &Moment<'_>) -> Option<Known> {
     let live = |view: &FunctionView| view.aliases.get(world::ALIAS).cloned();
     let (was, is) = (known.view.as_ref().and_then(live), live(after));
     let ours = moment.running().is_some();
-    if moment.alias_write().is_some_and(|write| write.name == world::ALIAS) && moment.succeeded() {
+    if ours && moment.alias_write().is_some_and(|write| write.name == world::ALIAS) {
         known.given = is.as_ref().map(shares).unwrap_or_default();
         known.followed = moment.wanted().map(|wanted| wanted.strategy.clone());
     }
