@@ -1,4 +1,5 @@
 //! What is written down, and when: invariants 6 and 12.
+use chrono::SubsecRound as _;
 use local_aws::inspect::FunctionView;
 use tidegate_core::history::{Kind, Record, hash_bytes};
 use tidegate_core::marker::Marker;
@@ -98,6 +99,8 @@ pub(super) fn edits_are_recorded_first(moment: &Moment<'_>) -> Result<(), Violat
     if moment.running().is_some_and(|running| running.word.is_some()) {
         return Ok(());
     }
+    // Servers tell the time in whole seconds.
+    let edited = edited.trunc_subsecs(0);
     let state = moment.state();
     let in_state = state.as_ref().is_some_and(|state| {
         let noticed = state.said.iter().any(|said| said.what == "edit" && said.at >= edited);
