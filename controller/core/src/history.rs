@@ -316,6 +316,13 @@ impl Head {
         self.is_good(release) && live.take(Self::ROLLBACK_WINDOW).any(|record| record.to.release == *release)
     }
 
+    /// Whether this very version was live with this content.
+    #[must_use]
+    pub fn was_live(&self, release: &ReleaseId, version: Version) -> bool {
+        let live = self.managed().filter(|record| record.kind.is_live()).map(|record| &record.to);
+        live.into_iter().any(|to| to.version == Some(version) && to.release == *release)
+    }
+
     /// The releases to go back to from `bad`, the last that was live first; each once.
     pub fn good_before<'h>(&'h self, bad: &'h ReleaseId) -> impl Iterator<Item = &'h Deployed> {
         let mut seen: Vec<&ReleaseId> = Vec::new();

@@ -337,10 +337,14 @@ fn intent(
     let direct = match &from {
         _ if was_live(head, wanted) => Some(Direct::Healed),
         None => Some(Direct::FirstDeploy),
-        // A version that has to be published first had no traffic yet, whatever its content had.
-        Some(_) if matches!(phase, Phase::Publishing { .. }) => None,
-        Some(from) if from.release == wanted.id => Some(Direct::RollbackWindow),
-        Some(_) => head.is_some_and(|head| head.in_rollback_window(&wanted.id)).then_some(Direct::RollbackWindow),
+        Some(from) => {
+            let version = phase.version();
+            // A version that has to be published first, or that was and came no further, had no traffic yet, whatever its
+            // content had.
+            let earned = |head: &&Head| version.is_some_and(|version| head.was_live(&wanted.id, version));
+            let lately = |head: &Head| from.release == wanted.id || head.in_rollback_window(&wanted.id);
+            head.filter(earned).is_some_and(lately).then_some(Direct::RollbackWindow)
+        }
     };
     let heals = direct.filter(|direct| *direct == Direct::Healed).map(|_| heal::because(subject, world));
     // What heals says itself what it heals.
