@@ -52,7 +52,10 @@ pub(super) async fn agree(
         let repository = tick.origin.repository().await;
         let observed = wanted::observe(tick.name, repository, document, applied, &tick.accept).await;
         if is_recalled && !stored.as_ref().is_some_and(|stored| still_holds(tick, stored, observed.as_ref().ok())) {
-            let newer = load(tick).await?;
+            let newer = match &stored {
+                Some(recalled) => Some(found_again(tick, recalled).await?),
+                None => load(tick).await?,
+            };
             is_recalled = false;
             if newer.as_ref().map(|newer| &newer.etag) != stored.as_ref().map(|stored| &stored.etag) {
                 stored = newer;
@@ -89,15 +92,24 @@ pub(super) async fn kept(
     if !now.minute().is_multiple_of(LOOK_AGAIN) {
         return recalled;
     }
-    let stored = match load(tick).await {
-        Ok(Some(stored)) => Ok(stored),
-        Ok(None) => save(tick, None, &recalled.value).await,
-        Err(error) => Err(error),
-    };
-    stored.unwrap_or_else(|error| {
+    found_again(tick, &recalled).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "it is not known whether the last good content is stored still");
         recalled
     })
+}
+
+/// What is stored now; where it was lost, what is remembered, stored again.
+async fn found_again(
+    tick: &Tick<'_>,
+    recalled: &Stored<DesiredDocument>,
+) -> Result<Stored<DesiredDocument>, store::Error> {
+    if let Some(stored) = load(tick).await? {
+        return Ok(stored);
+    }
+    match save(tick, None, &recalled.value).await {
+        Err(raced @ store::Error::Raced { .. }) => load(tick).await?.ok_or(raced),
+        saved => saved,
+    }
 }
 
 /// Whether what is remembered can be gone by without a look: while it is what Git says, and nobody else can have added to it what
