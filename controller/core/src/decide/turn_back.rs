@@ -56,7 +56,10 @@ pub(super) fn go_on(subject: &Subject<'_>, world: &World, state: &ServiceState) 
     let told = ServiceState { phase, said, ..state.clone() };
     let ended = ended(subject, world, &told, &end)?;
     let save = Action::SaveState(Box::new(told.clone()));
-    Ok(Plan { actions: [save].into_iter().chain(back).chain(ended).collect(), standing: standing(subject, &told, &end) })
+    Ok(Plan {
+        actions: [save].into_iter().chain(back).chain(ended).collect(),
+        standing: standing(subject, &told, &end),
+    })
 }
 
 /// The one call that sends all traffic to stable, unless it was made already: its marker says so.
