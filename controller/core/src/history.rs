@@ -289,10 +289,15 @@ impl Head {
         self.recent.iter().take_while(|record| record.kind != Kind::Unmanaged)
     }
 
-    /// The last record that moved traffic or took it over: what should be live.
+    /// The records that moved traffic or took it over, newest first.
+    fn live(&self) -> impl Iterator<Item = &Record> {
+        self.managed().filter(|record| record.kind.is_live())
+    }
+
+    /// The last of them: what should be live.
     #[must_use]
     pub fn last_live(&self) -> Option<&Record> {
-        self.managed().find(|record| record.kind.is_live())
+        self.live().next()
     }
 
     /// Whether a release was fully promoted, and neither rolled back nor held out since: the newest record that tells decides.
@@ -312,22 +317,19 @@ impl Head {
     /// rolled back since.
     #[must_use]
     pub fn in_rollback_window(&self, release: &ReleaseId) -> bool {
-        let live = self.managed().filter(|record| record.kind.is_live());
-        self.is_good(release) && live.take(Self::ROLLBACK_WINDOW).any(|record| record.to.release == *release)
+        self.is_good(release) && self.live().take(Self::ROLLBACK_WINDOW).any(|record| record.to.release == *release)
     }
 
     /// Whether this very version was live with this content.
     #[must_use]
     pub fn was_live(&self, release: &ReleaseId, version: Version) -> bool {
-        let live = self.managed().filter(|record| record.kind.is_live()).map(|record| &record.to);
-        live.into_iter().any(|to| to.version == Some(version) && to.release == *release)
+        self.live().any(|record| record.to.version == Some(version) && record.to.release == *release)
     }
 
     /// The releases to go back to from `bad`, the last that was live first; each once.
     pub fn good_before<'h>(&'h self, bad: &'h ReleaseId) -> impl Iterator<Item = &'h Deployed> {
         let mut seen: Vec<&ReleaseId> = Vec::new();
-        let live = self.managed().filter(|record| record.kind.is_live()).map(|record| &record.to);
-        live.filter(move |to| {
+        self.live().map(|record| &record.to).filter(move |to| {
             let new = !seen.contains(&&to.release);
             seen.push(&to.release);
             new && to.release != *bad && to.version.is_some() && self.is_good(&to.release)

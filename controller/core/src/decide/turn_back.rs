@@ -39,27 +39,21 @@ pub(super) fn go_on(subject: &Subject<'_>, world: &World, state: &ServiceState) 
         return Ok(waiting(PhaseName::from(&state.phase), WaitingOn::NextTick));
     };
     let end = End { kind: *ending, reason: reason.clone(), actor: actor.clone() };
-    let back = back(world, state)?;
+    let mut state = state.clone();
+    let mut actions = Vec::new();
+    let back = back(world, &state)?;
     // What somebody moved since is gone over, and that is stored first.
-    let found = world.alias.found().filter(|alias| !is_back(state, alias));
-    let moved = found.filter(|alias| before.as_ref().is_some_and(|before| *before != Before::from(*alias)));
-    let Some(alias) = moved else {
-        let actions = back.into_iter().chain(ended(subject, world, state, &end)?).collect();
-        return Ok(Plan { actions, standing: standing(subject, state, &end) });
-    };
-    let Phase::Returning { version, ending, reason, actor, .. } = state.phase.clone() else {
-        return Ok(waiting(PhaseName::from(&state.phase), WaitingOn::NextTick));
-    };
-    let phase = Phase::Returning { version, ending, reason, actor, before: Some(Before::from(alias)) };
-    let edit = alias::edit(subject, Shape::from(alias));
-    let said = state.said.iter().cloned().chain([edit]).collect();
-    let told = ServiceState { phase, said, ..state.clone() };
-    let ended = ended(subject, world, &told, &end)?;
-    let save = Action::SaveState(Box::new(told.clone()));
-    Ok(Plan {
-        actions: [save].into_iter().chain(back).chain(ended).collect(),
-        standing: standing(subject, &told, &end),
-    })
+    let found = world.alias.found().filter(|alias| !is_back(&state, alias)).map(|alias| (alias, Before::from(alias)));
+    if let Some((alias, now)) = found.filter(|(_, now)| before.as_ref().is_some_and(|before| before != now)) {
+        state.said.push(alias::edit(subject, Shape::from(alias)));
+        if let Phase::Returning { before, .. } = &mut state.phase {
+            *before = Some(now);
+        }
+        actions.push(Action::SaveState(Box::new(state.clone())));
+    }
+    actions.extend(back);
+    actions.extend(ended(subject, world, &state, &end)?);
+    Ok(Plan { actions, standing: standing(subject, &state, &end) })
 }
 
 /// The one call that sends all traffic to stable, unless it was made already: its marker says so.

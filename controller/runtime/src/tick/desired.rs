@@ -51,14 +51,14 @@ pub(super) async fn agree(
         let document = stored.as_ref().map(|stored| stored.value.clone());
         let repository = tick.origin.repository().await;
         let observed = wanted::observe(tick.name, repository, document, applied, &tick.accept).await;
-        if is_recalled && !stored.as_ref().is_some_and(|stored| still_holds(tick, stored, observed.as_ref().ok())) {
-            let newer = match &stored {
-                Some(recalled) => Some(found_again(tick, recalled).await?),
-                None => load(tick).await?,
-            };
+        if is_recalled
+            && let Some(recalled) = &stored
+            && !still_holds(tick, recalled, observed.as_ref().ok())
+        {
+            let newer = found_again(tick, recalled).await?;
             is_recalled = false;
-            if newer.as_ref().map(|newer| &newer.etag) != stored.as_ref().map(|stored| &stored.etag) {
-                stored = newer;
+            if newer.etag != recalled.etag {
+                stored = Some(newer);
                 continue;
             }
         }
