@@ -39,14 +39,14 @@ pub(super) struct AtRest<'a> {
     pub(super) live: &'a Deployed,
     /// How that version is.
     pub(super) health: Health,
-    /// Whether it is looked at more closely than its traffic needs.
-    pub(super) closely: bool,
+    /// What is done before, by a transition that just ended.
+    pub(super) first: &'a [Action],
 }
 
 /// What the traffic does not depend on. It is looked at where it is the service's turn, or a person asked.
 pub(super) fn beside_traffic(subject: &Subject<'_>, world: &World, at_rest: &AtRest<'_>) -> Result<Plan, Look> {
-    let AtRest { wanted, serving, live, health, closely } = *at_rest;
-    if closely {
+    let AtRest { wanted, serving, live, health, first } = *at_rest;
+    if first.is_empty() && (subject.audit || subject.forced) {
         let latest = seen(&world.latest, Look::Latest)?;
         seen(&world.registry, Look::Registry)?;
         if subject.forced || latest.is_some_and(|latest| latest.code.as_ref() != Some(&wanted.code)) {
@@ -59,6 +59,10 @@ pub(super) fn beside_traffic(subject: &Subject<'_>, world: &World, at_rest: &AtR
     if drift.is_empty() {
         let sync = if concurrency.is_some() { SyncStatus::OutOfSync } else { SyncStatus::Synced };
         return Ok(Plan { actions: concurrency.into_iter().collect(), standing: standing(sync, None) });
+    }
+    // What a transition ends with is recorded first: only then can be told what is somebody else's.
+    if !first.is_empty() {
+        return Ok(Plan::rest(standing(SyncStatus::OutOfSync, Some(WaitingOn::NextTick))));
     }
     let told = || standing(SyncStatus::OutOfSync, Some(WaitingOn::Drift { drift: drift.clone() }));
     let head = seen(&world.head, Look::Head)?;

@@ -168,12 +168,9 @@ fn as_wanted(
         return begin_with(subject, world, wanted, version, Some(to), actions);
     }
     let health = health_of(&serving.state);
-    // What a transition ends with is recorded first: only then can be told what is somebody else's.
-    let closely = actions.is_empty() && (subject.audit || subject.forced);
-    Ok(after(
-        actions,
-        heal::beside_traffic(subject, world, &heal::AtRest { wanted, serving, live: &to, health, closely })?,
-    ))
+    let at_rest = heal::AtRest { wanted, serving, live: &to, health, first: &actions };
+    let plan = heal::beside_traffic(subject, world, &at_rest)?;
+    Ok(after(actions, plan))
 }
 
 /// Whether the cache knows that history ends with just this.

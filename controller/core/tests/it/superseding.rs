@@ -4,7 +4,7 @@ use tidegate_core::history::{Deployed, Kind};
 use tidegate_core::live::VersionState;
 use tidegate_core::plan::{Action, Plan};
 use tidegate_core::state::ServiceState;
-use tidegate_core::status::{Health, PhaseName, WaitingOn};
+use tidegate_core::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
 use crate::build::*;
 use crate::sim::{Crash, Sim};
@@ -80,6 +80,22 @@ fn a_revert_in_git_midway_ends_the_release_and_leaves_live_alone() {
         Plan { actions: vec![Action::AppendRecord(Box::new(superseded)), Action::ClearState], standing: synced() }
     );
     sim.assert_converged();
+}
+
+#[test]
+fn what_a_superseded_release_left_in_latest_is_its_own_and_nobody_elses() {
+    let mut sim = Sim::wanting('b');
+    // It wrote `$LATEST`, and knows of no version.
+    sim.tick_until(Some(Crash::Before(2))).1.unwrap_err();
+    sim.aws_finishes();
+    sim.tick_until(Some(Crash::Before(1))).1.unwrap_err();
+    sim.git_wants('a');
+    // A person's `sync` sets drift back.
+    sim.forced = true;
+    let Plan { actions, standing } = sim.tick();
+    assert!(matches!(&actions[..], [Action::AppendRecord(_), Action::ClearState]), "{actions:?}");
+    assert_eq!((standing.sync, standing.waiting_on), (SyncStatus::OutOfSync, Some(WaitingOn::NextTick)));
+    assert_eq!(sim.tick(), nothing(synced()));
 }
 
 #[test]
