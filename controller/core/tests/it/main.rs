@@ -30,3 +30,4 @@ mod superseding;
 mod texts;
 mod unmanaged;
 mod verifying;
+mod words;

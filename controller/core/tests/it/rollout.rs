@@ -7,13 +7,17 @@ use release_schema::{
 };
 use tidegate_core::analysis::{AlarmState, Measured, Sample};
 use tidegate_core::command::Word;
-use tidegate_core::history::Said;
+use tidegate_core::history::{Kind, Record, Said, StepResult};
 use tidegate_core::live::Weighted;
-use tidegate_core::plan::{Action, Plan};
-use tidegate_core::state::{Before, Phase, Rollout, ServiceState, Shape};
+use tidegate_core::plan::{Action, Plan, Standing};
+use tidegate_core::state::{Advance, Before, Phase, Rollout, ServiceState, Shape};
+use tidegate_core::status::{Health, PhaseName, WaitingOn};
 
 use crate::build::*;
 use crate::sim::Sim;
+
+pub(crate) const STEP: Advance = Advance { full: false, force: false };
+pub(crate) const FULL: Advance = Advance { full: true, force: false };
 
 pub(crate) fn minutes(minutes: u64) -> Duration {
     Duration::from_secs(minutes * 60)
@@ -162,5 +166,40 @@ pub(crate) fn promote(sim: &Sim) -> Action {
         version: v(2),
         marker: marker(2, &release('b')),
         if_revision: sim.alias.as_ref().unwrap().revision.clone(),
+    }
+}
+
+pub(crate) fn first_step() -> Phase {
+    Phase::Holding { version: v(2), step: 0, weight: 1_000 }
+}
+
+pub(crate) fn result(step: &str, since: i64, until: i64, over: Option<&str>) -> StepResult {
+    let over = over.map(str::to_owned);
+    StepResult { step: step.to_owned(), since: at(since), until: at(until), verdict: None, over }
+}
+
+pub(crate) fn with_results(state: ServiceState, results: Vec<StepResult>) -> ServiceState {
+    ServiceState { rollout: Rollout { results, ..state.rollout.clone() }, ..state }
+}
+
+pub(crate) fn turned_back(kind: Kind, reason: &str, minute: i64) -> Record {
+    let from = Some(deployed(1, &release('a')));
+    because(reason, record(2, kind, from, deployed(2, &release('b')), commit('b'), [0, minute]))
+}
+
+pub(crate) fn aborted(reason: &str) -> Standing {
+    Standing { health: Health::Degraded, ..waits(PhaseName::Aborted, WaitingOn::Retry { reason: reason.to_owned() }) }
+}
+
+pub(crate) fn name(action: &Action) -> &'static str {
+    match action {
+        Action::SaveState(_) => "SaveState",
+        Action::UpdateAlias { .. } => "UpdateAlias",
+        Action::AppendRecord(_) => "AppendRecord",
+        Action::WriteRegistry { .. } => "WriteRegistry",
+        Action::ClearState => "ClearState",
+        Action::Return { .. } => "Return",
+        Action::SetWeight { .. } => "SetWeight",
+        other => panic!("{other:?}"),
     }
 }

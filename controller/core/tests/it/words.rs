@@ -1,0 +1,179 @@
+//! What people say of a rollout, and what they change of it by hand.
+use tidegate_core::command::Word;
+use tidegate_core::decide::Look;
+use tidegate_core::history::{Kind, Record};
+use tidegate_core::live::LiveAlias;
+use tidegate_core::plan::{Action, Plan};
+use tidegate_core::state::{Before, Phase, ServiceState};
+use tidegate_core::status::{Health, HoldReason, PhaseName, WaitingOn};
+
+use crate::build::*;
+use crate::rollout::*;
+use crate::sim::Sim;
+
+#[test]
+fn an_alias_that_somebody_changed_holds_the_rollout_until_a_person_decides() {
+    let mut sim = holding();
+    sim.move_by_hand(1, None);
+    sim.at(5);
+    let standing = needs_a_person(PhaseName::Holding, WaitingOn::EditedMidway { found: Some(v(1)), weight: None });
+    let (looks, plan) = sim.decide();
+    assert_eq!((looks, &plan.standing), (vec![Look::Alias], &standing));
+    let Action::SaveState(noted) = &plan.actions[0] else { panic!("{plan:?}") };
+    assert_eq!((noted.edited, noted.said[0].what.as_str()), (Some(shape(None)), "edit"));
+    sim.tick();
+    sim.at(900);
+    // It holds whatever Git says, and looks at the alias alone.
+    sim.git_wants('c');
+    assert_eq!(sim.decide(), (vec![Look::Alias], nothing(standing)));
+}
+
+#[test]
+fn resume_goes_on_towards_git_from_the_step_that_was_reached() {
+    let mut sim = holding();
+    sim.move_by_hand(1, Some(on_2(9_000)));
+    sim.tick();
+    sim.at(30);
+    let plan = told(&mut sim, Word::Resume, None);
+    assert_eq!(plan.actions.iter().map(name).collect::<Vec<_>>(), ["SaveState", "SetWeight"]);
+    assert_eq!(sim.alias.as_ref().unwrap().additional, Some(on_2(1_000)));
+    sim.tick();
+    assert_eq!(sim.state.as_ref().unwrap().phase, first_step());
+    assert_eq!(sim.state.as_ref().unwrap().edited, None);
+}
+
+#[test]
+fn abort_goes_back_to_stable_over_an_edit() {
+    let mut sim = holding();
+    sim.move_by_hand(2, None);
+    sim.tick();
+    told(&mut sim, Word::Abort, Some("I did that"));
+    let alias = sim.alias.as_ref().unwrap();
+    assert_eq!((alias.version, alias.additional), (Some(v(1)), None));
+}
+
+#[test]
+fn an_alias_that_is_gone_is_created_again_on_stable_by_an_abort() {
+    let mut sim = holding();
+    sim.alias = None;
+    let waiting = sim.tick().standing.waiting_on.unwrap().to_string();
+    assert_eq!(waiting, "the alias `live` is gone; `tidegate abort ENV/SERVICE` creates it again on stable");
+    told(&mut sim, Word::Abort, None);
+    assert!(matches!(&sim.alias, Some(LiveAlias { version, .. }) if *version == Some(v(1))));
+}
+
+#[test]
+fn abort_is_one_mutating_call_and_keeps_the_content_out() {
+    let mut sim = holding();
+    sim.at(5);
+    let phase = Phase::Returning {
+        version: v(2),
+        ending: Kind::Aborted,
+        reason: "5xx".to_owned(),
+        actor: "ann".to_owned(),
+        before: sim.alias.as_ref().map(Before::from),
+    };
+    let heard = vec![said("abort", Some("5xx"), 5)];
+    let returning = ServiceState { said: heard.clone(), ..rolling(phase, 5, &two_steps()) };
+    let over = ServiceState { phase: Phase::Aborted { reason: "5xx".to_owned() }, ..returning.clone() };
+    let record = Record { actor: "ann".to_owned(), said: heard, ..turned_back(Kind::Aborted, "5xx", 5) };
+    let expected = Plan {
+        actions: vec![save(returning), back(&sim), Action::AppendRecord(Box::new(record)), save(over)],
+        standing: aborted("5xx"),
+    };
+    assert_eq!(told(&mut sim, Word::Abort, Some("5xx")), expected);
+    assert_eq!(sim.decide(), (vec![Look::Alias], nothing(aborted("5xx"))));
+    // Said twice, it changes nothing.
+    assert_eq!(told(&mut sim, Word::Abort, Some("5xx")), nothing(aborted("5xx")));
+}
+
+#[test]
+fn retry_starts_at_the_first_step_with_the_version_that_exists() {
+    let mut sim = holding();
+    told(&mut sim, Word::Abort, Some("5xx"));
+    sim.at(60);
+    let plan = told(&mut sim, Word::Retry, Some("the database is back"));
+    assert_eq!(plan.actions.iter().map(name).collect::<Vec<_>>(), ["ClearState", "SaveState", "SetWeight"]);
+    let state = sim.state.as_ref().unwrap();
+    assert_eq!((state.transition.0, state.phase.version()), (3, Some(v(2))));
+    assert_eq!(state.said, [said("retry", Some("the database is back"), 60)]);
+    assert_eq!(sim.function().versions.len(), 2);
+}
+
+#[test]
+fn other_content_in_git_lifts_an_abort_and_other_steps_do_not() {
+    let mut sim = holding();
+    told(&mut sim, Word::Abort, None);
+    sim.service = service_with(canary(vec![weight(1)]));
+    assert_eq!(sim.tick().actions, []);
+    sim.git_wants('c');
+    assert_eq!(sim.tick().standing.phase, PhaseName::Publishing);
+}
+
+#[test]
+fn pause_holds_a_step_that_is_over_and_resume_goes_on() {
+    let mut sim = holding();
+    told(&mut sim, Word::Pause, Some("odd traffic"));
+    sim.at(500);
+    let on = WaitingOn::Paused { actor: "ann".to_owned(), reason: Some("odd traffic".to_owned()) };
+    assert_eq!(sim.tick(), nothing(needs_a_person(PhaseName::Holding, on.clone())));
+    assert_eq!(told(&mut sim, Word::Pause, None), nothing(needs_a_person(PhaseName::Holding, on)));
+    let plan = told(&mut sim, Word::Resume, None);
+    assert_eq!(plan.actions.iter().map(name).collect::<Vec<_>>(), ["SaveState", "SetWeight"]);
+    assert_eq!(sim.state.as_ref().unwrap().paused, None);
+}
+
+#[test]
+fn promote_goes_over_the_time_of_a_step_and_full_over_all_of_them() {
+    let mut sim = holding();
+    told(&mut sim, Word::Promote(STEP), None);
+    assert!(matches!(sim.state.as_ref().unwrap().phase, Phase::Shifting { step: 1, .. }));
+    // Twice within a step changes nothing.
+    assert_eq!(told(&mut sim, Word::Promote(STEP), None).actions, []);
+    let mut sim = holding();
+    told(&mut sim, Word::Promote(FULL), None);
+    sim.tick();
+    sim.assert_converged();
+    assert_eq!(sim.records.last().unwrap().said[0].what, "promote --full");
+}
+
+#[test]
+fn words_that_come_at_the_wrong_time_say_what_state_it_is_in() {
+    let refusal = |mut sim: Sim, word| {
+        says(&mut sim, word, None);
+        sim.refusal()
+    };
+    let at_rest = "`staging/flight-service` is not in a rollout: it is Synced and Healthy; there is nothing to ";
+    for word in [Word::Promote(STEP), Word::Abort, Word::Pause, Word::Resume, Word::Retry] {
+        assert_eq!(refusal(Sim::at_rest(), word), format!("{at_rest}{}", word.as_typed()));
+    }
+    let mut publishing = Sim::wanting('b');
+    publishing.tick();
+    publishing.state.as_mut().unwrap().phase = Phase::Publishing { revision_before: None };
+    assert_eq!(refusal(publishing, Word::Promote(STEP)), "it cannot be promoted: it is still being published");
+    let mut paused = holding();
+    told(&mut paused, Word::Pause, None);
+    assert_eq!(
+        refusal(paused, Word::Promote(FULL)),
+        "it cannot be promoted: it is paused by ann; `tidegate resume ENV/SERVICE` goes on"
+    );
+    let mut over = holding();
+    told(&mut over, Word::Abort, Some("5xx"));
+    assert_eq!(
+        refusal(over, Word::Promote(FULL)),
+        "there is nothing to promote --full: the release of `staging/flight-service` is aborted (5xx); \
+         `tidegate retry staging/flight-service` tries it again"
+    );
+}
+
+#[test]
+fn forward_moves_wait_while_git_is_down_and_an_abort_does_not() {
+    let mut sim = holding();
+    sim.hold = Some(HoldReason::GitUnavailable { message: "connection refused".to_owned() });
+    sim.at(100);
+    let plan = sim.tick();
+    assert_eq!((plan.actions, plan.standing.health), (vec![], Health::Progressing));
+    assert!(matches!(plan.standing.waiting_on, Some(WaitingOn::Hold(_))));
+    told(&mut sim, Word::Abort, None);
+    assert_eq!(sim.alias.as_ref().unwrap().additional, None);
+}
