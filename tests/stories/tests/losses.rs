@@ -54,6 +54,8 @@ enum Loss {
     Deleted,
     Broken,
     Emptied,
+    /// It is larger than any document of ours can be, and is not read to its end.
+    Grown,
 }
 
 async fn lose(world: &World, name: &str, loss: Loss) {
@@ -61,6 +63,7 @@ async fn lose(world: &World, name: &str, loss: Loss) {
         Loss::Deleted => world.delete_document(name).await,
         Loss::Broken => world.put_document(name, b"{ \"schemaVersion\": 1, \"numb".to_vec()).await,
         Loss::Emptied => world.put_document(name, Vec::new()).await,
+        Loss::Grown => world.put_document(name, vec![b' '; 33 << 20]).await,
     }
 }
 
@@ -74,7 +77,7 @@ async fn assert_whole(world: &World, last: u64, when: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_head_comes_back_whole_with_the_next_release() {
-    for loss in [Loss::Deleted, Loss::Broken, Loss::Emptied] {
+    for loss in [Loss::Deleted, Loss::Broken, Loss::Emptied, Loss::Grown] {
         let world = deployed().await;
         with_records(&world, 25).await;
         lose(&world, HEAD, loss).await;
@@ -118,7 +121,7 @@ async fn a_lost_head_comes_back_when_a_person_asks_and_is_told_from_the_records_
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_last_good_content_is_stored_again_by_who_remembers_it_while_git_is_down() {
-    for loss in [Loss::Deleted, Loss::Broken, Loss::Emptied] {
+    for loss in [Loss::Deleted, Loss::Broken, Loss::Emptied, Loss::Grown] {
         let world = World::second_is_live(&[]).await;
         let stored = world.document(DESIRED).await;
         world.releases.server.behave(Behaviour::Down);
@@ -250,7 +253,7 @@ const CANARY: [&str; 1] = [
 
 #[tokio::test(start_paused = true)]
 async fn a_canary_whose_state_is_lost_in_its_second_step_holds_that_in_full_and_is_completed() {
-    for loss in [Loss::Deleted, Loss::Broken, Loss::Emptied] {
+    for loss in [Loss::Deleted, Loss::Broken, Loss::Emptied, Loss::Grown] {
         let world = deployed().await;
         world.releases.add("staging", SERVICE, &CANARY);
         world.releases.merge(SERVICE, "v1.1.0");
@@ -298,7 +301,7 @@ async fn a_canary_whose_state_is_lost_while_git_goes_back_returns_its_traffic() 
 #[tokio::test(start_paused = true)]
 async fn a_last_good_content_that_cannot_be_read_is_written_over_and_never_deleted() {
     const DESIRED: &str = "desired/staging.json";
-    for loss in [Loss::Broken, Loss::Emptied] {
+    for loss in [Loss::Broken, Loss::Emptied, Loss::Grown] {
         let world = deployed().await;
         let stored = world.document(DESIRED).await;
         lose(&world, DESIRED, loss).await;

@@ -177,10 +177,10 @@ impl Store {
         let undated = || self.undated("s3:PutObject", &key);
         let etag = match answer {
             Ok(answer) => answer.e_tag.map(ETag).ok_or_else(undated)?,
-            // Our own write, whose answer was lost and which the SDK sent again, is told by its holder.
-            Err(error) if matches!(error.kind, Kind::Raced | Kind::Conflict) => match self.get_bytes(name).await? {
-                Some(found) if found.value == bytes => found.etag,
-                Some(_) | None => return Err(Error::Raced { key }),
+            Err(error) if matches!(error.kind, Kind::Raced | Kind::Conflict) => match self.written(name, &bytes).await?
+            {
+                Some(etag) => etag,
+                None => return Err(Error::Raced { key }),
             },
             Err(error) => return Err(error.into()),
         };

@@ -15,6 +15,9 @@ use tidegate_core::history::Unproven;
 use crate::aws::error::{CallError, Kind, failed};
 use crate::config::StateLocation;
 
+/// Far more than any document of ours: the largest, a status, has some 500 bytes a service.
+const MAX_DOCUMENT_BYTES: usize = 32 << 20;
+
 /// The bucket and prefix that hold an installation's documents.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -140,7 +143,7 @@ impl Store {
     /// Reads an object's bytes; `None` where there is none.
     ///
     /// # Errors
-    /// Where S3 does not answer with it.
+    /// Where S3 does not answer with it, or it is larger than 32 MiB.
     pub async fn get_bytes(&self, name: &str) -> Result<Option<Stored<Vec<u8>>>, Error> {
         const OPERATION: &str = "s3:GetObject";
         let key = self.key(name);
@@ -158,8 +161,15 @@ impl Store {
             message,
         };
         let etag = answer.e_tag.map(ETag).ok_or_else(|| unreadable("an answer without an ETag".to_owned()))?;
-        let bytes = answer.body.collect().await.map_err(|cause| unreadable(cause.to_string()))?;
-        Ok(Some(Stored { value: bytes.to_vec(), etag }))
+        let (mut body, mut value) = (answer.body, Vec::new());
+        while let Some(chunk) = body.try_next().await.map_err(|cause| unreadable(cause.to_string()))? {
+            if value.len() + chunk.len() > MAX_DOCUMENT_BYTES {
+                let message = format!("it is larger than {} MiB", MAX_DOCUMENT_BYTES >> 20);
+                return Err(Error::Broken { key, message, etag });
+            }
+            value.extend_from_slice(&chunk);
+        }
+        Ok(Some(Stored { value, etag }))
     }
 
     /// Writes a document, if things are as `condition` says.
@@ -196,13 +206,23 @@ impl Store {
         match call.send().await.map_err(failed(OPERATION, &self.describe(&key))) {
             Ok(answer) => answer.e_tag.map(ETag).ok_or(Error::Raced { key }),
             Err(error) if matches!(error.kind, Kind::Raced | Kind::Conflict | Kind::NotFound) => {
-                match self.get_bytes(name).await? {
-                    Some(found) if found.value == bytes => Ok(found.etag),
-                    Some(_) | None if error.code.as_deref() == Some("NoSuchBucket") => Err(error.into()),
-                    Some(_) | None => Err(Error::Raced { key }),
+                match self.written(name, &bytes).await? {
+                    Some(etag) => Ok(etag),
+                    None if error.code.as_deref() == Some("NoSuchBucket") => Err(error.into()),
+                    None => Err(Error::Raced { key }),
                 }
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The token of an object that holds just these bytes. A write of ours whose answer was lost, and that the SDK tried again,
+    /// is told by it.
+    async fn written(&self, name: &str, bytes: &[u8]) -> Result<Option<ETag>, Error> {
+        match self.get_bytes(name).await {
+            Ok(found) => Ok(found.filter(|found| found.value == bytes).map(|found| found.etag)),
+            Err(Error::Broken { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
