@@ -1,6 +1,7 @@
 //! Stories of what goes wrong around a release: in Git, in AWS, in the configuration, by hand. Live stays as it was, the
 //! status says why, and all goes on by itself when the cause is gone.
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use git_server::Behaviour;
@@ -284,6 +285,27 @@ async fn a_service_that_cannot_be_looked_at_does_not_hold_up_the_others() {
         world.settle().await;
         assert_eq!(world.live("StagingFlightService").await, "2");
     }
+}
+
+/// Lambda's reads are eventually consistent: what one says was just published may not be there for the next.
+#[tokio::test(start_paused = true)]
+async fn a_version_that_one_read_does_not_find_yet_is_not_published_again() {
+    let world = World::deployed().await;
+    world.releases.merge("flight-service", "v1.1.0");
+    world.tick().await;
+    assert_eq!(world.versions("StagingFlightService").await, ["1", "2"]);
+    let reads = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&reads);
+    world.break_calls(move |call| {
+        let (path, query) = (call.head.uri.path(), call.head.uri.query().unwrap_or_default());
+        let is_it = call.operation == "GetFunction" && path.contains("/StagingFlightService") && query.contains("=2");
+        (is_it && counted.fetch_add(1, Ordering::Relaxed) == 0)
+            .then(|| Fault::FailBefore(AwsError::new(404, "ResourceNotFoundException", "Function not found")))
+    });
+    world.settle().await;
+    assert!(reads.load(Ordering::Relaxed) > 1, "it was not found, and asked for again");
+    assert_eq!(world.versions("StagingFlightService").await, ["1", "2"]);
+    assert_eq!(world.live("StagingFlightService").await, "2");
 }
 
 #[tokio::test(start_paused = true)]
