@@ -188,7 +188,7 @@ fn belongs(secret: &str, place: &str) -> bool {
 }
 
 /// Each way in which a call can fail. Lambda's refusal of an environment repeats it.
-fn faults() -> [Fault; 6] {
+fn faults() -> [Fault; 7] {
     let measured = format!("String measured: {{\"GIVEN\":\"{}-7\",\"LIVE\":\"{}\"}}", GIVEN.1, LIVE.1);
     [
         Fault::FailBefore(AwsError::new(400, "InvalidParameterValueException", measured)),
@@ -197,6 +197,7 @@ fn faults() -> [Fault; 6] {
         Fault::LoseRequest,
         Fault::LoseAnswer,
         Fault::Throttle,
+        Fault::Hang,
     ]
 }
 
@@ -253,7 +254,7 @@ async fn no_secret_is_shown_whatever_call_fails_and_however() {
 
 #[tokio::test(start_paused = true)]
 async fn nor_where_a_github_app_opens_the_repository() {
-    let [_, internal, _, _, lose_answer, _] = faults();
+    let [_, internal, _, _, lose_answer, ..] = faults();
     every_call_fails(Planted::new(Some(Keys::generate())).await, [internal, lose_answer]).await;
 }
 

@@ -15,18 +15,24 @@ use crate::{Ended, ended, repository, tidegate};
 const SERVICES: &str = "environments/staging/services.yaml";
 
 /// An account in which a team has deployed functions for years.
-struct Team {
-    aws: LocalAws,
-    account: Account,
+pub(crate) struct Team {
+    pub(crate) aws: LocalAws,
+    pub(crate) account: Account,
     endpoint: String,
     _server: Server,
 }
 
 impl Team {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         // Nobody waits here for an image to be fetched.
         let at_once = Duration::ZERO;
-        let options = Options { image_update: at_once, zip_update: at_once, publish: at_once, ..Options::default() };
+        let options = Options {
+            image_update: at_once,
+            zip_update: at_once,
+            configuration_update: at_once,
+            publish: at_once,
+            ..Options::default()
+        };
         let aws = LocalAws::new(options);
         let (address, server) = serve(aws.clone(), 0).await.unwrap();
         let endpoint = format!("http://{address}");
@@ -35,13 +41,18 @@ impl Team {
 
     /// A function from an image with this tag, and `live` on its version.
     async fn deploy(&self, function: &str, repository: &str, tag: &str) {
+        self.deploy_with(function, repository, tag, &[("TOKEN", "planted-secret")]).await;
+    }
+
+    /// The same, with these variables.
+    pub(crate) async fn deploy_with(&self, function: &str, repository: &str, tag: &str, variables: &[(&str, &str)]) {
         self.account.create_repository(repository).await.unwrap();
         let image = self.push(repository, tag, "first").await;
-        self.account.create_function(function, &image, 10, &[("TOKEN", "planted-secret")]).await.unwrap();
+        self.account.create_function(function, &image, 10, variables).await.unwrap();
         self.account.publish_by_hand(function, "live").await.unwrap();
     }
 
-    async fn push(&self, repository: &str, tag: &str, build: &str) -> String {
+    pub(crate) async fn push(&self, repository: &str, tag: &str, build: &str) -> String {
         let build = Build { program: "closure:none", environment: &[("BUILD", build)] };
         self.account.push_image(repository, tag, build).await.unwrap()
     }
@@ -62,7 +73,7 @@ impl Team {
         team
     }
 
-    async fn run(&self, arguments: &[&str], config: Option<&Path>) -> Ended {
+    pub(crate) async fn run(&self, arguments: &[&str], config: Option<&Path>) -> Ended {
         let mut command = tidegate(arguments);
         command
             .env("AWS_ENDPOINT_URL", &self.endpoint)

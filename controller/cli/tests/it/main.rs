@@ -4,6 +4,7 @@
 mod adoption;
 mod files;
 mod installation;
+mod secrets;
 mod usage;
 
 use std::path::{Path, PathBuf};
