@@ -1,9 +1,10 @@
 //! Effect: runs other programs, showing what is run and what they print.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::Context;
 
@@ -40,6 +41,48 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     let status = command.stdin(Stdio::null()).status().with_context(|| cannot_start(command))?;
     anyhow::ensure!(status.success(), "`{}` failed with {status}", program(command));
     Ok(())
+}
+
+/// A program that runs beside others, with less right to the processor than they have.
+pub(crate) struct Aside {
+    program: String,
+    child: Child,
+    printed: PathBuf,
+}
+
+impl Aside {
+    /// Starts it. What it prints is kept in this file.
+    ///
+    /// # Errors
+    /// It could not be started.
+    pub(crate) fn start(command: &Command, printed: PathBuf) -> anyhow::Result<Self> {
+        announce(command);
+        let file = File::create(&printed).with_context(|| format!("`{}` cannot be written", printed.display()))?;
+        let mut nice = Command::new("nice");
+        nice.args(["-n", "19"]).arg(command.get_program()).args(command.get_args());
+        nice.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        let child = nice.spawn().with_context(|| cannot_start(command))?;
+        Ok(Self { program: program(command), child, printed })
+    }
+
+    /// Waits for its end, and shows what it printed.
+    ///
+    /// # Errors
+    /// It failed.
+    pub(crate) fn finish(mut self) -> anyhow::Result<()> {
+        let status = self.child.wait()?;
+        std::io::copy(&mut File::open(&self.printed)?, &mut std::io::stdout().lock())?;
+        anyhow::ensure!(status.success(), "`{}` failed with {status}", self.program);
+        Ok(())
+    }
+}
+
+impl Drop for Aside {
+    /// Nobody waits for it any more: it ends.
+    fn drop(&mut self) {
+        let _already_over = self.child.kill();
+        let _already_over = self.child.wait();
+    }
 }
 
 /// Runs a command quietly and gives what it prints.
@@ -137,6 +180,15 @@ mod tests {
     fn a_runner_without_a_test_is_an_error() {
         let error = run_counting(&mut shell("true"), count).unwrap_err();
         assert_eq!(error.to_string(), "`sh` ran no test");
+    }
+
+    #[test]
+    fn what_runs_beside_fails_as_it_would_alone() {
+        let printed = || std::env::temp_dir().join(format!("tidegate-aside-{}.log", std::process::id()));
+        Aside::start(&shell("true"), printed()).unwrap().finish().unwrap();
+        let error = Aside::start(&shell("exit 3"), printed()).unwrap().finish().unwrap_err();
+        std::fs::remove_file(printed()).unwrap();
+        assert_eq!(error.to_string(), "`sh` failed with exit status: 3");
     }
 
     #[test]

@@ -15,80 +15,117 @@ use crate::node;
 use crate::python::Venv;
 use crate::workspace::Workspace;
 
+use self::Work::{Beside, Here};
+
 /// One check.
 #[derive(Debug)]
 pub(crate) struct Step {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
     pub(crate) needs: &'static [Tool],
-    pub(crate) run: fn(&Workspace) -> anyhow::Result<Counts>,
+    pub(crate) work: Work,
+}
+
+/// How a step is done.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// Here and now.
+    Here(fn(&Workspace) -> anyhow::Result<Counts>),
+    /// By a program that takes nothing but time, and may run beside the steps that follow.
+    Beside(fn(&Workspace) -> anyhow::Result<Command>),
 }
 
 /// What is fast and often wrong comes first.
 pub(crate) static STEPS: &[Step] = &[
-    Step { name: "format", about: "the code is formatted", needs: &[Tool::Rust], run: format },
-    Step { name: "clippy", about: "no warning in any target", needs: &[Tool::Rust, Tool::C], run: clippy },
-    Step { name: "test", about: "all tests of the workspace", needs: &[Tool::Rust, Tool::C, Tool::Git], run: test },
+    Step { name: "format", about: "the code is formatted", needs: &[Tool::Rust], work: Here(format) },
+    Step { name: "clippy", about: "no warning in any target", needs: &[Tool::Rust, Tool::C], work: Here(clippy) },
+    Step {
+        name: "build",
+        about: "all programs and tests, once for all steps",
+        needs: &[Tool::Rust, Tool::C],
+        work: Here(build),
+    },
     Step {
         name: "simulate",
-        about: "20,000 plans of faults, and 200 lives drawn from seeds",
+        about: "20,000 plans of faults, and 1,000 lives drawn from seeds",
         needs: &[Tool::Rust, Tool::C, Tool::Git],
-        run: simulate,
+        work: Beside(simulate),
+    },
+    Step {
+        name: "test",
+        about: "all tests of the workspace",
+        needs: &[Tool::Rust, Tool::C, Tool::Git],
+        work: Here(test),
     },
     Step {
         name: "calls",
         about: "what the stories called is what policies allow",
         needs: &[Tool::Rust],
-        run: recorded,
+        work: Here(recorded),
     },
-    Step { name: "doc", about: "documentation builds, no link is broken", needs: &[Tool::Rust, Tool::C], run: doc },
-    Step { name: "deny", about: "licences, banned crates, sources", needs: &[Tool::Rust, Tool::Python], run: deny },
+    Step {
+        name: "doc",
+        about: "documentation builds, no link is broken",
+        needs: &[Tool::Rust, Tool::C],
+        work: Here(doc),
+    },
+    Step {
+        name: "deny",
+        about: "licences, banned crates, sources",
+        needs: &[Tool::Rust, Tool::Python],
+        work: Here(deny),
+    },
     Step {
         name: "local-aws",
         about: "the local AWS answers boto3 and the AWS CLI as AWS does",
         needs: &[Tool::Rust, Tool::C, Tool::Python],
-        run: local_aws,
+        work: Here(local_aws),
     },
     Step {
         name: "demo",
         about: "the main job, with everything for real",
         needs: &[Tool::Rust, Tool::C, Tool::Git],
-        run: demo,
+        work: Here(demo),
     },
-    Step { name: "schema", about: "JSON Schemas, by an independent validator", needs: &[Tool::Python], run: schema },
+    Step {
+        name: "schema",
+        about: "JSON Schemas, by an independent validator",
+        needs: &[Tool::Python],
+        work: Here(schema),
+    },
     Step {
         name: "infra",
         about: "the CDK app: format, types, lints, tests, cdk-nag, cfn-lint",
         needs: &[Tool::Python, Tool::Node],
-        run: infra,
+        work: Here(infra),
     },
     Step {
         name: "deploy",
         about: "the CDK app and the state, in look-alikes of AWS",
         needs: &[Tool::Rust, Tool::C, Tool::Git, Tool::Python, Tool::Node],
-        run: deploy,
+        work: Here(deploy),
     },
     Step {
         name: "sample",
         about: "the sample repository's YAML and workflow",
         needs: &[Tool::Python, Tool::Node],
-        run: sample,
+        work: Here(sample),
     },
     Step {
         name: "workflows",
         about: "this repository's own workflows",
         needs: &[Tool::Python, Tool::Node],
-        run: own_workflows,
+        work: Here(own_workflows),
     },
     Step {
         name: "book",
         about: "the book builds, and each link leads somewhere",
         needs: &[Tool::Python],
-        run: book::build,
+        work: Here(book::build),
     },
 ];
 
-const CHECKED: Counts = Counts { passed: 1, failed: 0, skipped: 0 };
+pub(crate) const CHECKED: Counts = Counts { passed: 1, failed: 0, skipped: 0 };
 
 const PYTEST: [&str; 6] = ["-m", "pytest", "--quiet", "-p", "no:cacheprovider", "--durations=5"];
 
@@ -109,18 +146,24 @@ fn clippy(_: &Workspace) -> anyhow::Result<Counts> {
     Ok(CHECKED)
 }
 
+fn build(_: &Workspace) -> anyhow::Result<Counts> {
+    build_programs()?;
+    Ok(CHECKED)
+}
+
 fn test(workspace: &Workspace) -> anyhow::Result<Counts> {
     calls::forget(workspace)?;
     run_counting(&mut cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]), counts::of_cargo)
 }
 
 /// The share of the simulation that everybody plays: the program tells how much that was. More: `cargo xtask simulate`.
-const SHARE: [&str; 8] = ["--singles", "640", "--pairs", "60", "--schedules", "200", "--seeds", "200"];
+const SHARE: [&str; 8] = ["--singles", "640", "--pairs", "60", "--schedules", "200", "--seeds", "1000"];
 
-fn simulate(workspace: &Workspace) -> anyhow::Result<Counts> {
+fn simulate(workspace: &Workspace) -> anyhow::Result<Command> {
     build_programs()?;
-    run(Command::new(workspace.program("simulate")).args(SHARE))?;
-    Ok(CHECKED)
+    let mut simulate = Command::new(workspace.program("simulate"));
+    simulate.args(SHARE);
+    Ok(simulate)
 }
 
 fn recorded(workspace: &Workspace) -> anyhow::Result<Counts> {

@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use crate::command::Aside;
 use crate::counts::Counts;
-use crate::steps::{STEPS, Step};
+use crate::steps::{CHECKED, STEPS, Step, Work};
 use crate::workspace::Workspace;
-use crate::{doctor, prepare};
+use crate::{command, doctor, prepare};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -45,18 +46,47 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let workspace = prepare(&needs(&steps))?;
     std::env::set_current_dir(&workspace.root)?;
 
-    let mut outcomes = Vec::new();
+    let began = Instant::now();
+    let (mut outcomes, mut beside) = (Vec::new(), Vec::new());
     for (index, step) in steps.iter().enumerate() {
         println!("\n==> {} ({} of {}): {}", step.name, index + 1, steps.len(), step.about);
-        let outcome = perform(step, &workspace);
-        if let Some(error) = &outcome.error {
-            println!("error: {error}");
+        let started = Instant::now();
+        match begin(step, &workspace, index + 1 == steps.len()) {
+            Ok(Begun::Ended(counts)) => outcomes.push(ended(step, started, Ok(counts))),
+            Ok(Begun::Beside(program)) => {
+                println!("==> {}: goes on beside the steps that follow", step.name);
+                beside.push((*step, started, program));
+            }
+            Err(error) => outcomes.push(ended(step, started, Err(error))),
         }
-        println!("==> {}: {} in {}", step.name, verdict(&outcome), seconds(outcome.took));
-        outcomes.push(outcome);
     }
-    println!("\n{}", summary(&outcomes));
+    for (step, started, program) in beside {
+        println!("\n==> {}: what it printed beside the others", step.name);
+        outcomes.push(ended(step, started, program.finish().map(|()| CHECKED)));
+    }
+    println!("\n{}", summary(&outcomes, began.elapsed()));
     Ok(if outcomes.iter().all(Outcome::passed) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A step that was begun: it is over by then, or goes on beside others.
+enum Begun {
+    Ended(Counts),
+    Beside(Aside),
+}
+
+/// Begins a step. The last one has nothing to go on beside, so it is watched.
+fn begin(step: &Step, workspace: &Workspace, is_last: bool) -> anyhow::Result<Begun> {
+    match step.work {
+        Work::Here(work) => work(workspace).map(Begun::Ended),
+        Work::Beside(program) if is_last => {
+            command::run(&mut program(workspace)?)?;
+            Ok(Begun::Ended(CHECKED))
+        }
+        Work::Beside(program) => {
+            let printed = workspace.target.join(format!("{}.log", step.name));
+            Ok(Begun::Beside(Aside::start(&program(workspace)?, printed)?))
+        }
+    }
 }
 
 fn step_named(name: &str) -> Result<&'static Step, String> {
@@ -70,14 +100,19 @@ fn needs(steps: &[&Step]) -> Vec<doctor::Tool> {
     doctor::ALL.into_iter().filter(needed).collect()
 }
 
-fn perform(step: &'static Step, workspace: &Workspace) -> Outcome {
-    let started = Instant::now();
-    let (counts, error) = match (step.run)(workspace) {
+/// Says how a step went.
+fn ended(step: &'static Step, started: Instant, result: anyhow::Result<Counts>) -> Outcome {
+    let (counts, error) = match result {
         Ok(counts) => (counts, None),
         // A step that could not do its work counts as one that failed.
         Err(error) => (Counts { failed: 1, ..Counts::default() }, Some(format!("{error:#}"))),
     };
-    Outcome { step, counts, error, took: started.elapsed() }
+    let outcome = Outcome { step, counts, error, took: started.elapsed() };
+    if let Some(error) = &outcome.error {
+        println!("error: {error}");
+    }
+    println!("==> {}: {} in {}", step.name, verdict(&outcome), seconds(outcome.took));
+    outcome
 }
 
 fn verdict(outcome: &Outcome) -> &'static str {
@@ -85,13 +120,11 @@ fn verdict(outcome: &Outcome) -> &'static str {
 }
 
 /// A table of at most 80 columns, and the totals on a line of their own.
-fn summary(outcomes: &[Outcome]) -> String {
+fn summary(outcomes: &[Outcome], took: Duration) -> String {
     let mut total = Counts::default();
-    let mut took = Duration::ZERO;
     let mut table = String::new();
     for outcome in outcomes {
         total += outcome.counts;
-        took += outcome.took;
         let time = seconds(outcome.took);
         table += &format!("{:<10} {} {time:>9}   {}\n", outcome.step.name, verdict(outcome), outcome.counts);
     }
@@ -107,6 +140,8 @@ fn seconds(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     fn outcome(name: &str, passed: usize, failed: usize, took: Duration) -> Outcome {
@@ -124,17 +159,40 @@ test       FAILED  8 m 12 s   211 passed, 2 failed
 all        FAILED  8 m 13 s
 
 212 passed, 2 failed";
-        assert_eq!(summary(&outcomes), expected);
+        assert_eq!(summary(&outcomes, Duration::from_secs(493)), expected);
+    }
+
+    fn broken(_: &Workspace) -> anyhow::Result<Counts> {
+        anyhow::bail!("nothing to look at")
+    }
+
+    fn failing(_: &Workspace) -> anyhow::Result<Command> {
+        let mut command = Command::new("sh");
+        command.args(["-c", "exit 7"]);
+        Ok(command)
+    }
+
+    fn nowhere() -> Workspace {
+        Workspace { root: "/nowhere".into(), target: std::env::temp_dir() }
     }
 
     #[test]
     fn a_step_that_cannot_do_its_work_counts_as_failed() {
-        static BROKEN: Step =
-            Step { name: "broken", about: "", needs: &[], run: |_| anyhow::bail!("nothing to look at") };
-        let nowhere = Workspace { root: "/nowhere".into(), target: "/nowhere/target".into() };
-        let outcome = perform(&BROKEN, &nowhere);
+        static BROKEN: Step = Step { name: "broken", about: "", needs: &[], work: Work::Here(broken) };
+        let error = begin(&BROKEN, &nowhere(), true).err().unwrap();
+        let outcome = ended(&BROKEN, Instant::now(), Err(error));
         assert_eq!((outcome.passed(), outcome.counts.failed), (false, 1));
         assert_eq!(outcome.error.as_deref(), Some("nothing to look at"));
+    }
+
+    #[test]
+    fn a_program_that_fails_beside_others_or_alone_fails_its_step() {
+        let name = format!("tidegate-beside-{}", std::process::id()).leak();
+        let step = Step { name, about: "", needs: &[], work: Work::Beside(failing) };
+        assert!(begin(&step, &nowhere(), true).is_err());
+        let Ok(Begun::Beside(program)) = begin(&step, &nowhere(), false) else { panic!("it goes on beside") };
+        assert!(program.finish().is_err());
+        std::fs::remove_file(std::env::temp_dir().join(format!("{name}.log"))).unwrap();
     }
 
     #[test]
