@@ -60,6 +60,7 @@ impl Aside {
         let file = File::create(&printed).with_context(|| format!("`{}` cannot be written", printed.display()))?;
         let mut nice = Command::new("nice");
         nice.args(["-n", "19"]).arg(command.get_program()).args(command.get_args());
+        nice.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         nice.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let child = nice.spawn().with_context(|| cannot_start(command))?;
         Ok(Self { program: program(command), child, printed })

@@ -87,10 +87,10 @@ impl CallLog {
         self.records.clear();
     }
 
-    pub(crate) fn open(&mut self, call: &Call, resource: String) -> u64 {
+    pub(crate) fn open(&mut self, call: &Call) -> u64 {
         let sequence = self.next;
         self.next += 1;
-        let service = call.service.signing_name();
+        let (service, resource) = (call.service.signing_name(), call.resource.to_string());
         if let Some(purpose) = call.head.extensions.get::<Purpose>().cloned() {
             self.used.insert(Used { purpose, service, operation: call.operation, resource: resource.clone() });
         }

@@ -1,6 +1,7 @@
 //! What one call carries, whatever its protocol: who signed it, for which service, and how REST-JSON is read and written.
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -134,9 +135,11 @@ pub struct Call {
     /// Server time when the call arrived.
     pub now: DateTime<Utc>,
     /// The request as it came; its body is in `body`.
-    pub head: http::request::Parts,
+    pub head: Arc<http::request::Parts>,
     /// The whole body.
     pub body: Bytes,
+    /// What it is about, as [`CallRecord::resource`](crate::CallRecord::resource) has it.
+    pub resource: Arc<str>,
 }
 
 impl Call {

@@ -334,7 +334,9 @@ impl LocalAws {
             };
             return Err(Box::new(error_answer(service, &head, &AwsError::not_implemented(what))));
         };
-        Ok(Call { service, operation, caller, now, head, body })
+        let mut call = Call { service, operation, caller, now, head: Arc::new(head), body, resource: Arc::default() };
+        call.resource = resource(&call).into();
+        Ok(call)
     }
 
     fn caller(&self, credential: Credential, now: DateTime<Utc>) -> Result<Caller, AwsError> {
@@ -355,11 +357,11 @@ impl LocalAws {
 
     /// The call itself, between its record and its faults.
     async fn perform(&self, call: Call) -> Result<Answer, Lost> {
-        let sequence = lock(&self.0.calls).open(&call, resource(&call));
+        let sequence = lock(&self.0.calls).open(&call);
         let hook = lock(&self.0.hook).clone();
         let fault = hook.map_or(Fault::None, |hook| hook(&call));
         let lose_answer = fault == Fault::LoseAnswer;
-        let (service, head) = (call.service, call.head.clone());
+        let (service, head) = (call.service, Arc::clone(&call.head));
         let observer = lock(&self.0.observer).clone().map(|observer| (observer, call.clone()));
         let result = match fault {
             Fault::None | Fault::LoseAnswer => self.serve(call).await,
@@ -428,14 +430,6 @@ fn resource(call: &Call) -> String {
         Service::CloudWatch => cloudwatch::resource(call),
         Service::Sts => sts::resource(call),
         Service::Scheduler => scheduler::resource(call),
-    }
-}
-
-impl Call {
-    /// What it is about, as [`CallRecord::resource`] has it.
-    #[must_use]
-    pub fn resource(&self) -> String {
-        resource(self)
     }
 }
 

@@ -309,7 +309,7 @@ impl Watch {
                 }
             }
         }
-        let place = about(&inner.memory.facts, call.service, &call.resource());
+        let place = about(&inner.memory.facts, call.service, &call.resource);
         let called = Called { service: Some(call.service), operation: call.operation, place };
         let Some(blow) = Self::blow(inner, called) else { return Fault::None };
         if let Some(journal) = &mut inner.journal {
@@ -345,22 +345,22 @@ impl Watch {
         {
             let status = status.map_or("lost".to_owned(), |status| status.to_string());
             let (at, operation) = (call.now.format("%H:%M:%S%.3f"), call.operation);
-            let line = format!("{at} {} {}:{operation} {} {status}", running.id, call.service, call.resource());
+            let line = format!("{at} {} {}:{operation} {} {status}", running.id, call.service, call.resource);
             journal.push(line);
         }
         if !local_aws::world::is_mutating(call.operation) || status.is_none() {
             return;
         }
-        let resource = call.resource();
+        let resource = &*call.resource;
         let function = resource.split(':').next().unwrap_or_default();
-        let place = about(&inner.memory.facts, call.service, &resource);
+        let place = about(&inner.memory.facts, call.service, resource);
         let view = (call.service == Service::Lambda).then(|| self.aws.function(ACCOUNT, REGION, function)).flatten();
         let moment = Moment {
             aws: &self.aws,
             facts: &inner.memory.facts,
             who: &who,
             call,
-            resource: &resource,
+            resource,
             status,
             place,
             after: view.as_ref(),

@@ -9,8 +9,7 @@ use crate::world;
 
 /// Invariant 9: Every write that AWS can make conditional is.
 pub(super) fn conditional(call: &Call) -> Result<(), Violation> {
-    let violation =
-        || Err(Violation::of(9, format!("{} of `{}` has no precondition", call.operation, call.resource())));
+    let violation = || Err(Violation::of(9, format!("{} of `{}` has no precondition", call.operation, call.resource)));
     match (call.service, call.operation) {
         (Service::Lambda, "UpdateAlias" | "UpdateFunctionCode" | "UpdateFunctionConfiguration" | "PublishVersion") => {
             let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
@@ -18,7 +17,7 @@ pub(super) fn conditional(call: &Call) -> Result<(), Violation> {
         }
         (Service::S3, "PutObject" | "DeleteObject") => {
             // Derived from everything else: whoever comes last is right.
-            if call.resource().contains("/status/") || call.header("if-match").is_some() {
+            if call.resource.contains("/status/") || call.header("if-match").is_some() {
                 return Ok(());
             }
             if call.operation == "PutObject" && call.header("if-none-match").is_some() { Ok(()) } else { violation() }
@@ -30,7 +29,7 @@ pub(super) fn conditional(call: &Call) -> Result<(), Violation> {
 /// Invariant 9: Of two overlapping ticks at most one mutates a service; a tick that lost its lease writes nothing.
 pub(super) fn under_its_lease(aws: &LocalAws, who: &Who, call: &Call) -> Result<(), Violation> {
     let Who::Process(running) = who else { return Ok(()) };
-    let resource = call.resource();
+    let resource = &call.resource;
     let concerns = match call.service {
         Service::Lambda => local_aws::world::is_mutating(call.operation),
         Service::S3 => {
