@@ -19,6 +19,7 @@ pub mod gate;
 pub mod hunt;
 pub mod interleave;
 pub mod invariants;
+pub mod memory;
 pub mod plan;
 pub mod play;
 pub mod process;
@@ -31,6 +32,5 @@ pub mod tell;
 pub mod watch;
 pub mod world;
 
-/// A sixth of the time of a life is what glibc's allocator takes longer.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: memory::Counting = memory::Counting;

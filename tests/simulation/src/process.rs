@@ -24,6 +24,7 @@ use crate::facts::Running;
 use crate::forge::{self, Forge, Origin, Room};
 use crate::gate::{self, Gate};
 use crate::invariants::{self, Violation};
+use crate::memory;
 use crate::watch::{End, KEY, Watch};
 use crate::world::REGION;
 
@@ -114,6 +115,7 @@ impl Process {
         let deadline = Instant::now() + TIMEOUT;
         let (id, stalled) = (running.id.clone(), running.stalled);
         let caller = Caller { actor: actor.to_owned(), id: id.clone(), deadline };
+        let memory = memory::Since::now();
         let died = self.watch.begin(Running { process: self.number, ..running });
         let (_, before) = self.watch.calls();
         let answer = tokio::select! {
@@ -132,9 +134,10 @@ impl Process {
         };
         let (_, after) = self.watch.calls();
         let calls = u32::try_from(after - before).unwrap_or(u32::MAX);
+        let memory = memory.most();
         // Its own clock stood still with it.
         let ended = if stalled { deadline } else { Instant::now() };
-        if let Err(violation) = invariants::finished(&id, calls, ended, deadline) {
+        if let Err(violation) = invariants::finished(&id, calls, memory, ended, deadline) {
             self.watch.violate(violation);
         }
         let dead = self.watch.end(self.number);
