@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use local_aws::wire::AwsError;
 use local_aws::{Call, Fault};
@@ -123,11 +124,17 @@ async fn breaks(kind: &'static str) -> Vec<(String, Ended)> {
     let installation = Installation::new().await;
     let mut said = say_all(&installation, None).await;
     installation.release(2);
+    let failed = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&failed);
     installation.team.aws.set_hook(Arc::new(move |call: &Call| match call.operation == kind {
-        true => Fault::FailBefore(refusal(kind)),
+        true => {
+            counter.fetch_add(1, Ordering::Relaxed);
+            Fault::FailBefore(refusal(kind))
+        }
         false => Fault::None,
     }));
     said.extend(say_all(&installation, Some(kind)).await);
+    assert_ne!(failed.load(Ordering::Relaxed), 0, "{kind} was never called");
     said
 }
 
