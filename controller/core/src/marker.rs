@@ -10,6 +10,9 @@ pub struct Marker {
     pub release: ReleaseId,
     /// The transition that made the write.
     pub transition: TransitionNumber,
+    /// The share that the write gave to the additional version, in ten-thousandths; `None` where all traffic went to one
+    /// version. An alias with other weights than these was changed since.
+    pub weight: Option<u16>,
     /// The release that a rollback holds out, if any.
     pub held: Option<ReleaseId>,
 }
@@ -22,24 +25,26 @@ impl Marker {
         if words.next() != Some("tidegate/1") {
             return None;
         }
-        let (mut release, mut transition, mut held) = (None, None, None);
+        let (mut release, mut transition, mut weight, mut held) = (None, None, None, None);
         for word in words {
             let (name, value) = word.split_once('=')?;
             match name {
                 "release" => release = Some(value.parse().ok()?),
                 "transition" => transition = Some(TransitionNumber(value.parse().ok()?)),
+                "weight" => weight = Some(value.parse().ok()?),
                 "held" => held = Some(value.parse().ok()?),
                 _ => return None,
             }
         }
-        Some(Self { release: release?, transition: transition?, held })
+        Some(Self { release: release?, transition: transition?, weight, held })
     }
 }
 
 impl fmt::Display for Marker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { release, transition, held } = self;
+        let Self { release, transition, weight, held } = self;
         write!(f, "tidegate/1 release={release} transition={transition}")?;
+        weight.map_or(Ok(()), |weight| write!(f, " weight={weight}"))?;
         held.as_ref().map_or(Ok(()), |held| write!(f, " held={held}"))
     }
 }
@@ -54,8 +59,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back_and_fits_the_description() {
-        for held in [None, Some(id('b'))] {
-            let marker = Marker { release: id('a'), transition: TransitionNumber(u64::MAX), held };
+        for (weight, held) in [(None, None), (None, Some(id('b'))), (Some(u16::MAX), Some(id('b')))] {
+            let marker = Marker { release: id('a'), transition: TransitionNumber(u64::MAX), weight, held };
             let text = marker.to_string();
             assert!(text.len() <= 256, "{text}");
             assert_eq!(Marker::parse(&text), Some(marker));
@@ -64,7 +69,14 @@ mod tests {
 
     #[test]
     fn a_description_of_somebody_else_is_no_marker() {
-        for text in ["", "live traffic", "tidegate/1", "tidegate/2 release=x", "tidegate/1 release=zz transition=1"] {
+        for text in [
+            "",
+            "live traffic",
+            "tidegate/1",
+            "tidegate/2 release=x",
+            "tidegate/1 weight=half",
+            "tidegate/1 release=zz transition=1",
+        ] {
             assert_eq!(Marker::parse(text), None, "{text}");
         }
     }

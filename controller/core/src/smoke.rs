@@ -22,7 +22,7 @@ pub enum Invoked {
         /// What Lambda said.
         message: String,
     },
-    /// There was no answer within this many seconds.
+    /// There was no answer within this many seconds: the function is slow, or the answer was lost on its way.
     TimedOut {
         /// Seconds.
         seconds: u64,
@@ -52,14 +52,19 @@ pub enum Outcome {
     Failed,
     /// It could not be run yet.
     NotReady,
+    /// It was run, and no answer came: it is run once more.
+    Unanswered,
 }
 
-/// Holds the answer against what was expected of it.
+/// Holds the answer against what was expected of it. `before` is how it went the last time, where it was run before.
 #[must_use]
-pub fn judge(test: &SmokeTest, invoked: &Invoked, now: DateTime<Utc>) -> Result {
+pub fn judge(test: &SmokeTest, invoked: &Invoked, before: Option<&Result>, now: DateTime<Utc>) -> Result {
     let (outcome, message, answer) = match invoked {
         Invoked::NotReady { message } => (Outcome::NotReady, Some(shown(message)), None),
-        Invoked::TimedOut { seconds } => (Outcome::Failed, Some(format!("no answer within {seconds} s")), None),
+        Invoked::TimedOut { seconds } if before.is_some_and(|before| before.outcome == Outcome::Unanswered) => {
+            (Outcome::Failed, Some(format!("no answer within {seconds} s, twice")), None)
+        }
+        Invoked::TimedOut { seconds } => (Outcome::Unanswered, Some(format!("no answer within {seconds} s")), None),
         Invoked::Answered { error, payload } => {
             let complaint = complaint(test, error.as_deref(), payload);
             let outcome = if complaint.is_none() { Outcome::Passed } else { Outcome::Failed };

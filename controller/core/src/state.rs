@@ -97,8 +97,7 @@ pub struct Advance {
     pub force: bool,
 }
 
-/// An alias as a write of ours found it. Unchanged means that the write had no effect; the same shape under another revision, that it
-/// had, and that somebody took it back.
+/// An alias as a write of ours found it. Unchanged means that the write had no effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Before {

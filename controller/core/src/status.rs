@@ -295,9 +295,14 @@ pub enum WaitingOn {
     },
     /// Provisioned concurrency is prepared for the new version; AWS shifts the traffic by itself meanwhile.
     ProvisionedConcurrency,
-    /// The smoke test could not be run yet.
+    /// CloudWatch did not say which alarms are red already: only with that can be told later what the release did.
+    Alarms {
+        /// What it said.
+        message: String,
+    },
+    /// The smoke test could not be run yet, or nothing answered it once: it is run again.
     SmokeTest {
-        /// What Lambda said.
+        /// Why.
         message: String,
     },
     /// The alias does not show yet what it was told to.
@@ -349,7 +354,11 @@ impl WaitingOn {
     #[must_use]
     pub const fn is_standstill(&self) -> bool {
         match self {
-            Self::ReadBack | Self::ProvisionedConcurrency | Self::Inconclusive { .. } | Self::SmokeTest { .. } => true,
+            Self::ReadBack
+            | Self::ProvisionedConcurrency
+            | Self::Inconclusive { .. }
+            | Self::Alarms { .. }
+            | Self::SmokeTest { .. } => true,
             Self::VersionActive { .. }
             | Self::VersionVisible { .. }
             | Self::UpdateInProgress
@@ -467,7 +476,8 @@ impl fmt::Display for WaitingOn {
             Self::ProvisionedConcurrency => {
                 f.write_str("provisioned concurrency is being prepared, and AWS shifts the traffic meanwhile")
             }
-            Self::SmokeTest { message } => write!(f, "the smoke test cannot be run yet: {message}"),
+            Self::Alarms { message } => write!(f, "its alarms cannot be read: {message}"),
+            Self::SmokeTest { message } => write!(f, "the smoke test is run again: {message}"),
             Self::ReadBack => f.write_str("the alias does not show yet what it was told to"),
             Self::NotWeightable { what } => write!(
                 f,

@@ -109,7 +109,7 @@ pub fn close(removed: &Removed<'_>) -> Closing {
 fn back(state: &ServiceState, alias: &LiveAlias) -> Option<Back> {
     let from = state.from.as_ref()?;
     let (stable, new) = (from.version?, state.phase.version().filter(|_| state.phase.has_traffic())?);
-    let marker = Marker { release: from.release.clone(), transition: state.transition, held: None };
+    let marker = Marker { release: from.release.clone(), transition: state.transition, weight: None, held: None };
     let shape = Shape::from(alias);
     let is_back = shape == Shape::all(stable) && alias.marker.as_ref() == Some(&marker);
     let known = |version: Version| version == stable || version == new;

@@ -2,7 +2,7 @@
 use super::{Look, Subject, World, promote, seen, shift, suspended, waiting};
 use crate::history::Said;
 use crate::ids::Version;
-use crate::live::LiveAlias;
+use crate::live::{LiveAlias, Weighted};
 use crate::plan::{Action, Plan, Standing};
 use crate::state::{Before, Phase, ServiceState, Shape};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
@@ -41,13 +41,30 @@ pub(super) fn sight<'a>(
     let restarted = stable(state) == Some(shape)
         && alias.marker == Some(promote::marker(state))
         && state.rollout.strategy.is_none();
-    if before == Some(&Before::from(alias)) || restarted {
+    if has_not_arrived(state, before, alias) || restarted {
         return Ok(Sight::Before(alias));
     }
     if injected(world, state, shape)? {
         return Ok(Sight::Otherwise(waiting(phase, WaitingOn::ProvisionedConcurrency)));
     }
     Ok(Sight::Otherwise(noticed(subject, state, shape)))
+}
+
+/// The alias is as the last write found it. Where that write was made by an answer that was out of date, and refused, it is as
+/// an earlier one of ours left it.
+fn has_not_arrived(state: &ServiceState, before: Option<&Before>, alias: &LiveAlias) -> bool {
+    before.is_some_and(|before| *before == Before::from(alias) || is_as_written(state, alias))
+}
+
+/// An earlier write of ours left the alias just so, and nobody changed it since: whoever changes its weights leaves the marker,
+/// which names others then.
+pub(super) fn is_as_written(state: &ServiceState, alias: &LiveAlias) -> bool {
+    let Some(marker) = &alias.marker else { return false };
+    let (Some(stable), Some(candidate)) = (stable(state), state.phase.version()) else { return false };
+    let by_step = marker.weight.map(|basis_points| Weighted { version: candidate, basis_points });
+    let is_of_this = by_step.is_some() && promote::is_marked(state, alias);
+    let is_of_earlier = marker.weight.is_none() && marker.transition < state.transition;
+    (is_of_this || is_of_earlier) && Shape::from(alias) == Shape { additional: by_step, ..stable }
 }
 
 /// All traffic to stable.
@@ -91,7 +108,7 @@ pub(super) fn untouched(subject: &Subject<'_>, world: &World, state: &ServiceSta
     let Some(alias) = seen(&world.alias, Look::Alias)? else { return Ok(None) };
     let Some((target, before)) = aimed(state) else { return Ok(None) };
     let shape = Shape::from(alias);
-    if shape != target && before != Some(&Before::from(alias)) {
+    if shape != target && !has_not_arrived(state, before, alias) {
         return Ok(None);
     }
     let note = Said {
@@ -128,7 +145,7 @@ fn aimed(state: &ServiceState) -> Option<(Shape, Option<&Before>)> {
 pub(super) fn gone_over(subject: &Subject<'_>, state: &ServiceState, alias: &LiveAlias) -> Option<Said> {
     let (target, before) = aimed(state)?;
     let shape = Shape::from(alias);
-    let is_ours = shape == target || before == Some(&Before::from(alias)) || state.edited == Some(shape);
+    let is_ours = shape == target || has_not_arrived(state, before, alias) || state.edited == Some(shape);
     (!is_ours).then(|| edit(subject, shape))
 }
 

@@ -182,7 +182,7 @@ fn given_back(subject: &Subject<'_>, stable: &Deployed, orphan: &Orphan<'_>) -> 
     let number = orphan.marker.transition;
     let back = Action::Return {
         version: stable.version?,
-        marker: Marker { release: stable.release.clone(), transition: number, held: None },
+        marker: Marker { release: stable.release.clone(), transition: number, weight: None, held: None },
         if_revision: orphan.alias.revision.clone(),
     };
     let record = Record {

@@ -2,7 +2,7 @@
 use release_schema::{AliasName, BlueGreen, SmokeTest, Strategy};
 
 use super::publish::fail;
-use super::{Look, PUBLISH_DEADLINE, Subject, World, promote, seen, shift, suspended, undecryptable, waiting};
+use super::{Look, PUBLISH_DEADLINE, Subject, World, overdue, promote, seen, shift, suspended, undecryptable, waiting};
 use crate::analysis::{AlarmState, Measure};
 use crate::ids::Version;
 use crate::live::{ConfigurationChange, LiveVersion, VersionState};
@@ -38,23 +38,27 @@ pub(super) fn plan(
     let full = state.rollout.advance.is_some_and(|advance| advance.full);
     match strategy {
         Strategy::AllAtOnce => promote::at_once(subject, world, state, version),
-        Strategy::Canary(_) | Strategy::Linear(_) if full => {
-            let ready = with_gates(subject, world, state, candidate)?;
-            promote::switch(subject, world, &ready, version)
-        }
+        Strategy::Canary(_) | Strategy::Linear(_) if full => match with_gates(subject, world, state, candidate)? {
+            Ok(ready) => promote::switch(subject, world, &ready, version),
+            Err(waiting) => Ok(waiting),
+        },
         Strategy::Canary(_) | Strategy::Linear(_) => {
             if let Some(what) = not_weightable(world, candidate)? {
                 return Ok(suspended(PhaseName::Preparing, WaitingOn::NotWeightable { what }));
             }
-            let ready = with_gates(subject, world, state, candidate)?;
-            shift::begin(subject, world, &ready, version)
+            match with_gates(subject, world, state, candidate)? {
+                Ok(ready) => shift::begin(subject, world, &ready, version),
+                Err(waiting) => Ok(waiting),
+            }
         }
         Strategy::BlueGreen(BlueGreen { auto_promote, .. }) => {
             if !auto_promote && state.rollout.advance.is_none() {
                 return Ok(suspended(PhaseName::Preparing, WaitingOn::Promotion));
             }
-            let ready = with_gates(subject, world, state, candidate)?;
-            promote::switch(subject, world, &ready, version)
+            match with_gates(subject, world, state, candidate)? {
+                Ok(ready) => promote::switch(subject, world, &ready, version),
+                Err(waiting) => Ok(waiting),
+            }
         }
     }
 }
@@ -190,6 +194,9 @@ fn smoke_test(
             }
             WaitingOn::SmokeTest { message }
         }
+        Some(smoke::Result { outcome: Outcome::Unanswered, message, .. }) => {
+            WaitingOn::SmokeTest { message: message.clone().unwrap_or_default() }
+        }
         None => WaitingOn::NextTick,
     };
     let actions = [first.to_vec(), vec![invoke(test, strategy, state, version)]].concat();
@@ -210,19 +217,24 @@ fn not_weightable(world: &World, candidate: &LiveVersion) -> Result<Option<Strin
     Ok((!what.is_empty()).then(|| what.join(" and ")))
 }
 
-/// The state as it gets its first traffic: with what the gates have to know of the time before.
+/// The state as it gets its first traffic: with what the gates have to know of the time before. Where that cannot be read, there
+/// is no traffic yet: an alarm that was red already would count as the release's doing.
 fn with_gates(
     subject: &Subject<'_>,
     world: &World,
     state: &ServiceState,
     candidate: &LiveVersion,
-) -> Result<ServiceState, Look> {
+) -> Result<Result<ServiceState, Plan>, Look> {
     let alarms = subject.service.analysis.as_ref().map(|analysis| analysis.alarms.clone()).unwrap_or_default();
     let red_before = if alarms.is_empty() {
         alarms
     } else {
         let asked = Measure { canary: None, stable: None, slower_than: None, alarms };
         let measured = seen(&world.measured, Look::Measure(asked))?.cloned().unwrap_or_default();
+        if let Some(message) = measured.trouble.filter(|_| is_watched(subject, state)) {
+            let plan = waiting(PhaseName::Preparing, WaitingOn::Alarms { message });
+            return overdue(subject, world, state, state.since, plan).map(Err);
+        }
         let red = measured.alarms.into_iter().filter(|(_, state)| *state == AlarmState::Alarm);
         red.map(|(alarm, _)| alarm).collect()
     };
@@ -232,7 +244,16 @@ fn with_gates(
         red_before,
         ..state.rollout.clone()
     };
-    Ok(ServiceState { rollout, ..state.clone() })
+    Ok(Ok(ServiceState { rollout, ..state.clone() }))
+}
+
+/// Whether anything is judged once the version has traffic.
+fn is_watched(subject: &Subject<'_>, state: &ServiceState) -> bool {
+    match &subject.service.strategy {
+        Strategy::AllAtOnce => false,
+        Strategy::Canary(_) | Strategy::Linear(_) => state.rollout.advance.is_none_or(|advance| !advance.full),
+        Strategy::BlueGreen(_) => bake(subject, state).is_some(),
+    }
 }
 
 /// How long the strategy watches the new version after the switch, unless a person said to go over all of it.

@@ -57,7 +57,7 @@ pub(super) fn at_once(
 fn is_edited(state: &ServiceState, alias: &LiveAlias) -> bool {
     let expected = state.from.as_ref().and_then(|from| from.version);
     // A restart of the rollout writes that marker with stable as well.
-    let undone = alias.marker == Some(marker(state)) && state.rollout.strategy.is_none();
+    let undone = is_marked(state, alias) && state.rollout.strategy.is_none();
     let heals = state.rollout.direct == Some(Direct::Healed);
     alias.version != expected || (alias.additional.is_some() && !heals) || undone
 }
@@ -171,8 +171,14 @@ fn finish(
     Ok(actions)
 }
 
+/// What a write that gives all traffic to one version says of itself.
 pub(super) fn marker(state: &ServiceState) -> Marker {
-    Marker { release: state.release.id.clone(), transition: state.transition, held: None }
+    Marker { release: state.release.id.clone(), transition: state.transition, weight: None, held: None }
+}
+
+/// Whether a write on the way of this very transition left the marker.
+pub(super) fn is_marked(state: &ServiceState, alias: &LiveAlias) -> bool {
+    alias.marker.as_ref().is_some_and(|marked| Marker { weight: None, ..marked.clone() } == marker(state))
 }
 
 const fn synced() -> Standing {

@@ -132,6 +132,10 @@ fn as_wanted(
     let to = record::deployed(wanted, serving.version);
     let known = is_recorded(world, wanted, serving);
     let recorded = known || ends_with(world, &to)?;
+    // What is new is recorded where two reads agree on it.
+    if !recorded && seen(&world.alias, Look::Alias)?.is_some_and(|alias| alias.version != serving.version) {
+        return Ok(after(first, two_reads_disagree()));
+    }
     if !known && let Some(plan) = lost::plan(subject, world, &first)? {
         return Ok(after(first, plan));
     }

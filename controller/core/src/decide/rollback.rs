@@ -66,7 +66,7 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, asked: Asked<'_>) -> Re
         }
     }
     let number = head.number.next();
-    let marker = Marker { release: to.release.clone(), transition: number, held: Some(held.clone()) };
+    let marker = Marker { release: to.release.clone(), transition: number, weight: None, held: Some(held.clone()) };
     let write = match alias {
         None => Action::CreateAlias { version, marker },
         Some(alias) => Action::Return { version, marker, if_revision: alias.revision.clone() },

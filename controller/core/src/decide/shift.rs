@@ -6,6 +6,7 @@ use super::{Look, Subject, World, alias, command, overdue, promote, seen, suspen
 use crate::history::{Kind, StepResult};
 use crate::ids::Version;
 use crate::live::{LiveAlias, Weighted};
+use crate::marker::Marker;
 use crate::plan::{Action, Plan};
 use crate::rollout::{Step, steps};
 use crate::state::{Before, Phase, Rollout, ServiceState, Shape};
@@ -29,7 +30,7 @@ pub(super) fn begin(
     let Some(alias) = seen(&world.alias, Look::Alias)? else {
         return Ok(suspended(PhaseName::Preparing, gone(subject)));
     };
-    let ours = alias.marker == Some(promote::marker(state));
+    let ours = promote::is_marked(state, alias);
     let expected = stable(state) == Some(Shape::from(alias)) || (ours && leads_to(alias, state, version));
     if !expected && !subject.goes_over_edits() {
         return Ok(suspended(PhaseName::Preparing, alias::edited(Shape::from(alias))));
@@ -76,7 +77,7 @@ fn set_weight(state: &ServiceState, stable: Version, at: At, alias: &LiveAlias) 
     Action::SetWeight {
         stable,
         canary: Weighted { version: at.version, basis_points: at.weight },
-        marker: promote::marker(state),
+        marker: Marker { weight: Some(at.weight), ..promote::marker(state) },
         if_revision: alias.revision.clone(),
     }
 }

@@ -43,7 +43,8 @@ pub(super) fn go_on(subject: &Subject<'_>, world: &World, state: &ServiceState) 
     let mut actions = Vec::new();
     let back = back(world, &state)?;
     // What somebody moved since is gone over, and that is stored first.
-    let found = world.alias.found().filter(|alias| !is_back(&state, alias)).map(|alias| (alias, Before::from(alias)));
+    let moved = world.alias.found().filter(|alias| !is_back(&state, alias) && !alias::is_as_written(&state, alias));
+    let found = moved.map(|alias| (alias, Before::from(alias)));
     if let Some((alias, now)) = found.filter(|(_, now)| before.as_ref().is_some_and(|before| before != now)) {
         state.said.push(alias::edit(subject, Shape::from(alias)));
         if let Phase::Returning { before, .. } = &mut state.phase {
@@ -83,7 +84,7 @@ fn is_back(state: &ServiceState, alias: &LiveAlias) -> bool {
 /// Where traffic returns to, and the marker that says that this transition sent it back.
 fn stable(state: &ServiceState) -> Option<(crate::ids::Version, Marker)> {
     let from = state.from.as_ref()?;
-    let marker = Marker { release: from.release.clone(), transition: state.transition, held: None };
+    let marker = Marker { release: from.release.clone(), transition: state.transition, weight: None, held: None };
     Some((from.version?, marker))
 }
 

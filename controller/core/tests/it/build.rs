@@ -223,7 +223,7 @@ pub(crate) fn reusing(version: u64) -> Phase {
 }
 
 pub(crate) fn marker(transition: u64, release: &Release) -> Marker {
-    Marker { release: release.id.clone(), transition: TransitionNumber(transition), held: None }
+    Marker { release: release.id.clone(), transition: TransitionNumber(transition), weight: None, held: None }
 }
 
 pub(crate) fn synced() -> Standing {

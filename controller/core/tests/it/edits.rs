@@ -3,7 +3,7 @@ use tidegate_core::command::Word;
 use tidegate_core::decide::{Decision, Look, World, decide};
 use tidegate_core::history::{Deployed, Kind};
 use tidegate_core::ids::RevisionId;
-use tidegate_core::live::{Seen, Weighted};
+use tidegate_core::live::{LiveAlias, Seen, Weighted};
 use tidegate_core::plan::{Action, Plan, Standing};
 use tidegate_core::status::{PhaseName, WaitingOn};
 
@@ -182,6 +182,57 @@ fn a_weight_that_arrived_and_that_somebody_took_back_is_an_edit_and_not_written_
 }
 
 #[test]
+fn a_step_that_one_answer_out_of_date_aimed_is_written_again_and_is_no_edit() {
+    let mut sim = holding();
+    sim.at(20);
+    let alias = sim.alias.clone().unwrap();
+    let stale = LiveAlias { revision: RevisionId("long ago".to_owned()), ..alias };
+    let Decision::Act(plan) = decide(&sim.subject(), &World { alias: Seen::Found(stale), ..sim.world() }) else {
+        panic!("it acts")
+    };
+    assert_eq!(sim.execute(&plan, None), Err("412"));
+    let mut set_back = sim.clone();
+    let plan = sim.tick();
+    assert_eq!(plan.actions, [set_weight(5_000, &set_back)]);
+
+    // The same weights are somebody's where the step's own had arrived.
+    set_back.tick();
+    set_back.move_by_hand(1, Some(on_2(1_000)));
+    let edit = WaitingOn::EditedMidway { found: Some(v(1)), weight: Some(1_000) };
+    assert_eq!(set_back.tick().standing, needs_a_person(PhaseName::Shifting, edit));
+}
+
+#[test]
+fn what_one_answer_out_of_date_took_for_an_edit_goes_on_once_the_alias_is_seen_as_it_is() {
+    let mut sim = holding();
+    let alias = sim.alias.clone().unwrap();
+    let stale = LiveAlias { additional: None, revision: RevisionId("long ago".to_owned()), ..alias };
+    let Decision::Act(plan) = decide(&sim.subject(), &World { alias: Seen::Found(stale), ..sim.world() }) else {
+        panic!("it acts")
+    };
+    sim.execute(&plan, None).unwrap();
+    assert_eq!(sim.state.as_ref().unwrap().edited, Some(shape(None)));
+    sim.tick();
+    let state = sim.state.as_ref().unwrap();
+    let said: Vec<_> = state.said.iter().map(|said| said.what.as_str()).collect();
+    assert_eq!((state.edited, &state.phase, said), (None, &first_step(), vec!["edit", "no edit"]));
+}
+
+#[test]
+fn a_first_step_that_one_answer_out_of_date_aimed_is_written_again_and_is_no_edit() {
+    let mut sim = published(two_steps());
+    sim.alias.as_mut().unwrap().marker = Some(marker(1, &release('a')));
+    let alias = sim.alias.clone().unwrap();
+    let stale = LiveAlias { revision: RevisionId("long ago".to_owned()), ..alias };
+    let Decision::Act(plan) = decide(&sim.subject(), &World { alias: Seen::Found(stale), ..sim.world() }) else {
+        panic!("it acts")
+    };
+    assert_eq!(sim.execute(&plan, None), Err("412"));
+    let write = set_weight(1_000, &sim);
+    assert_eq!(sim.tick().actions, [write]);
+}
+
+#[test]
 fn an_edit_that_nobody_told_of_yet_is_in_the_record_of_a_release_that_ends_over_it() {
     for untold in [true, false] {
         let mut sim = holding();
@@ -226,11 +277,57 @@ fn an_alias_put_back_by_hand_is_an_edit_also_where_git_has_another_strategy_by_n
 }
 
 #[test]
+fn an_edit_before_a_rollout_that_begins_again_gives_its_weight_back_is_an_edit() {
+    let mut sim = holding();
+    sim.service = service_with(blue_green(false, true, 0));
+    sim.tick_until(Some(Crash::After(0))).1.unwrap_err();
+    assert_eq!(sim.state.as_ref().unwrap().rollout.strategy, None);
+    sim.move_by_hand(2, None);
+    let edit = WaitingOn::EditedMidway { found: Some(v(2)), weight: None };
+    assert_eq!(sim.tick().standing, needs_a_person(PhaseName::Holding, edit));
+}
+
+#[test]
+fn a_switch_that_somebody_took_back_before_it_was_read_back_is_an_edit() {
+    let mut sim = published(blue_green(false, true, 5));
+    sim.tick();
+    sim.move_by_hand(1, None);
+    let edit = WaitingOn::EditedMidway { found: Some(v(1)), weight: None };
+    assert_eq!(sim.tick().standing, needs_a_person(PhaseName::Promoting, edit));
+}
+
+#[test]
+fn a_weight_under_the_marker_of_another_transition_is_an_edit() {
+    let mut sim = holding();
+    sim.at(20);
+    sim.tick_until(Some(Crash::After(0))).1.unwrap_err();
+    let alias = sim.alias.as_mut().unwrap();
+    alias.revision = RevisionId("of another write".to_owned());
+    alias.marker.as_mut().unwrap().transition.0 = 9;
+    let edit = WaitingOn::EditedMidway { found: Some(v(1)), weight: Some(1_000) };
+    assert_eq!(sim.tick().standing, needs_a_person(PhaseName::Shifting, edit));
+}
+
+#[test]
 fn a_stale_look_at_what_serves_begins_no_release() {
     let mut sim = Sim::at_rest();
     sim.git_wants('b');
     sim.settle(6);
     sim.git_wants('c');
+    let stale = sim.function.as_ref().unwrap().versions[&v(1)].clone();
+    let (serving, alias) = (Seen::Found(stale), Seen::Found(sim.alias.clone().unwrap()));
+    let Decision::Act(plan) = decide(&sim.subject(), &World { serving, alias, ..sim.world() }) else {
+        panic!("it acts")
+    };
+    assert_eq!((plan.actions, plan.standing.waiting_on), (Vec::new(), Some(WaitingOn::NextTick)));
+}
+
+#[test]
+fn a_stale_look_at_what_serves_is_not_adopted_where_the_alias_names_another_version() {
+    let mut sim = Sim::at_rest();
+    sim.git_wants('b');
+    sim.settle(6);
+    sim.git_wants('a');
     let stale = sim.function.as_ref().unwrap().versions[&v(1)].clone();
     let (serving, alias) = (Seen::Found(stale), Seen::Found(sim.alias.clone().unwrap()));
     let Decision::Act(plan) = decide(&sim.subject(), &World { serving, alias, ..sim.world() }) else {

@@ -1,33 +1,17 @@
-//! What has to hold before and while a new version gets traffic: smoke tests, analysis, alarms, a bake, a person.
-use std::collections::BTreeMap;
-
-use release_schema::{Analysis, OnMissingData, SmokeTest, Strategy};
+//! What has to hold before and while a new version gets traffic: analysis, alarms, a bake, a person.
+use release_schema::{Analysis, OnMissingData};
 use tidegate_core::analysis::{AlarmState, Measure, Measured, Outcome, Window};
 use tidegate_core::command::Word;
 use tidegate_core::decide::Look;
 use tidegate_core::history::Kind;
-use tidegate_core::live::VersionState;
-use tidegate_core::plan::{Action, Plan};
-use tidegate_core::smoke::{self, Invoked};
+use tidegate_core::plan::Action;
 use tidegate_core::state::{Advance, Phase, ServiceState};
 use tidegate_core::status::{Health, HoldReason, PhaseName, WaitingOn};
 
 use crate::build::*;
 use crate::rollout::*;
 use crate::sim::Sim;
-
-fn smoke_test() -> SmokeTest {
-    SmokeTest {
-        payload: serde_json::json!({ "path": "/health" }),
-        expect_status: Some(200),
-        expect_body: None,
-        expect_json: BTreeMap::new(),
-    }
-}
-
-fn answers(status: u16) -> Invoked {
-    Invoked::Answered { error: None, payload: format!(r#"{{"statusCode":{status},"body":"ok"}}"#).into_bytes() }
-}
+use crate::smoke_tests::{answers, smoke_test};
 
 /// In the first step of [`two_steps`], judged by this; read back at minute 2.
 fn judged_by(analysis: Analysis) -> Sim {
@@ -50,120 +34,6 @@ fn aborts(sim: &mut Sim, reason: &str) {
     // And that is the end of it.
     let (looks, plan) = sim.decide();
     assert_eq!((looks, plan.actions), (vec![Look::Alias], vec![]));
-}
-
-#[test]
-fn a_smoke_test_is_invoked_before_any_traffic_and_its_answer_is_kept() {
-    let mut sim = published(two_steps());
-    sim.service.smoke_test = Some(smoke_test());
-    sim.invoked = answers(200);
-    let state = state(2, &release('b'), Some(deployed(1, &release('a'))), 'b', promoting(2));
-    let invoke = Action::SmokeTest { qualifier: "2".to_owned(), test: smoke_test(), state: Box::new(state) };
-    let expected = Plan { actions: vec![invoke], standing: waits(PhaseName::Preparing, WaitingOn::NextTick) };
-    assert_eq!(sim.tick(), expected);
-    let Phase::Preparing { smoke: Some(result), .. } = &sim.state.as_ref().unwrap().phase else { panic!() };
-    assert_eq!((result.outcome, result.at), (smoke::Outcome::Passed, at(1)));
-    assert_eq!(result.answer.as_deref(), Some(r#"{\"statusCode\":200,\"body\":\"ok\"}"#));
-    assert_eq!(sim.alias_writes, 0);
-    assert_eq!(sim.tick().standing.phase, PhaseName::Shifting);
-}
-
-#[test]
-fn a_smoke_test_that_fails_fails_the_release_and_live_is_never_touched() {
-    for (invoked, why) in [
-        (answers(503), "statusCode is 503, not 200"),
-        (Invoked::TimedOut { seconds: 20 }, "no answer within 20 s"),
-        (
-            Invoked::Answered {
-                error: Some("Unhandled".to_owned()),
-                payload: br#"{"errorMessage":"no table"}"#.to_vec(),
-            },
-            "the function failed (Unhandled): no table",
-        ),
-        (Invoked::Answered { error: None, payload: b"hello".to_vec() }, "the answer is not JSON"),
-    ] {
-        let mut sim = published(Strategy::AllAtOnce);
-        sim.service.smoke_test = Some(smoke_test());
-        sim.invoked = invoked;
-        sim.tick();
-        let reason = format!("the smoke test failed: {why}");
-        assert_eq!(sim.tick().standing, failed(&reason));
-        assert_eq!(sim.decide().1, nothing(failed(&reason)));
-        assert_eq!((sim.alias_writes, sim.records.last().unwrap().kind), (0, Kind::Failed));
-    }
-}
-
-#[test]
-fn an_answer_is_held_against_status_body_and_json_pointers() {
-    let test = |expect_body: Option<&str>, pointers: &[(&str, serde_json::Value)]| SmokeTest {
-        payload: serde_json::json!({}),
-        expect_status: None,
-        expect_body: expect_body.map(str::to_owned),
-        expect_json: pointers.iter().map(|(pointer, value)| (pointer.parse().unwrap(), value.clone())).collect(),
-    };
-    let payload = br#"{"statusCode":200,"body":"{\"version\":\"v2\",\"ok\":true}"}"#.to_vec();
-    let invoked = Invoked::Answered { error: None, payload };
-    let message = |test: SmokeTest| smoke::judge(&test, &invoked, at(0)).message;
-    assert_eq!(message(test(Some("v2"), &[("/body/ok", true.into()), ("/statusCode", 200.into())])), None);
-    assert_eq!(message(test(Some("v3"), &[])).unwrap(), "the body does not contain `v3`");
-    let other = message(test(None, &[("/body/version", "v3".into())])).unwrap();
-    assert_eq!(other, r#"`/body/version` is `\"v2\"`, not `\"v3\"`"#);
-    assert_eq!(message(test(None, &[("/body/gone", 1.into())])).unwrap(), "`/body/gone` is nothing, not `1`");
-}
-
-#[test]
-fn what_a_function_answers_is_cut_and_escaped() {
-    let payload = format!("\u{1b}[31m{}", "x".repeat(10_000)).into_bytes();
-    let invoked = Invoked::Answered { error: None, payload };
-    let test = SmokeTest { expect_status: None, ..smoke_test() };
-    let answer = smoke::judge(&test, &invoked, at(0)).answer.unwrap();
-    assert!(answer.starts_with("\\u{1b}[31mxxx") && answer.ends_with("x…") && answer.len() < 600, "{answer}");
-}
-
-#[test]
-fn a_version_that_went_idle_is_woken_by_its_smoke_test_and_gets_traffic_once_it_can_serve() {
-    let mut sim = published(Strategy::AllAtOnce);
-    sim.tick();
-    sim.git_wants('a');
-    sim.version(1).state = VersionState::Inactive;
-    sim.service.smoke_test = Some(smoke_test());
-    sim.invoked = Invoked::NotReady { message: "The function is being restored".to_owned() };
-    let plan = sim.tick();
-    assert!(matches!(plan.actions.last(), Some(Action::SmokeTest { .. })), "{plan:?}");
-    let on = WaitingOn::VersionActive { version: v(1), state: VersionState::Pending };
-    assert_eq!(sim.decide().1, nothing(waits(PhaseName::Preparing, on)));
-    sim.aws_finishes();
-    sim.invoked = answers(200);
-    sim.tick();
-    sim.tick();
-    sim.assert_converged();
-    assert_eq!(sim.function().versions.len(), 2);
-}
-
-#[test]
-fn a_smoke_test_that_cannot_be_run_is_tried_again_until_the_deadline() {
-    let mut sim = published(Strategy::AllAtOnce);
-    sim.service.smoke_test = Some(smoke_test());
-    sim.invoked = Invoked::NotReady { message: "Rate exceeded".to_owned() };
-    sim.tick();
-    let again = sim.tick();
-    let on = WaitingOn::SmokeTest { message: "Rate exceeded".to_owned() };
-    assert_eq!((again.actions.len(), again.standing.waiting_on), (1, Some(on)));
-    sim.at(20);
-    let reason = "the smoke test could not be run for 15 minutes: Rate exceeded";
-    assert_eq!(sim.tick().standing, failed(reason));
-}
-
-#[test]
-fn without_a_smoke_test_nothing_is_ever_invoked() {
-    let mut sim = Sim::wanting('b');
-    sim.service = service_with(blue_green(true, true, 5));
-    for _ in 0..20 {
-        let plan = sim.tick();
-        assert!(!plan.actions.iter().any(|action| matches!(action, Action::SmokeTest { .. })), "{plan:?}");
-        sim.aws_finishes();
-    }
-    sim.assert_converged();
 }
 
 #[test]
@@ -285,6 +155,38 @@ fn an_alarm_that_was_red_before_does_not_block_the_release_that_would_turn_it_gr
     sim.tick();
     sim.measured = alarm_is(AlarmState::Alarm);
     aborts(&mut sim, "the analysis failed: alarm flight-5xx is in ALARM");
+}
+
+#[test]
+fn a_release_gets_no_traffic_while_nobody_says_which_alarms_are_red_already() {
+    let trouble = || Measured { trouble: Some("denied".to_owned()), ..Measured::default() };
+    for strategy in [two_steps(), blue_green(false, true, 5)] {
+        let mut sim = published(strategy);
+        sim.service.analysis = Some(by_alarm());
+        sim.measured = trouble();
+        let on = WaitingOn::Alarms { message: "denied".to_owned() };
+        assert_eq!(sim.tick(), nothing(waits(PhaseName::Preparing, on.clone())));
+        sim.at(90);
+        let overdue = sim.tick().standing;
+        let since = sim.state.as_ref().unwrap().since;
+        assert_eq!(overdue.waiting_on, Some(WaitingOn::Overdue { since, what: Box::new(on) }));
+        assert_eq!((overdue.health, sim.alias_writes), (Health::Degraded, 0));
+        sim.measured = alarm_is(AlarmState::Alarm);
+        sim.tick();
+        assert_eq!(sim.state.as_ref().unwrap().rollout.red_before, by_alarm().alarms);
+    }
+    // Where nothing is judged afterwards, nothing is waited for.
+    let mut unwatched = published(blue_green(false, true, 0));
+    unwatched.service.analysis = Some(by_alarm());
+    unwatched.measured = trouble();
+    let mut in_full = published(two_steps());
+    in_full.service.analysis = Some(by_alarm());
+    in_full.measured = trouble();
+    told(&mut in_full, Word::Promote(FULL), None);
+    unwatched.tick();
+    for sim in [unwatched, in_full] {
+        assert_eq!(sim.alias.as_ref().unwrap().version, Some(v(2)));
+    }
 }
 
 #[test]

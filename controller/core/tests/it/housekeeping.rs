@@ -55,7 +55,7 @@ fn alias(name: &str, version: u64) -> ListedAlias {
 }
 
 fn live(version: u64, transition: u64) -> ListedAlias {
-    let marker = Marker { release: of(version).id, transition: TransitionNumber(transition), held: None };
+    let marker = Marker { release: of(version).id, transition: TransitionNumber(transition), weight: None, held: None };
     ListedAlias { marker: Some(marker), ..alias("live", version) }
 }
 
@@ -187,7 +187,7 @@ fn a_hold_keeps_what_it_holds_out_and_what_is_live_instead() {
     service.state = None;
     service.aliases[0].marker = Some(Marker {
         held: Some(of(3).id),
-        ..Marker { release: of(12).id, transition: TransitionNumber(12), held: None }
+        ..Marker { release: of(12).id, transition: TransitionNumber(12), weight: None, held: None }
     });
     assert_eq!(service.kept(3), Kept::Hold);
 }

@@ -26,6 +26,7 @@ mod rollbacks;
 mod rollout;
 mod shards;
 mod slices;
+mod smoke_tests;
 mod superseding;
 mod texts;
 mod unmanaged;

@@ -9,6 +9,7 @@ use tidegate_core::analysis::{AlarmState, Measured, Sample};
 use tidegate_core::command::Word;
 use tidegate_core::history::{Kind, Record, Said, StepResult};
 use tidegate_core::live::Weighted;
+use tidegate_core::marker::Marker;
 use tidegate_core::plan::{Action, Plan, Standing};
 use tidegate_core::state::{Advance, Before, Phase, Rollout, ServiceState, Shape};
 use tidegate_core::status::{Health, PhaseName, WaitingOn};
@@ -146,7 +147,7 @@ pub(crate) fn set_weight(basis_points: u16, sim: &Sim) -> Action {
     Action::SetWeight {
         stable: v(1),
         canary: on_2(basis_points),
-        marker: marker(2, &release('b')),
+        marker: Marker { weight: Some(basis_points), ..marker(2, &release('b')) },
         if_revision: sim.alias.as_ref().unwrap().revision.clone(),
     }
 }

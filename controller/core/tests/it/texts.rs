@@ -66,6 +66,7 @@ fn reasons() -> Vec<WaitingOn> {
         WaitingOn::EditedMidway { found: Some(v(7)), weight: None },
         WaitingOn::EditedMidway { found: Some(v(1)), weight: Some(2_500) },
         WaitingOn::ProvisionedConcurrency,
+        WaitingOn::Alarms { message: "cloudwatch:DescribeAlarms was refused".to_owned() },
         WaitingOn::SmokeTest { message: "Rate exceeded".to_owned() },
         WaitingOn::ReadBack,
         WaitingOn::NotWeightable { what: "execution roles".to_owned() },
@@ -117,7 +118,8 @@ fn every_reason_to_wait_reads_like_this() {
     somebody changed the alias by hand: it names version 7; `tidegate resume ENV/SERVICE` goes on, `tidegate abort` goes back
     somebody changed the alias by hand: it names version 1 with 25 % on another version; `tidegate resume ENV/SERVICE` goes on, `tidegate abort` goes back
     provisioned concurrency is being prepared, and AWS shifts the traffic meanwhile
-    the smoke test cannot be run yet: Rate exceeded
+    its alarms cannot be read: cloudwatch:DescribeAlarms was refused
+    the smoke test is run again: Rate exceeded
     the alias does not show yet what it was told to
     AWS splits no traffic between versions with different execution roles; release it with `allAtOnce` or `blueGreen`
     no progress since 2024-10-04T00:03:00Z: the alias does not show yet what it was told to
@@ -163,8 +165,12 @@ fn standard_terms_are_padded_in_tables() {
 
 #[test]
 fn a_marker_reads_like_this() {
-    let marker =
-        Marker { release: "0123456789abcdef".repeat(2).parse().unwrap(), transition: TransitionNumber(42), held: None };
+    let marker = Marker {
+        release: "0123456789abcdef".repeat(2).parse().unwrap(),
+        transition: TransitionNumber(42),
+        weight: None,
+        held: None,
+    };
     assert_eq!(marker.to_string(), "tidegate/1 release=0123456789abcdef0123456789abcdef transition=42");
     for text in [
         "tidegate/1 release=0123456789abcdef0123456789abcdef",

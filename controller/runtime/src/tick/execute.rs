@@ -301,7 +301,8 @@ impl One<'_> {
         Ok(())
     }
 
-    /// Invokes the new version, and stores how that went. A test that takes too long fails the release, not the tick.
+    /// Invokes the new version, and stores how that went. A test that takes too long, twice, fails the release, not the
+    /// tick.
     async fn smoke_test(
         &self,
         qualifier: &str,
@@ -316,8 +317,8 @@ impl One<'_> {
         let function = self.service.function.as_str();
         let client = self.tick.lambda();
         let invoked = lambda::invoke(client, function, qualifier, &test.payload, SMOKE_TEST).await?;
-        let Phase::Preparing { version, reused, .. } = state.phase else { return Ok(()) };
-        let smoke = Some(smoke::judge(test, &invoked, self.now));
+        let Phase::Preparing { version, reused, smoke: ref before } = state.phase else { return Ok(()) };
+        let smoke = Some(smoke::judge(test, &invoked, before.as_ref(), self.now));
         let phase = Phase::Preparing { version, reused, smoke };
         self.save_state(&ServiceState { phase, ..state.clone() }, done).await
     }

@@ -117,7 +117,12 @@ fn worlds(state: &ServiceState) -> [World; 3] {
         alias: Seen::Found(LiveAlias {
             version: Some(names),
             additional,
-            marker: Some(Marker { release: state.release.id.clone(), transition: state.transition, held: None }),
+            marker: Some(Marker {
+                release: state.release.id.clone(),
+                transition: state.transition,
+                weight: None,
+                held: None,
+            }),
             revision: RevisionId("r".to_owned()),
         }),
         ..missing.clone()

@@ -67,7 +67,7 @@ pub const fn text(invariant: u8) -> &'static str {
         12 => "edits by people are recorded before anything answers them",
         13 => "what is served is what was pinned, and commits descend from those applied before",
         14 => "no secret appears anywhere",
-        15 => "calls and time stay within their budgets",
+        15 => "calls, memory and time stay within their budgets",
         16 => "nothing live is deleted",
         _ => "no such invariant",
     }
@@ -320,14 +320,18 @@ fn shares(alias: &AliasView) -> std::collections::BTreeMap<u64, u32> {
     named(alias).into_iter().map(|number| (number, share(Some(alias), number))).collect()
 }
 
+/// A weight as AWS has it, in hundredths of a percent.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share from 0 to 1")]
+fn basis_points(weight: f64) -> u32 {
+    (weight * 10_000.0).round() as u32
+}
+
 /// The share of an alias's traffic that a version has, in hundredths of a percent.
 pub(crate) fn share(alias: Option<&AliasView>, version: u64) -> u32 {
     let Some(alias) = alias else { return 0 };
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share from 0 to 1")]
-    let additional = |weight: f64| (weight * 10_000.0).round() as u32;
     match alias.additional {
-        Some((other, weight)) if other == version => additional(weight),
-        Some((_, weight)) if alias.version == version.to_string() => 10_000 - additional(weight),
+        Some((other, weight)) if other == version => basis_points(weight),
+        Some((_, weight)) if alias.version == version.to_string() => 10_000 - basis_points(weight),
         None if alias.version == version.to_string() => 10_000,
         Some(_) | None => 0,
     }

@@ -5,7 +5,7 @@ use tidegate_core::history::{Kind, Record, hash_bytes};
 use tidegate_core::marker::Marker;
 use tidegate_core::state::Phase;
 
-use super::{AliasWrite, Moment, Violation};
+use super::{AliasWrite, Moment, Violation, basis_points};
 use crate::world;
 
 /// Invariant 6: The intent is stored before the effect, or with it in the alias's marker.
@@ -26,6 +26,9 @@ pub(super) fn intent_before_effect(moment: &Moment<'_>) -> Result<(), Violation>
         "UpdateAlias" | "CreateAlias" => {
             let Some(AliasWrite { after, .. }) = moment.alias_write() else { return Ok(()) };
             let Some(marker) = Marker::parse(&after.description) else { return violation("it has no marker") };
+            if marker.weight.map(u32::from) != after.additional.map(|(_, weight)| basis_points(weight)) {
+                return violation(&format!("its marker does not say how traffic is shared: {}", after.description));
+            }
             let state = moment.state();
             let stored = state.as_ref().is_some_and(|state| state.transition == marker.transition);
             let next = moment.recent().first().map_or(1, |record| record.number.0 + 1);

@@ -33,10 +33,12 @@ impl World {
     /// Runs a person's command. They say it again where nothing came of it but trouble, or where the next tick has to see first
     /// what they mean.
     async fn ask(&mut self, event: &Event, order: Order) {
+        // They know better: the configuration was read as it was before.
+        let is_unknown_there = |failure: &Failure| failure.message.starts_with("there is no environment");
         // Who confirms a commit is refused while another tick is at work, and reads so.
         let unavailable = |failure: &Failure| match failure.kind {
             FailureKind::Unavailable => true,
-            FailureKind::Refused => matches!(event, Event::Confirm(_)),
+            FailureKind::Refused => matches!(event, Event::Confirm(_)) || is_unknown_there(failure),
             FailureKind::InvalidRelease => false,
         };
         let too_early = |report: &ServiceReport| {

@@ -15,7 +15,6 @@ const fn caught_by(bug: Bug) -> u8 {
         Bug::InconclusivePasses | Bug::FailedAnalysisPasses | Bug::BlindRetryOfAlias | Bug::IntentAfterEffect => 2,
         Bug::RollbackLeavesWeights | Bug::WeightsOutOfRange => 3,
         Bug::RollbackMissesAlias
-        | Bug::PreviousAtWeightZero
         | Bug::AbortedKeepsWeight
         | Bug::SecondReleaseStuck
         | Bug::FailureGoesToBroken
@@ -23,7 +22,7 @@ const fn caught_by(bug: Bug) -> u8 {
         | Bug::ThrottledCountsAsDone
         | Bug::RedAlarmStopsTheFix
         | Bug::OneInvalidStopsAll => 4,
-        Bug::HeadBeforeRecord => 6,
+        Bug::HeadBeforeRecord | Bug::PreviousAtWeightZero => 6,
         Bug::RolledBackIsReleasedAgain => 7,
         Bug::PreviousIsLowerNumber => 8,
         Bug::AliasWithoutRevision | Bug::LeaseTakenFromOthers | Bug::BlindRetryOfState => 9,

@@ -117,8 +117,10 @@ impl Sim {
                 self.state = state.reverted(outcome).or_else(|| self.state.clone());
             }
             Action::SmokeTest { test, state, .. } => {
-                let Phase::Preparing { version, reused, .. } = state.phase else { return Err("not being prepared") };
-                let smoke = Some(smoke::judge(test, &self.invoked, self.now));
+                let Phase::Preparing { version, reused, ref smoke } = state.phase else {
+                    return Err("not being prepared");
+                };
+                let smoke = Some(smoke::judge(test, &self.invoked, smoke.as_ref(), self.now));
                 self.state =
                     Some(ServiceState { phase: Phase::Preparing { version, reused, smoke }, ..(**state).clone() });
                 let woken = self.version(version.to_string().parse().unwrap());

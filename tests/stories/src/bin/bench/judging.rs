@@ -134,7 +134,8 @@ impl Scene {
     }
 
     fn alias(&self) -> Result<LiveAlias> {
-        let marker = Marker { release: self.release.id.clone(), transition: TransitionNumber(2), held: None };
+        let marker =
+            Marker { release: self.release.id.clone(), transition: TransitionNumber(2), weight: None, held: None };
         Ok(LiveAlias {
             version: Some(version(1)?),
             additional: Some(Weighted { version: version(2)?, basis_points: 1000 }),

@@ -1,0 +1,159 @@
+//! The smoke test: one invocation of a version before any traffic, and what is made of its answer.
+use std::collections::BTreeMap;
+
+use release_schema::{SmokeTest, Strategy};
+use tidegate_core::history::Kind;
+use tidegate_core::live::VersionState;
+use tidegate_core::plan::{Action, Plan};
+use tidegate_core::smoke::{self, Invoked};
+use tidegate_core::state::Phase;
+use tidegate_core::status::{PhaseName, WaitingOn};
+
+use crate::build::*;
+use crate::rollout::*;
+use crate::sim::Sim;
+
+pub(crate) fn smoke_test() -> SmokeTest {
+    SmokeTest {
+        payload: serde_json::json!({ "path": "/health" }),
+        expect_status: Some(200),
+        expect_body: None,
+        expect_json: BTreeMap::new(),
+    }
+}
+
+pub(crate) fn answers(status: u16) -> Invoked {
+    Invoked::Answered { error: None, payload: format!(r#"{{"statusCode":{status},"body":"ok"}}"#).into_bytes() }
+}
+
+#[test]
+fn a_smoke_test_is_invoked_before_any_traffic_and_its_answer_is_kept() {
+    let mut sim = published(two_steps());
+    sim.service.smoke_test = Some(smoke_test());
+    sim.invoked = answers(200);
+    let state = state(2, &release('b'), Some(deployed(1, &release('a'))), 'b', promoting(2));
+    let invoke = Action::SmokeTest { qualifier: "2".to_owned(), test: smoke_test(), state: Box::new(state) };
+    let expected = Plan { actions: vec![invoke], standing: waits(PhaseName::Preparing, WaitingOn::NextTick) };
+    assert_eq!(sim.tick(), expected);
+    let Phase::Preparing { smoke: Some(result), .. } = &sim.state.as_ref().unwrap().phase else { panic!() };
+    assert_eq!((result.outcome, result.at), (smoke::Outcome::Passed, at(1)));
+    assert_eq!(result.answer.as_deref(), Some(r#"{\"statusCode\":200,\"body\":\"ok\"}"#));
+    assert_eq!(sim.alias_writes, 0);
+    assert_eq!(sim.tick().standing.phase, PhaseName::Shifting);
+}
+
+#[test]
+fn a_smoke_test_that_fails_fails_the_release_and_live_is_never_touched() {
+    for (invoked, why) in [
+        (answers(503), "statusCode is 503, not 200"),
+        (
+            Invoked::Answered {
+                error: Some("Unhandled".to_owned()),
+                payload: br#"{"errorMessage":"no table"}"#.to_vec(),
+            },
+            "the function failed (Unhandled): no table",
+        ),
+        (Invoked::Answered { error: None, payload: b"hello".to_vec() }, "the answer is not JSON"),
+    ] {
+        let mut sim = published(Strategy::AllAtOnce);
+        sim.service.smoke_test = Some(smoke_test());
+        sim.invoked = invoked;
+        sim.tick();
+        let reason = format!("the smoke test failed: {why}");
+        assert_eq!(sim.tick().standing, failed(&reason));
+        assert_eq!(sim.decide().1, nothing(failed(&reason)));
+        assert_eq!((sim.alias_writes, sim.records.last().unwrap().kind), (0, Kind::Failed));
+    }
+}
+
+#[test]
+fn an_answer_is_held_against_status_body_and_json_pointers() {
+    let test = |expect_body: Option<&str>, pointers: &[(&str, serde_json::Value)]| SmokeTest {
+        payload: serde_json::json!({}),
+        expect_status: None,
+        expect_body: expect_body.map(str::to_owned),
+        expect_json: pointers.iter().map(|(pointer, value)| (pointer.parse().unwrap(), value.clone())).collect(),
+    };
+    let payload = br#"{"statusCode":200,"body":"{\"version\":\"v2\",\"ok\":true}"}"#.to_vec();
+    let invoked = Invoked::Answered { error: None, payload };
+    let message = |test: SmokeTest| smoke::judge(&test, &invoked, None, at(0)).message;
+    assert_eq!(message(test(Some("v2"), &[("/body/ok", true.into()), ("/statusCode", 200.into())])), None);
+    assert_eq!(message(test(Some("v3"), &[])).unwrap(), "the body does not contain `v3`");
+    let other = message(test(None, &[("/body/version", "v3".into())])).unwrap();
+    assert_eq!(other, r#"`/body/version` is `\"v2\"`, not `\"v3\"`"#);
+    assert_eq!(message(test(None, &[("/body/gone", 1.into())])).unwrap(), "`/body/gone` is nothing, not `1`");
+}
+
+#[test]
+fn what_a_function_answers_is_cut_and_escaped() {
+    let payload = format!("\u{1b}[31m{}", "x".repeat(10_000)).into_bytes();
+    let invoked = Invoked::Answered { error: None, payload };
+    let test = SmokeTest { expect_status: None, ..smoke_test() };
+    let answer = smoke::judge(&test, &invoked, None, at(0)).answer.unwrap();
+    assert!(answer.starts_with("\\u{1b}[31mxxx") && answer.ends_with("x…") && answer.len() < 600, "{answer}");
+}
+
+#[test]
+fn a_version_that_went_idle_is_woken_by_its_smoke_test_and_gets_traffic_once_it_can_serve() {
+    let mut sim = published(Strategy::AllAtOnce);
+    sim.tick();
+    sim.git_wants('a');
+    sim.version(1).state = VersionState::Inactive;
+    sim.service.smoke_test = Some(smoke_test());
+    sim.invoked = Invoked::NotReady { message: "The function is being restored".to_owned() };
+    let plan = sim.tick();
+    assert!(matches!(plan.actions.last(), Some(Action::SmokeTest { .. })), "{plan:?}");
+    let on = WaitingOn::VersionActive { version: v(1), state: VersionState::Pending };
+    assert_eq!(sim.decide().1, nothing(waits(PhaseName::Preparing, on)));
+    sim.aws_finishes();
+    sim.invoked = answers(200);
+    sim.tick();
+    sim.tick();
+    sim.assert_converged();
+    assert_eq!(sim.function().versions.len(), 2);
+}
+
+#[test]
+fn a_smoke_test_that_cannot_be_run_is_tried_again_until_the_deadline() {
+    let mut sim = published(Strategy::AllAtOnce);
+    sim.service.smoke_test = Some(smoke_test());
+    sim.invoked = Invoked::NotReady { message: "Rate exceeded".to_owned() };
+    sim.tick();
+    let again = sim.tick();
+    let on = WaitingOn::SmokeTest { message: "Rate exceeded".to_owned() };
+    assert_eq!((again.actions.len(), again.standing.waiting_on), (1, Some(on)));
+    sim.at(20);
+    let reason = "the smoke test could not be run for 15 minutes: Rate exceeded";
+    assert_eq!(sim.tick().standing, failed(reason));
+}
+
+#[test]
+fn a_smoke_test_that_nothing_answers_is_run_once_more_and_fails_then() {
+    let mut sim = published(Strategy::AllAtOnce);
+    sim.service.smoke_test = Some(smoke_test());
+    sim.invoked = Invoked::TimedOut { seconds: 20 };
+    sim.tick();
+    let mut answered = sim.clone();
+    let again = sim.tick();
+    let on = WaitingOn::SmokeTest { message: "no answer within 20 s".to_owned() };
+    assert_eq!((again.actions.len(), again.standing.waiting_on), (1, Some(on)));
+    assert_eq!(sim.tick().standing, failed("the smoke test failed: no answer within 20 s, twice"));
+    assert_eq!((sim.alias_writes, sim.records.last().unwrap().kind), (0, Kind::Failed));
+
+    answered.invoked = answers(200);
+    answered.tick();
+    answered.tick();
+    answered.assert_converged();
+}
+
+#[test]
+fn without_a_smoke_test_nothing_is_ever_invoked() {
+    let mut sim = Sim::wanting('b');
+    sim.service = service_with(blue_green(true, true, 5));
+    for _ in 0..20 {
+        let plan = sim.tick();
+        assert!(!plan.actions.iter().any(|action| matches!(action, Action::SmokeTest { .. })), "{plan:?}");
+        sim.aws_finishes();
+    }
+    sim.assert_converged();
+}
