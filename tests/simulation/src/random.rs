@@ -20,6 +20,9 @@ const GRACE: u32 = 40;
 /// Ticks after that, in which nothing may move.
 const QUIET: u32 = 100;
 
+/// What is lost of the bucket.
+const LOST: [Document; 4] = [Document::State, Document::Head, Document::Desired, Document::All];
+
 /// The tag that people want everywhere in the end. It is pushed once.
 const LAST: &str = "v2.0.0";
 
@@ -236,7 +239,7 @@ fn event(random: &mut fastrand::Rng, places: &[Place]) -> Option<Event> {
         58..60 => Event::EditLatest(place),
         60..62 => Event::Alarm(place, true),
         62..66 => Event::Alarm(place, false),
-        66..69 => Event::Lose(place, random.choice([Document::State, Document::Head, Document::Desired])?),
+        66..69 => Event::Lose(place, random.choice(LOST)?),
         69..79 => Event::RollBack(place),
         79..95 => {
             let words = [

@@ -214,6 +214,17 @@ pub fn all() -> Vec<Story> {
         minutes: 9,
         ..one("rollback-and-fix", "a release that is live is rolled back, and Git brings the next", plain())
     });
+    stories.push(Story {
+        events: vec![
+            (0, Event::Merge(FLIGHT, Wanted::plain("v1.1.0"))),
+            (4, Event::RollBack(FLIGHT)),
+            (6, Event::Lose(FLIGHT, Document::All)),
+        ],
+        // Refused where faults kept the release from its traffic until then: it goes on.
+        endings: either.clone(),
+        minutes: 9,
+        ..one("bucket-lost", "all that is stored is lost while a release is held out", plain())
+    });
     stories.extend(of_bugs());
     stories
 }

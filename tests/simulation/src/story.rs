@@ -22,7 +22,7 @@ pub enum Event {
     EditLatest(Place),
     /// An alarm changes its state.
     Alarm(Place, bool),
-    /// A stored document is deleted: what of the service's state, its history's head, or the desired document.
+    /// A stored document is deleted: the service's state, its history's head, the desired document; or all of them.
     Lose(Place, Document),
     /// `tidegate rollback`.
     RollBack(Place),
@@ -47,6 +47,8 @@ pub enum Document {
     Head,
     /// The environment's last valid content.
     Desired,
+    /// All that is stored, of every service and environment.
+    All,
 }
 
 /// What a person says to a service.

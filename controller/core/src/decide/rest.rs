@@ -69,9 +69,21 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
     }
     let mut first = first;
     if let Some(live) = from.clone() {
-        first.push(record::adopted(subject, world, &first, live, "it was live when Tidegate saw it first")?);
+        let adopted = record::adopted(subject, world, &first, live, "it was live when Tidegate saw it first")?;
+        let held = if head.is_none() { held_before(subject, world, &adopted) } else { None };
+        first.push(adopted);
+        if let Some(plan) = held {
+            return Ok(after(first, plan));
+        }
     }
     begin(subject, world, wanted, from, first)
+}
+
+/// What follows a history's first record where the alias tells of a rollback: what was stored before is lost, and the hold is not.
+fn held_before(subject: &Subject<'_>, world: &World, adopted: &Action) -> Option<Plan> {
+    let Action::AppendRecord(record) = adopted else { return None };
+    let begun = Head::append(None, (**record).clone()).ok()?;
+    rollback::completion(subject, world, &begun.head, world.alias.found()?)
 }
 
 /// The newest record says that just this release was turned back, failed, or is held out, and the document that said so as

@@ -118,19 +118,25 @@ fn said_before(subject: &Subject<'_>, world: &World, head: &Head, alias: Option<
         Some(_) => None,
         // Recorded, and not yet stored.
         None => {
-            let record = head.recent.first().filter(|record| is_of(record, marker))?;
+            let record = head.recent.first().filter(|record| is_of(head, record, marker))?;
             remaining(subject, world, record, held, alias.version?)
         }
     }
 }
 
 /// Whether a record tells of the rollback that wrote this marker.
-fn is_of(record: &Record, marker: &Marker) -> bool {
+fn is_of(head: &Head, record: &Record, marker: &Marker) -> bool {
     // Where all that was stored is lost, numbers begin anew, below the marker's: such a record was made from the marker.
     let made_of_it = record.actor == FROM_MARKER && record.held == marker.held;
     record.kind == Kind::RolledBack
-        && record.to.release == marker.release
+        && (record.to.release == marker.release || (made_of_it && !is_known(head, marker)))
         && (record.number >= marker.transition || made_of_it)
+}
+
+/// Whether history tells of the release that a marker names. Where it was lost, what the alias names was taken over by what Git
+/// declares now, which may give it another id.
+fn is_known(head: &Head, marker: &Marker) -> bool {
+    head.recent.iter().any(|record| record.to.release == marker.release)
 }
 
 /// What comes after the record.
@@ -293,7 +299,7 @@ fn standing(subject: &Subject<'_>, done: &RolledBack) -> Standing {
 pub(super) fn completion(subject: &Subject<'_>, world: &World, head: &Head, alias: &LiveAlias) -> Option<Plan> {
     let marker = alias.marker.as_ref()?;
     let (held, version) = (marker.held.clone()?, alias.version.filter(|_| alias.additional.is_none())?);
-    let Some(record) = head.recent.iter().find(|record| is_of(record, marker)) else {
+    let Some(record) = head.recent.iter().find(|record| is_of(head, record, marker)) else {
         let done = unrecorded(world, head, marker, held, version)?;
         let standing = standing(subject, &done);
         return Some(Plan { actions: after(subject, world, done, version), standing });
@@ -306,8 +312,10 @@ pub(super) fn completion(subject: &Subject<'_>, world: &World, head: &Head, alia
 
 /// The rollback that a marker tells of, as far as it tells.
 fn unrecorded(world: &World, head: &Head, marker: &Marker, held: ReleaseId, version: Version) -> Option<RolledBack> {
+    // A hand may have moved the alias since, and left its marker: not to what is held out.
+    let is_it = |to: &&Deployed| to.release == marker.release || (!is_known(head, marker) && to.release != held);
     let known = head.recent.iter().map(|record| &record.to);
-    let to = known.into_iter().find(|to| to.version == Some(version) && to.release == marker.release)?.clone();
+    let to = known.filter(|to| to.version == Some(version)).find(is_it)?.clone();
     let rolling = world.state.as_ref().filter(|state| state.phase.has_traffic());
     let from = match rolling {
         Some(state) => record::deployed(&state.release, state.phase.version()),

@@ -79,6 +79,28 @@ fn told_to(sim: &mut Sim, word: Word, reason: &str) {
 }
 
 #[test]
+fn a_hold_outlives_the_loss_of_all_that_was_stored() {
+    let mut sim = b_is_live();
+    told_to(&mut sim, BACK, "5xx");
+    (sim.state, sim.head, sim.recorded) = (None, None, None);
+    sim.records.clear();
+    // What the alias names is taken over by what Git declares now: that gives it another id than the marker has.
+    sim.service.configuration.memory_size = Some(sim.version(1).configuration.memory_size);
+    let (writes, versions) = (sim.alias_writes, sim.function().versions.len());
+    sim.tick();
+    held_back(&sim);
+    assert_eq!(kinds(&sim), [Kind::Adopted, Kind::RolledBack]);
+    assert_eq!((sim.alias_writes, sim.function().versions.len()), (writes, versions));
+    let record = sim.records.last().unwrap();
+    assert_eq!((record.to.version, record.held.as_ref()), (Some(v(1)), Some(&release('b').id)));
+
+    // Git has moved on: the next release begins.
+    sim.git_wants('c');
+    sim.settle(6);
+    assert_eq!(live(&sim), (Some(v(3)), false));
+}
+
+#[test]
 fn what_is_held_out_stays_out_for_a_thousand_ticks_whatever_changes_beside_it() {
     let mut sim = b_is_live();
     told_to(&mut sim, BACK, "5xx");

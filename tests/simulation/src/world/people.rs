@@ -7,11 +7,12 @@ use local_aws::{AliasRef, MetricFate, Traffic, VersionState};
 use stories::account::BUCKET;
 use tidegate_core::command::{Command, To};
 use tidegate_core::history::Record;
+use tidegate_core::marker::Marker;
 use tidegate_core::report::{Answer, Failure, FailureKind, ServiceReport};
 use tidegate_core::status::WaitingOn;
 
 use super::{ACCOUNT, ALIAS, PREFIX, REGION, World, is_bad};
-use crate::facts::{Commit, Facts};
+use crate::facts::{Commit, Facts, Known};
 use crate::invariants::{self, document};
 use crate::process::Order;
 use crate::release::{Content, Place, alarm, function};
@@ -216,17 +217,27 @@ impl World {
             Document::State => format!("state/{environment}/{service}.json"),
             Document::Head => format!("history/{environment}/{service}/head.json"),
             Document::Desired => format!("desired/{environment}.json"),
+            Document::All => String::new(),
         };
-        let delete = self.people().s3.delete_object().bucket(BUCKET).key(format!("{PREFIX}{name}"));
-        delete.send().await.expect("a delete");
-        if document == Document::State {
+        let people = self.people();
+        for key in self.aws.object_keys(BUCKET, &format!("{PREFIX}{name}")) {
+            people.s3.delete_object().bucket(BUCKET).key(key).send().await.expect("a delete");
+        }
+        match document {
             // Nobody knows any more that these were published for a release.
-            let recorded = self.recorded((environment, service));
-            self.watch.learn(|facts| {
-                if let Some(known) = facts.functions.get_mut(&(environment, service)) {
-                    known.ours.retain(|number, _| recorded.contains(number));
-                }
-            });
+            Document::State => {
+                let recorded = self.recorded((environment, service));
+                self.watch.learn(|facts| {
+                    if let Some(known) = facts.functions.get_mut(&(environment, service)) {
+                        known.ours.retain(|number, _| recorded.contains(number));
+                    }
+                });
+            }
+            Document::All => self.watch.learn(|facts| {
+                facts.applied.clear();
+                facts.functions.values_mut().for_each(forget);
+            }),
+            Document::Head | Document::Desired => {}
         }
     }
 
@@ -277,6 +288,17 @@ impl World {
             }
         });
         self.order(command, place.0, Some((place, name)))
+    }
+}
+
+/// What nothing tells any more once all that was stored is lost: an alias's own marker does of a hold, as long as it is there.
+fn forget(known: &mut Known) {
+    known.ours.clear();
+    known.edited = None;
+    let alias = known.view.as_ref().and_then(|view| view.aliases.get(ALIAS));
+    let marker = alias.and_then(|alias| Marker::parse(&alias.description));
+    if marker.is_none_or(|marker| marker.held.is_none()) {
+        known.held.clear();
     }
 }
 

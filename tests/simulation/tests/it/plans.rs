@@ -68,6 +68,7 @@ stories! {
     a_configuration_alone_survives_its_faults: "configuration-only",
     a_lost_state_survives_its_faults: "state-lost",
     a_rewritten_branch_and_a_loss_survive_their_faults: "rewritten-and-lost",
+    the_loss_of_the_bucket_survives_its_faults: "bucket-lost",
     a_rollback_before_traffic_survives_its_faults: "rollback-publishing",
     a_rollback_in_the_first_step_survives_its_faults: "rollback-first-step",
     a_rollback_in_the_second_step_survives_its_faults: "rollback-second-step",
