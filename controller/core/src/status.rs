@@ -476,7 +476,10 @@ impl fmt::Display for WaitingOn {
             Self::ProvisionedConcurrency => {
                 f.write_str("provisioned concurrency is being prepared, and AWS shifts the traffic meanwhile")
             }
-            Self::Alarms { message } => write!(f, "its alarms cannot be read: {message}"),
+            Self::Alarms { message } => write!(
+                f,
+                "its alarms cannot be read: {message}; `tidegate promote ENV/SERVICE --full` goes on without them"
+            ),
             Self::SmokeTest { message } => write!(f, "the smoke test is run again: {message}"),
             Self::ReadBack => f.write_str("the alias does not show yet what it was told to"),
             Self::NotWeightable { what } => write!(

@@ -1,4 +1,5 @@
-//! Counts the memory that a world holds, thread by thread: each world lives in one.
+//! Counts the memory that a world holds, thread by thread: each world lives in one, and two of them in a process, which is what
+//! `fuzz::budget` counts as a whole.
 #![expect(unsafe_code, reason = "an allocator is of the system; this one only counts")]
 
 use std::alloc::{GlobalAlloc, Layout};
@@ -68,5 +69,18 @@ impl Since {
     #[must_use]
     pub fn most(self) -> usize {
         usize::try_from(MOST.get().saturating_sub(self.0)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_held_and_let_go_again_counts() {
+        let since = Since::now();
+        drop(std::hint::black_box(vec![1_u8; 1 << 20]));
+        let most = since.most();
+        assert!((1 << 20..2 << 20).contains(&most), "{most}");
     }
 }

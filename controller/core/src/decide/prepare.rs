@@ -36,32 +36,30 @@ pub(super) fn plan(
         return Ok(Plan { actions: first, ..waiting(PhaseName::Preparing, WaitingOn::NextTick) });
     }
     let full = state.rollout.advance.is_some_and(|advance| advance.full);
-    match strategy {
-        Strategy::AllAtOnce => promote::at_once(subject, world, state, version),
-        Strategy::Canary(_) | Strategy::Linear(_) if full => match with_gates(subject, world, state, candidate)? {
-            Ok(ready) => promote::switch(subject, world, &ready, version),
-            Err(waiting) => Ok(waiting),
-        },
+    let begin: Begin = match strategy {
+        Strategy::AllAtOnce => return promote::at_once(subject, world, state, version),
+        Strategy::Canary(_) | Strategy::Linear(_) if full => promote::switch,
         Strategy::Canary(_) | Strategy::Linear(_) => {
             if let Some(what) = not_weightable(world, candidate)? {
                 return Ok(suspended(PhaseName::Preparing, WaitingOn::NotWeightable { what }));
             }
-            match with_gates(subject, world, state, candidate)? {
-                Ok(ready) => shift::begin(subject, world, &ready, version),
-                Err(waiting) => Ok(waiting),
-            }
+            shift::begin
         }
         Strategy::BlueGreen(BlueGreen { auto_promote, .. }) => {
             if !auto_promote && state.rollout.advance.is_none() {
                 return Ok(suspended(PhaseName::Preparing, WaitingOn::Promotion));
             }
-            match with_gates(subject, world, state, candidate)? {
-                Ok(ready) => promote::switch(subject, world, &ready, version),
-                Err(waiting) => Ok(waiting),
-            }
+            promote::switch
         }
+    };
+    match with_gates(subject, world, state, candidate)? {
+        Ok(ready) => begin(subject, world, &ready, version),
+        Err(waiting) => Ok(waiting),
     }
 }
+
+/// How a release that is ready gets its first traffic.
+type Begin = fn(&Subject<'_>, &World, &ServiceState, Version) -> Result<Plan, Look>;
 
 /// The version, where it can serve and is what the release says; else what follows from it.
 fn can_serve<'a>(

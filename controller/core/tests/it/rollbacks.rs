@@ -101,6 +101,23 @@ fn a_hold_outlives_the_loss_of_all_that_was_stored() {
 }
 
 #[test]
+fn a_marker_that_a_hand_left_on_another_version_does_not_say_what_that_is() {
+    let mut sim = b_is_live();
+    told_to(&mut sim, BACK, "5xx");
+    sim.add_version(7, release('c').code);
+    sim.move_by_hand(7, None);
+    (sim.state, sim.head, sim.recorded) = (None, None, None);
+    sim.records.clear();
+    // What the marker names, and so what would be healed, were version 7 taken for it.
+    sim.git_wants('a');
+    sim.tick();
+    let back = &sim.records.last().unwrap().to;
+    assert_eq!((kinds(&sim), back), (vec![Kind::Adopted, Kind::RolledBack], &untagged(7, &release('c'))));
+    sim.tick();
+    assert_eq!(sim.state.as_ref().unwrap().rollout.heals, None);
+}
+
+#[test]
 fn what_is_held_out_stays_out_for_a_thousand_ticks_whatever_changes_beside_it() {
     let mut sim = b_is_live();
     told_to(&mut sim, BACK, "5xx");

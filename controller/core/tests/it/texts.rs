@@ -118,7 +118,7 @@ fn every_reason_to_wait_reads_like_this() {
     somebody changed the alias by hand: it names version 7; `tidegate resume ENV/SERVICE` goes on, `tidegate abort` goes back
     somebody changed the alias by hand: it names version 1 with 25 % on another version; `tidegate resume ENV/SERVICE` goes on, `tidegate abort` goes back
     provisioned concurrency is being prepared, and AWS shifts the traffic meanwhile
-    its alarms cannot be read: cloudwatch:DescribeAlarms was refused
+    its alarms cannot be read: cloudwatch:DescribeAlarms was refused; `tidegate promote ENV/SERVICE --full` goes on without them
     the smoke test is run again: Rate exceeded
     the alias does not show yet what it was told to
     AWS splits no traffic between versions with different execution roles; release it with `allAtOnce` or `blueGreen`
