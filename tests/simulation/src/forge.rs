@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use git2::{ObjectType, Oid, Repository, Signature, Time};
 use tidegate_runtime::git::Exchange;
@@ -132,10 +132,18 @@ impl Forge {
     }
 }
 
+/// Where `git` is. A program that is named by its whole path is begun without a copy of this process, which is large.
+fn program() -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut places = std::env::split_paths(&path).map(|dir| dir.join(format!("git{}", std::env::consts::EXE_SUFFIX)));
+    places.find(|place| place.is_file()).expect("`git` is installed")
+}
+
 /// Runs `git upload-pack`, and gives what it writes.
 fn git(dir: &Path, arguments: &[&str], input: &[u8]) -> Vec<u8> {
-    let mut command = Command::new("git");
-    let path = std::env::var_os("PATH").unwrap_or_default();
+    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(program);
+    let mut command = Command::new(&*PROGRAM);
+    let path = PROGRAM.parent().unwrap_or(Path::new(""));
     command.env_clear().env("PATH", path).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
     command.args(["-c", "safe.directory=*", "-c", "uploadpack.allowAnySHA1InWant=true"]);
     command.args(["upload-pack", "--stateless-rpc"]).args(arguments).arg(dir);
