@@ -207,6 +207,20 @@ fn a_branch_that_moved_on_without_the_listed_commit_is_reported() {
 }
 
 #[test]
+fn a_commit_that_is_listed_when_the_branch_has_left_it_is_not_followed() {
+    let world = World::new();
+    world.release("v2");
+    let stale = world.snapshot();
+    let applied = world.release("v3");
+    world.author.git(["reset", "--quiet", "--hard", "HEAD~2"]).expect("reset");
+    world.author.write("environments/staging/services.yaml", "rewritten").expect("written");
+    world.author.commit("Rewrite history").expect("committed");
+    world.author.force_push().expect("pushed");
+    let told = world.cache.ancestry(&world.remote, &stale, &applied, &Limits::default());
+    assert!(matches!(told, Err(Error::Moved { .. })), "{told:?}");
+}
+
+#[test]
 fn a_damaged_pack_is_noticed_and_the_cache_made_anew() {
     let world = World::new();
     world.snapshot();

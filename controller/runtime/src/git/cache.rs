@@ -14,7 +14,7 @@ use git2::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::ancestry::{Ancestry, UnknownBecause};
+use super::ancestry::{Ancestry, UnknownBecause, ancestry};
 use super::commit::CommitId;
 use super::error::{Error, Measure};
 use super::http::Session;
@@ -99,7 +99,7 @@ impl Cache {
     /// until it can be told, at most [`Limits::max_ancestry`] commits of it.
     ///
     /// # Errors
-    /// Whatever ends a fetch, or [`Error::Corrupt`].
+    /// [`Error::Moved`] where the branch does not lead to the snapshot any more; whatever ends a fetch, or [`Error::Corrupt`].
     pub fn ancestry(
         &self,
         remote: &Remote,
@@ -118,7 +118,22 @@ impl Cache {
             Some(deeper) => Ok(Some(deeper.ancestry(ancestor)?).filter(|known| *known != shallow)),
             None => Ok(Some(Ancestry::Unknown(UnknownBecause::Shallow))),
         })?;
-        Ok(deeper.unwrap_or(shallow))
+        match deeper {
+            Some(told) => Ok(told),
+            // All of the branch is here, and the commit's history is no part of it: it was listed, and is gone by now.
+            None if !self.leads_to(snapshot.commit().id, limits)? => {
+                Err(Error::Moved { branch: remote.branch().to_owned() })
+            }
+            None => Ok(shallow),
+        }
+    }
+
+    /// Whether the branch, as it was fetched last, is at a commit or has gone on from it.
+    fn leads_to(&self, commit: CommitId, limits: &Limits) -> Result<bool, Error> {
+        let repository = self.repository()?;
+        let head = CommitId::from_oid(repository.refname_to_id(HEAD).map_err(corrupt)?);
+        let told = ancestry(&repository, head, commit, limits).map_err(corrupt)?;
+        Ok(matches!(told, Ancestry::Same | Ancestry::Descendant))
     }
 
     /// The repository at a commit that the remote's branch has gone on from. Nothing is fetched where the cache holds the
