@@ -33,13 +33,23 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, state: &ServiceState) -
     if !latest.configuration.is_comparable(declared) {
         return Ok(undecryptable(PhaseName::Publishing));
     }
-    let intent = state.moved_to(Phase::Publishing { revision_before: Some(latest.revision.clone()) }, subject.now);
+    let has_code = latest.code.as_ref() == Some(&state.release.code);
+    // What a write of ours left stays known as that until the number of its version is stored.
+    let revision_before = if has_code
+        && ours(state, latest)
+        && let Phase::Publishing { revision_before } = &state.phase
+    {
+        revision_before.clone()
+    } else {
+        Some(latest.revision.clone())
+    };
+    let intent = state.moved_to(Phase::Publishing { revision_before }, subject.now);
     let if_revision = latest.revision.clone();
     let save = Action::SaveState(Box::new(intent.clone()));
     let note = Action::SavePublished(Box::new(intent));
     let actions = if let Some(change) = ConfigurationChange::between(&latest.configuration, declared) {
         vec![save, Action::UpdateConfiguration { change, if_revision }]
-    } else if latest.code.as_ref() == Some(&state.release.code) && gives_a_usable_version(world, state, latest)? {
+    } else if has_code && gives_a_usable_version(world, state, latest)? {
         vec![save, Action::PublishVersion { code: state.release.code.clone(), if_revision }, note]
     } else {
         vec![save, Action::UpdateCode { source: state.release.source.clone(), if_revision }, note]
@@ -55,11 +65,10 @@ pub(super) fn landed(subject: &Subject<'_>, world: &World, state: &ServiceState)
     if !ours(state, latest) || latest.code.as_ref() != Some(&state.release.code) {
         return Ok(None);
     }
-    if subject.now - state.since > PUBLISH_DEADLINE {
-        return Ok(None);
-    }
+    let late = subject.now - state.since > PUBLISH_DEADLINE;
     let actions = match (&latest.last_update, &latest.state) {
         (UpdateStatus::Failed { .. }, _) => return Ok(None),
+        (UpdateStatus::InProgress, _) | (_, VersionState::Pending) if late => return Ok(None),
         (UpdateStatus::InProgress, _) | (_, VersionState::Pending) => Vec::new(),
         // Nothing changed since: AWS gives the version of last time.
         (UpdateStatus::Successful, _) => {

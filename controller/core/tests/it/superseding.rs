@@ -1,18 +1,42 @@
 //! Git changes its mind while a release is under way, or after one failed.
+use tidegate_core::command::Word;
 use tidegate_core::decide::Look;
 use tidegate_core::history::{Deployed, Kind};
 use tidegate_core::live::VersionState;
 use tidegate_core::plan::{Action, Plan};
 use tidegate_core::state::ServiceState;
-use tidegate_core::status::{Health, PhaseName, SyncStatus, WaitingOn};
+use tidegate_core::status::{Health, PhaseName, WaitingOn};
 
 use crate::build::*;
+use crate::rollout::*;
 use crate::sim::{Crash, Sim};
 
 const BY_C: &str = "commit cccccccccccc wants something else";
 
 fn from_a() -> Option<Deployed> {
     Some(deployed(1, &release('a')))
+}
+
+#[test]
+fn a_release_that_has_landed_is_recorded_before_git_has_something_else_begin() {
+    let mut sim = published(blue_green(false, true, 0));
+    // The alias has moved, and nothing tells of it yet.
+    sim.tick_until(Some(Crash::After(1))).1.unwrap_err();
+    sim.git_wants('c');
+    sim.tick();
+    let kinds: Vec<Kind> = sim.records.iter().map(|record| record.kind).collect();
+    assert_eq!((kinds, sim.alias.as_ref().unwrap().version), (vec![Kind::Adopted, Kind::Promoted], Some(v(2))));
+}
+
+#[test]
+fn other_content_than_what_is_live_lifts_a_hold_and_adopts_nothing() {
+    let mut sim = holding();
+    told(&mut sim, Word::Rollback { to: None, remind_after: None }, None);
+    sim.git_wants('c');
+    sim.tick();
+    let kinds: Vec<Kind> = sim.records.iter().map(|record| record.kind).collect();
+    assert_eq!(kinds, [Kind::Adopted, Kind::RolledBack]);
+    assert_eq!(sim.state.as_ref().unwrap().release, release('c'));
 }
 
 #[test]
@@ -92,9 +116,14 @@ fn what_a_superseded_release_left_in_latest_is_its_own_and_nobody_elses() {
     sim.git_wants('a');
     // A person's `sync` sets drift back.
     sim.forced = true;
+    // Its version is asked for, however late that is: should the release come back, it is not published again.
+    sim.pass(60);
+    let Plan { actions, .. } = sim.tick();
+    assert!(matches!(&actions[..], [Action::PublishVersion { .. }, Action::SavePublished(_)]), "{actions:?}");
     let Plan { actions, standing } = sim.tick();
     assert!(matches!(&actions[..], [Action::AppendRecord(_), Action::ClearState]), "{actions:?}");
-    assert_eq!((standing.sync, standing.waiting_on), (SyncStatus::OutOfSync, Some(WaitingOn::NextTick)));
+    assert_eq!(sim.records.last().unwrap().to.version, Some(v(2)));
+    assert_eq!(standing, synced());
     assert_eq!(sim.tick(), nothing(synced()));
 }
 
