@@ -102,9 +102,21 @@ pub(super) fn edit(subject: &Subject<'_>, shape: Shape) -> Said {
     }
 }
 
+/// A rollout that holds because of an edit: until that is undone, or a person decides. What is edited meanwhile is noted as well.
+pub(super) fn held(subject: &Subject<'_>, world: &World, state: &ServiceState, edited: Shape) -> Result<Plan, Look> {
+    if let Some(untouched) = untouched(subject, world, state)? {
+        return Ok(untouched);
+    }
+    let found = seen(&world.alias, Look::Alias)?.map_or(edited, Shape::from);
+    if found != edited && !injected(world, state, found)? {
+        return Ok(noticed(subject, state, found));
+    }
+    Ok(Plan::rest(edited_standing(&state.phase, edited)))
+}
+
 /// What was taken for an edit was none, or is undone: the alias is where the rollout left it, or where its write found it. One
 /// answer of AWS that is out of date is no reason to wait for a person. The time of the step, or of the bake, begins anew.
-pub(super) fn untouched(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Option<Plan>, Look> {
+fn untouched(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Option<Plan>, Look> {
     let Some(alias) = seen(&world.alias, Look::Alias)? else { return Ok(None) };
     let Some((target, before)) = aimed(state) else { return Ok(None) };
     let shape = Shape::from(alias);
@@ -149,7 +161,15 @@ pub(super) fn gone_over(subject: &Subject<'_>, state: &ServiceState, alias: &Liv
     (!is_ours).then(|| edit(subject, shape))
 }
 
-/// A rollout that holds because of an edit.
+/// The state with the edit noted that a person's word goes over, where nobody told of it yet.
+pub(super) fn told(subject: &Subject<'_>, state: &ServiceState, alias: &LiveAlias) -> ServiceState {
+    let edit = edit(subject, Shape::from(alias));
+    let is_new = state.said.iter().all(|said| (&said.what, &said.reason) != (&edit.what, &edit.reason));
+    let said = state.said.iter().cloned().chain(is_new.then_some(edit)).collect();
+    ServiceState { said, ..state.clone() }
+}
+
+/// How a rollout stands that holds because of an edit.
 pub(super) fn edited_standing(phase: &Phase, shape: Shape) -> Standing {
     Standing {
         sync: SyncStatus::OutOfSync,

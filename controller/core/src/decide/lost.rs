@@ -3,7 +3,7 @@
 //! Traffic under the marker of a transition that has no record is a release under way, whatever became of its document.
 use release_schema::Strategy;
 
-use super::{Look, Subject, World, record, seen, unknown, waiting};
+use super::{Look, Subject, World, alias, record, seen, unknown, waiting};
 use crate::SCHEMA_VERSION;
 use crate::history::{Deployed, Kind, Record, Said};
 use crate::ids::Version;
@@ -12,7 +12,7 @@ use crate::marker::Marker;
 use crate::plan::{Action, Plan};
 use crate::release::Release;
 use crate::rollout::{self, ALL, steps};
-use crate::state::{Phase, Rollout, ServiceState};
+use crate::state::{Phase, Rollout, ServiceState, Shape};
 use crate::status::{PhaseName, WaitingOn};
 
 /// A release with traffic that a transition without a record gave it.
@@ -119,12 +119,19 @@ pub(super) fn state(subject: &Subject<'_>, world: &World, first: &[Action]) -> R
     let (Ok(wanted), Some((stable, orphan))) = (subject.wanted, beside_stable(subject, world, first)?) else {
         return Ok(None);
     };
-    let Some(weight) = orphan.share.filter(|_| orphan.is_of(subject, wanted)) else { return Ok(None) };
+    let Some(share) = orphan.share.filter(|_| orphan.is_of(subject, wanted)) else { return Ok(None) };
+    // Whoever changed the share by hand left what was given.
+    let weight = orphan.marker.weight.unwrap_or(share);
     let steps = steps(&subject.service.strategy);
     let step = steps.iter().position(|step| u16::from(step.weight.percent()) * 100 == weight);
     let phase = Phase::Holding { version: orphan.version, step: step.unwrap_or(0), weight };
     let strategy = step.map(|_| subject.service.strategy.to_string());
-    Ok(Some(orphan.in_phase(subject, wanted, stable, phase, strategy)))
+    let state = orphan.in_phase(subject, wanted, stable, phase, strategy);
+    if weight == share {
+        return Ok(Some(state));
+    }
+    let told = alias::told(subject, &state, orphan.alias);
+    Ok(Some(ServiceState { edited: Some(Shape::from(orphan.alias)), ..told }))
 }
 
 /// A release that has all traffic, and was to be watched.

@@ -251,8 +251,7 @@ fn under_way(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Resu
         return Ok(done);
     }
     if let Some(edited) = state.edited.filter(|_| !subject.goes_over_edits()) {
-        let untouched = alias::untouched(subject, world, state)?;
-        return Ok(untouched.unwrap_or_else(|| Plan::rest(alias::edited_standing(&state.phase, edited))));
+        return alias::held(subject, world, state, edited);
     }
     let Ok(wanted) = subject.wanted else {
         return Ok(blocked(subject, PhaseName::from(&state.phase)));

@@ -24,7 +24,10 @@ pub(super) fn plan(
         Ok(candidate) => candidate,
         Err(plan) => return Ok(plan),
     };
-    let strategy = if state.rollout.direct.is_some() { &Strategy::AllAtOnce } else { &subject.service.strategy };
+    // What is stable already, beside a version that somebody gave a share by hand, has nothing to earn.
+    let is_stable = state.from.as_ref().is_some_and(|from| from.version == Some(version));
+    let directly = state.rollout.direct.is_some() || is_stable;
+    let strategy = if directly { &Strategy::AllAtOnce } else { &subject.service.strategy };
     let mut first = Vec::new();
     if let Some(alias) = preview_alias(strategy) {
         first.extend(point_preview(world, state, version, alias)?);
@@ -40,7 +43,7 @@ pub(super) fn plan(
         Strategy::AllAtOnce => return promote::at_once(subject, world, state, version),
         Strategy::Canary(_) | Strategy::Linear(_) if full => promote::switch,
         Strategy::Canary(_) | Strategy::Linear(_) => {
-            if let Some(what) = not_weightable(world, candidate)? {
+            if let Some(what) = not_weightable(world, state, candidate)? {
                 return Ok(suspended(PhaseName::Preparing, WaitingOn::NotWeightable { what }));
             }
             shift::begin
@@ -207,8 +210,14 @@ fn invoke(test: &SmokeTest, strategy: &Strategy, state: &ServiceState, version: 
 }
 
 /// What of the two versions has to be the same while an alias is weighted, and is not (AWS Lambda, "weighted alias").
-fn not_weightable(world: &World, candidate: &LiveVersion) -> Result<Option<String>, Look> {
-    let Some(stable) = seen(&world.serving, Look::Serving)? else { return Ok(None) };
+fn not_weightable(world: &World, state: &ServiceState, candidate: &LiveVersion) -> Result<Option<String>, Look> {
+    let serving = seen(&world.serving, Look::Serving)?;
+    let stable = state.from.as_ref().and_then(|from| from.version);
+    let stable = match stable.filter(|stable| serving.is_some_and(|serving| serving.version != Some(*stable))) {
+        Some(another) => world.version(another)?,
+        None => serving,
+    };
+    let Some(stable) = stable else { return Ok(None) };
     let role = (stable.role != candidate.role).then_some("execution roles");
     let dead_letter = (stable.dead_letter != candidate.dead_letter).then_some("dead-letter configurations");
     let what: Vec<&str> = role.into_iter().chain(dead_letter).collect();

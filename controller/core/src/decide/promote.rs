@@ -1,5 +1,5 @@
 //! Gives the alias to the new version, reads that back, watches it where the strategy says so, and finishes the transition.
-use super::alias::{Sight, edited, sight};
+use super::alias::{self, Sight, sight};
 use super::shift::{decided, looked_at, went_over};
 use super::turn_back::{self, End};
 use super::watch::{Watch, Watched, watch};
@@ -42,7 +42,7 @@ pub(super) fn at_once(
     let alias = seen(&world.alias, Look::Alias)?;
     let edit = alias.filter(|alias| is_edited(state, alias));
     if let Some(edit) = edit.filter(|_| !subject.goes_over_edits()) {
-        return Ok(suspended(PhaseName::Preparing, edited(Shape::from(edit))));
+        return Ok(suspended(PhaseName::Preparing, alias::edited(Shape::from(edit))));
     }
     let mut actions = vec![match alias {
         None => Action::CreateAlias { version, marker: marker(state) },
@@ -73,9 +73,11 @@ pub(super) fn switch(
         return at_once(subject, world, state, version);
     };
     let from_preparing = matches!(state.phase, Phase::Preparing { .. });
-    if from_preparing && is_edited(state, alias) && !subject.goes_over_edits() {
-        return Ok(suspended(PhaseName::Preparing, edited(Shape::from(alias))));
+    let edited = from_preparing && is_edited(state, alias);
+    if edited && !subject.goes_over_edits() {
+        return Ok(suspended(PhaseName::Preparing, alias::edited(Shape::from(alias))));
     }
+    let state = if edited { &alias::told(subject, state, alias) } else { state };
     let bake = prepare::bake(subject, state);
     let moved = state.moved_to(Phase::Promoting { version, before: Before::from(alias) }, subject.now);
     let mut actions = vec![Action::SaveState(Box::new(moved.clone())), give_all(&moved, version, alias)];

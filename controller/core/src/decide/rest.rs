@@ -58,7 +58,7 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
     {
         return Ok(after(first, plan));
     }
-    let from = record::deployed_live(subject, world, serving);
+    let from = beside(world, head, wanted).cloned().or_else(|| record::deployed_live(subject, world, serving));
     if head.is_some_and(|head| !head.is_unmanaged()) {
         return begin(subject, world, wanted, from, first);
     }
@@ -77,6 +77,14 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
         }
     }
     begin(subject, world, wanted, from, first)
+}
+
+/// What a release begins from where somebody shares the traffic by hand, and the alias's primary version may never have earned
+/// any: what history ends with, if the alias gives it the rest. Where Git wants just that, it is set back and nothing begins.
+fn beside<'w>(world: &World, head: Option<&'w Head>, wanted: &Release) -> Option<&'w Deployed> {
+    let other = world.alias.found()?.additional?.version;
+    let last = head.and_then(Head::last_live).map(|record| &record.to);
+    last.filter(|last| last.version == Some(other) && last.release != wanted.id)
 }
 
 /// What follows a history's first record where the alias tells of a rollback: what was stored before is lost, and the hold is not.
@@ -163,6 +171,10 @@ fn as_wanted(
         && let Some(plan) = rollback::completion(subject, world, head, alias)
     {
         return Ok(after(first, plan));
+    }
+    if let (Some(_), Some(stable), Some(version)) = (&edit, beside(world, world.head.found(), wanted), serving.version)
+    {
+        return begin_with(subject, world, wanted, version, Some(stable.clone()), first);
     }
     let released = if recorded { None } else { released_version(world, wanted, serving)? };
     if let Some(released) = released {
@@ -361,7 +373,7 @@ fn intent(
     };
     let heals = direct.filter(|direct| *direct == Direct::Healed).map(|_| heal::because(subject, world));
     // What heals says itself what it heals.
-    let edit = if heals.is_none() { moved_by_hand(subject, head, from.as_ref(), first) } else { None };
+    let edit = if heals.is_none() { moved_by_hand(subject, world, head, first) } else { None };
     Ok(ServiceState {
         schema_version: SCHEMA_VERSION,
         transition: record::next_number(world, first)?,
@@ -378,17 +390,21 @@ fn intent(
     })
 }
 
-/// A release that goes over an alias that somebody moved tells of it: another version serves than the one that history ends with.
-fn moved_by_hand(
-    subject: &Subject<'_>,
-    head: Option<&Head>,
-    from: Option<&Deployed>,
-    first: &[Action],
-) -> Option<Said> {
-    let (last, found) = (head?.last_live()?.to.version?, from?.version?);
+/// A release that goes over an alias that somebody moved tells of it: another version serves than the one that the newest
+/// transition left there, or the weight is gone that a transition without a record gave.
+fn moved_by_hand(subject: &Subject<'_>, world: &World, head: Option<&Head>, first: &[Action]) -> Option<Said> {
+    let returned = head?.recent.first().filter(|record| !record.kind.is_live()).and_then(|record| record.from.as_ref());
+    let left = returned.or_else(|| head?.last_live().map(|record| &record.to));
+    let (left, found) = (left?.version?, world.serving.found()?.version?);
     let is_it = |record: &Record| record.kind.is_live() && record.to.version == Some(found);
     let is_recorded = first.iter().any(|action| matches!(action, Action::AppendRecord(record) if is_it(record)));
-    (last != found && !is_recorded).then(|| super::alias::edit(subject, Shape::all(found)))
+    let marked = world.alias.found().and_then(|alias| Some((alias, alias.marker.as_ref()?)));
+    let is_unweighted = marked.is_some_and(|(alias, marker)| {
+        let has = alias.additional.map(|other| other.basis_points);
+        head.is_some_and(|head| marker.transition > head.number) && marker.weight.is_some_and(|it| Some(it) != has)
+    });
+    let shape = world.alias.found().map_or(Shape::all(found), Shape::from);
+    ((left != found && !is_recorded) || is_unweighted).then(|| super::alias::edit(subject, shape))
 }
 
 /// `first`, then the plan.

@@ -3,6 +3,7 @@
 //! The alias is the intent here: whatever dies after that write, the next tick finds its marker and completes the rest.
 use chrono::{DateTime, Duration, Utc};
 
+use super::alias::gone_over;
 use super::{Look, Stop, Subject, World, hold, lost, record, seen};
 use crate::SCHEMA_VERSION;
 use crate::history::{Deployed, Head, Kind, Record, Said};
@@ -39,6 +40,8 @@ struct RolledBack {
     reason: String,
     actor: String,
     remind: Option<DateTime<Utc>>,
+    /// What somebody had made of the alias of the release under way, where nobody told of it yet.
+    edit: Option<Said>,
 }
 
 /// A rollback, whatever is under way.
@@ -78,7 +81,8 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, asked: Asked<'_>) -> Re
     let reason = if notes.is_empty() { reason } else { format!("{reason} ({})", notes.join("; ")) };
     let remind = asked.remind_after.map(|seconds| subject.now + Duration::seconds(seconds.into()));
     let actor = asked.said.actor.clone();
-    let done = RolledBack { number, from, to, held, reason, actor, remind };
+    let edit = world.state.as_ref().zip(alias).and_then(|(state, alias)| gone_over(subject, state, alias));
+    let done = RolledBack { number, from, to, held, reason, actor, remind, edit };
     let standing = standing(subject, &done);
     actions.extend(after(subject, world, done, version));
     Ok(Plan { actions, standing })
@@ -149,6 +153,7 @@ fn remaining(subject: &Subject<'_>, world: &World, record: &Record, held: Releas
         reason: record.reason.clone().unwrap_or_default(),
         actor: record.actor.clone(),
         remind: None,
+        edit: None,
     };
     let standing = standing(subject, &done);
     let mut actions = after(subject, world, done, version);
@@ -232,7 +237,7 @@ fn told(head: &Head) -> String {
 
 /// Everything after the alias was written.
 fn after(subject: &Subject<'_>, world: &World, done: RolledBack, version: Version) -> Vec<Action> {
-    let RolledBack { number, from, to, held, reason, actor, remind } = done;
+    let RolledBack { number, from, to, held, reason, actor, remind, edit } = done;
     let under_way = world.state.as_ref();
     let record = Record {
         schema_version: SCHEMA_VERSION,
@@ -252,7 +257,7 @@ fn after(subject: &Subject<'_>, world: &World, done: RolledBack, version: Versio
         finished: subject.now,
         tick: subject.tick.to_owned(),
         steps: under_way.map(|state| state.rollout.results.clone()).unwrap_or_default(),
-        said: under_way.map(|state| state.said.clone()).unwrap_or_default(),
+        said: under_way.map(|state| state.said.clone()).unwrap_or_default().into_iter().chain(edit).collect(),
     };
     let registry = Action::WriteRegistry { version, tag: to.tag.clone() };
     let append = Action::AppendRecord(Box::new(record));
@@ -323,5 +328,5 @@ fn unrecorded(world: &World, head: &Head, marker: &Marker, held: ReleaseId, vers
     };
     let reason = "rolled back; its command ended before it could record why".to_owned();
     let actor = FROM_MARKER.to_owned();
-    Some(RolledBack { number: head.number.next(), from, to, held, reason, actor, remind: None })
+    Some(RolledBack { number: head.number.next(), from, to, held, reason, actor, remind: None, edit: None })
 }

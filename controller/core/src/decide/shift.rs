@@ -35,7 +35,8 @@ pub(super) fn begin(
     if !expected && !subject.goes_over_edits() {
         return Ok(suspended(PhaseName::Preparing, alias::edited(Shape::from(alias))));
     }
-    to_step(subject, world, state, version, 0, alias)
+    let told = if expected { state.clone() } else { alias::told(subject, state, alias) };
+    to_step(subject, world, &told, version, 0, alias)
 }
 
 /// An alias with a weight of this very transition: its stored state was lost.

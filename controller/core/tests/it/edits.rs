@@ -1,7 +1,7 @@
 //! What people change by hand: seen, told, and gone over only where a person says so.
 use tidegate_core::command::Word;
 use tidegate_core::decide::{Decision, Look, World, decide};
-use tidegate_core::history::{Deployed, Kind};
+use tidegate_core::history::{Deployed, Kind, Said};
 use tidegate_core::ids::RevisionId;
 use tidegate_core::live::{LiveAlias, Seen, Weighted};
 use tidegate_core::plan::{Action, Plan, Standing};
@@ -110,6 +110,24 @@ fn a_release_begins_from_what_a_person_made_live() {
     sim.aws_finishes();
     sim.settle(3);
     sim.assert_converged();
+}
+
+#[test]
+fn what_a_person_made_live_is_told_once_and_moving_it_back_is_told_as_well() {
+    let mut sim = with_version_7();
+    sim.move_by_hand(7, None);
+    sim.git_wants('b');
+    sim.tick();
+    sim.aws_finishes();
+    told(&mut sim, Word::Abort, None);
+    let mut moved = sim.clone();
+    moved.move_by_hand(1, None);
+    for (mut sim, expected) in [(sim, vec![]), (moved, vec!["the alias names version 1"])] {
+        sim.git_wants('d');
+        sim.tick();
+        let begun = sim.state.as_ref().unwrap();
+        assert_eq!((begun.release.id.clone(), edits(&begun.said)), (release('d').id, expected));
+    }
 }
 
 #[test]
@@ -246,6 +264,158 @@ fn an_edit_that_nobody_told_of_yet_is_in_the_record_of_a_release_that_ends_over_
         let edits = record.said.iter().filter(|said| said.what == "edit").count();
         assert_eq!((record.kind, edits), (Kind::Aborted, 1), "{record:?}");
     }
+}
+
+/// The reasons of the edits that are told of.
+fn edits(said: &[Said]) -> Vec<&str> {
+    said.iter().filter(|said| said.what == "edit").filter_map(|said| said.reason.as_deref()).collect()
+}
+
+#[test]
+fn an_edit_that_nobody_told_of_yet_is_in_the_record_of_a_rollback() {
+    let back = "the alias names version 1";
+    for (untold, expected) in [(true, vec![back]), (false, vec![back])] {
+        let mut sim = holding();
+        sim.move_by_hand(1, None);
+        if !untold {
+            sim.tick();
+        }
+        told(&mut sim, Word::Rollback { to: None, remind_after: None }, None);
+        let record = sim.records.last().unwrap();
+        assert_eq!((record.kind, edits(&record.said)), (Kind::RolledBack, expected));
+    }
+    let mut untouched = holding();
+    told(&mut untouched, Word::Rollback { to: None, remind_after: None }, None);
+    assert_eq!(edits(&untouched.records.last().unwrap().said), Vec::<&str>::new());
+}
+
+#[test]
+fn an_edit_after_the_first_is_told_as_well_and_what_waits_names_it() {
+    let mut sim = holding();
+    sim.move_by_hand(2, Some(Weighted { version: v(1), basis_points: 2_100 }));
+    sim.tick();
+    assert_eq!(sim.decide().1.actions, []);
+    sim.move_by_hand(1, Some(on_2(4_800)));
+    let edit = WaitingOn::EditedMidway { found: Some(v(1)), weight: Some(4_800) };
+    assert_eq!(sim.tick().standing, needs_a_person(PhaseName::Holding, edit.clone()));
+    assert_eq!(sim.decide().1, nothing(needs_a_person(PhaseName::Holding, edit)));
+    // One that nobody saw before a person says how to go on.
+    sim.move_by_hand(1, Some(on_2(7_000)));
+    told(&mut sim, Word::Resume, None);
+    assert_eq!(
+        edits(&sim.state.as_ref().unwrap().said),
+        [
+            "the alias names version 2 with 21 % on version 1",
+            "the alias names version 1 with 48 % on version 2",
+            "the alias names version 1 with 70 % on version 2",
+        ]
+    );
+    assert_eq!(sim.alias.as_ref().unwrap().additional, Some(on_2(1_000)));
+}
+
+#[test]
+fn traffic_that_aws_shifts_while_a_rollout_holds_because_of_an_edit_is_no_other_edit() {
+    let mut sim = holding();
+    sim.move_by_hand(7, None);
+    sim.tick();
+    sim.provisioning = true;
+    sim.move_by_hand(1, Some(on_2(4_800)));
+    let edit = WaitingOn::EditedMidway { found: Some(v(7)), weight: None };
+    assert_eq!(sim.decide().1, nothing(needs_a_person(PhaseName::Holding, edit)));
+}
+
+#[test]
+fn a_person_who_goes_over_an_edit_has_it_told_by_a_release_with_steps() {
+    for strategy in [two_steps(), blue_green(false, true, 5)] {
+        let mut sim = published(strategy);
+        sim.add_version(7, release('c').code);
+        sim.move_by_hand(1, on_version_7());
+        sim.forced = true;
+        sim.tick();
+        assert_eq!(edits(&sim.state.as_ref().unwrap().said), ["the alias names version 1 with 25 % on version 7"]);
+    }
+}
+
+/// Release `a` is at rest, as version 1, and somebody gave most of the traffic to a version 7 that was never live.
+fn mostly_on_version_7() -> Sim {
+    let mut sim = with_version_7();
+    sim.move_by_hand(7, Some(Weighted { version: v(1), basis_points: 4_000 }));
+    sim
+}
+
+#[test]
+fn what_history_ends_with_stays_stable_where_somebody_shares_its_traffic_by_hand() {
+    let mut sim = mostly_on_version_7();
+    sim.git_wants('b');
+    sim.service = service_with(two_steps());
+    sim.tick();
+    assert_eq!(sim.state.as_ref().unwrap().from, from_a());
+    sim.aws_finishes();
+    let edit = WaitingOn::EditedMidway { found: Some(v(7)), weight: Some(4_000) };
+    assert_eq!(sim.tick(), nothing(needs_a_person(PhaseName::Preparing, edit)));
+    sim.forced = true;
+    sim.tick();
+    let alias = sim.alias.as_ref().unwrap();
+    let canary = Some(Weighted { version: v(8), basis_points: 1_000 });
+    assert_eq!((alias.version, alias.additional), (Some(v(1)), canary));
+}
+
+#[test]
+fn what_history_ends_with_is_set_back_by_itself_where_git_wants_that_beside_a_share_by_hand() {
+    let mut sim = mostly_on_version_7();
+    sim.service.sync_policy.self_heal = true;
+    sim.tick();
+    let alias = sim.alias.as_ref().unwrap();
+    assert_eq!((alias.version, alias.additional), (Some(v(1)), None));
+    let healed = sim.records.last().unwrap();
+    assert_eq!((healed.kind, &healed.from), (Kind::Healed, &Some(untagged(7, &release('c')))));
+}
+
+#[test]
+fn what_cannot_share_an_alias_is_told_by_what_is_stable_and_not_by_what_somebody_put_in_its_place() {
+    for (another, what) in [(7, None), (1, Some("execution roles".to_owned()))] {
+        let mut sim = mostly_on_version_7();
+        sim.git_wants('b');
+        sim.service = service_with(two_steps());
+        sim.tick();
+        sim.aws_finishes();
+        sim.version(another).role = Some("arn:aws:iam::111111111111:role/another".to_owned());
+        sim.forced = true;
+        let waits = sim.tick().standing.waiting_on;
+        assert_eq!(waits, what.map(|what| WaitingOn::NotWeightable { what }).or(Some(WaitingOn::NextTick)));
+    }
+}
+
+#[test]
+fn what_git_wants_earns_its_traffic_also_where_somebody_gave_it_most_of_that_by_hand() {
+    let mut sim = mostly_on_version_7();
+    sim.git_wants('c');
+    sim.service = service_with(two_steps());
+    assert_eq!(sim.tick().actions, []);
+    sim.forced = true;
+    sim.tick();
+    let begun = sim.state.as_ref().unwrap();
+    assert_eq!(
+        (&begun.from, edits(&begun.said)),
+        (&from_a(), vec!["the alias names version 7 with 40 % on version 1"])
+    );
+    let alias = sim.alias.as_ref().unwrap();
+    let canary = Some(Weighted { version: v(7), basis_points: 1_000 });
+    assert_eq!((alias.version, alias.additional), (Some(v(1)), canary));
+    assert_eq!(sim.records.len(), 1);
+}
+
+#[test]
+fn what_is_stable_beside_a_share_that_somebody_gave_gets_all_traffic_at_once() {
+    let mut sim = mostly_on_version_7();
+    sim.service = service_with(two_steps());
+    // The same content by another name: AWS publishes nothing twice.
+    sim.state = Some(state(2, &release('a'), from_a(), 'a', promoting(1)));
+    sim.forced = true;
+    sim.tick();
+    let alias = sim.alias.as_ref().unwrap();
+    assert_eq!((alias.version, alias.additional), (Some(v(1)), None));
+    assert_eq!(sim.records.last().unwrap().kind, Kind::Promoted);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use tidegate_core::command::Word;
-use tidegate_core::decide::Look;
+use tidegate_core::decide::{Decision, Look, World, decide};
 use tidegate_core::history::{Head, Kind, Record, RecordHash, Said, Unproven, hash_bytes};
 use tidegate_core::ids::TransitionNumber;
 use tidegate_core::plan::{Action, Plan};
@@ -11,7 +11,7 @@ use tidegate_core::status::{Health, HoldReason, PhaseName, WaitingOn};
 
 use crate::build::*;
 use crate::rollout::*;
-use crate::sim::Sim;
+use crate::sim::{Crash, Sim};
 
 type Records = BTreeMap<TransitionNumber, (RecordHash, Record)>;
 
@@ -203,6 +203,38 @@ fn a_lost_rollout_with_a_weight_that_no_step_has_begins_its_steps_anew() {
 }
 
 #[test]
+fn a_lost_rollout_whose_weight_somebody_changed_holds_because_of_that_edit() {
+    let mut sim = lost_in_the_first_step();
+    sim.move_by_hand(1, Some(on_2(5_800)));
+    sim.tick();
+    let again = sim.state.clone().unwrap();
+    assert_eq!((&again.phase, again.edited), (&first_step(), Some(shape(Some(5_800)))));
+    let said: Vec<_> = again.said.iter().map(|said| (said.what.as_str(), said.reason.as_deref().unwrap())).collect();
+    let lost = "what was stored of it was lost at 58 %: that begins anew";
+    assert_eq!(said, [("lost", lost), ("edit", "the alias names version 1 with 58 % on version 2")]);
+    let edit = WaitingOn::EditedMidway { found: Some(v(1)), weight: Some(5_800) };
+    assert_eq!(sim.tick(), nothing(needs_a_person(PhaseName::Holding, edit)));
+    told(&mut sim, Word::Resume, None);
+    assert_eq!(share(&sim), Some(1_000));
+}
+
+#[test]
+fn a_lost_rollout_whose_weight_somebody_took_back_is_told_by_the_release_that_begins_again() {
+    let mut sim = lost_in_the_first_step();
+    let mut returned = sim.clone();
+    sim.move_by_hand(1, None);
+    // The same, by an alias that says so itself.
+    returned.move_by_hand(1, None);
+    returned.alias.as_mut().unwrap().marker = Some(marker(2, &release('a')));
+    for (mut sim, expected) in [(sim, vec!["edit"]), (returned, vec![])] {
+        sim.tick();
+        let begun = sim.state.as_ref().unwrap();
+        let said: Vec<&str> = begun.said.iter().map(|said| said.what.as_str()).collect();
+        assert_eq!((begun.transition, said), (n(2), expected));
+    }
+}
+
+#[test]
 fn a_retry_that_is_lost_is_not_taken_for_the_abort_before_it() {
     let mut sim = holding();
     told(&mut sim, Word::Abort, Some("5xx"));
@@ -294,6 +326,25 @@ fn a_bake_that_was_lost_begins_anew_and_lasts_in_full() {
     sim.tick();
     sim.assert_converged();
     assert_eq!(kinds(&sim), [Kind::Adopted, Kind::Promoted]);
+}
+
+#[test]
+fn what_is_stored_and_cannot_be_read_is_thrown_away_before_anything_else() {
+    let sim = lost_in_the_first_step();
+    let world = World { unreadable: true, ..World::default() };
+    let Decision::Act(plan) = decide(&sim.subject(), &world) else { panic!("it acts") };
+    let standing = unknown(Health::Unknown, PhaseName::Idle, WaitingOn::NextTick);
+    assert_eq!(plan, Plan { actions: vec![Action::ClearState], standing });
+}
+
+#[test]
+fn a_switch_that_is_not_watched_is_adopted_where_its_state_was_lost() {
+    let mut sim = published(blue_green(false, true, 0));
+    sim.tick_until(Some(Crash::After(1))).1.unwrap_err();
+    sim.state = None;
+    sim.tick();
+    assert_eq!((kinds(&sim), &sim.state), (vec![Kind::Adopted, Kind::Adopted], &None));
+    sim.assert_converged();
 }
 
 #[test]
