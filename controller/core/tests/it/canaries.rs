@@ -302,6 +302,8 @@ fn weights_that_provisioned_concurrency_injects_are_waited_out() {
 fn a_weight_that_is_not_read_back_for_too_long_is_degraded_or_turned_back() {
     let mut sim = published(two_steps());
     sim.tick_until(Some(Crash::Before(1))).1.unwrap_err();
+    sim.at(16);
+    assert_eq!(sim.decide().1.standing, waits(PhaseName::Shifting, WaitingOn::ReadBack));
     sim.at(17);
     let what = Box::new(WaitingOn::ReadBack);
     let overdue = WaitingOn::Overdue { since: at(1), what };

@@ -6,7 +6,7 @@ use tidegate_core::history::Kind;
 use tidegate_core::ids::TransitionNumber;
 use tidegate_core::live::{LiveAlias, Seen, Weighted};
 use tidegate_core::plan::Action;
-use tidegate_core::status::{Health, SyncStatus, WaitingOn};
+use tidegate_core::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
 use crate::build::*;
 use crate::sim::Sim;
@@ -328,6 +328,22 @@ fn somebody_who_keeps_changing_it_back_is_answered_ever_more_slowly() {
 }
 
 #[test]
+fn somebody_who_keeps_changing_what_no_traffic_depends_on_is_told_of_as_degraded() {
+    let mut sim = healing_itself(Sim::at_rest());
+    sim.audit = true;
+    let mut healths = Vec::new();
+    for _ in 0..6 {
+        sim.latest().code = Some(image('c'));
+        let plan = sim.tick();
+        if let Some(WaitingOn::Fight { .. }) = plan.standing.waiting_on {
+            healths.push(plan.standing.health);
+        }
+        sim.aws_finishes();
+    }
+    assert_eq!(healths, [Health::Degraded; 3]);
+}
+
+#[test]
 fn a_policy_without_automation_reports_and_a_persons_sync_releases() {
     let mut sim = Sim::wanting('b');
     sim.service.sync_policy = SyncPolicy { automated: false, self_heal: true };
@@ -338,6 +354,10 @@ fn a_policy_without_automation_reports_and_a_persons_sync_releases() {
         (standing.sync, standing.health, standing.waiting_on),
         (SyncStatus::OutOfSync, Health::Healthy, Some(WaitingOn::Sync))
     );
+
+    let mut named = sim.clone();
+    named.forced = true;
+    assert_eq!(named.tick().standing.phase, PhaseName::Publishing);
 
     sim.asked = true;
     sim.tick();

@@ -122,7 +122,10 @@ fn a_smoke_test_that_cannot_be_run_is_tried_again_until_the_deadline() {
     let again = sim.tick();
     let on = WaitingOn::SmokeTest { message: "Rate exceeded".to_owned() };
     assert_eq!((again.actions.len(), again.standing.waiting_on), (1, Some(on)));
-    sim.at(20);
+    // The last time that it may be tried.
+    sim.at(15);
+    assert_eq!(sim.decide().1.actions.len(), 1);
+    sim.at(16);
     let reason = "the smoke test could not be run for 15 minutes: Rate exceeded";
     assert_eq!(sim.tick().standing, failed(reason));
 }
@@ -156,4 +159,25 @@ fn without_a_smoke_test_nothing_is_ever_invoked() {
         sim.aws_finishes();
     }
     sim.assert_converged();
+}
+
+#[test]
+fn a_version_that_sleeps_again_after_its_smoke_test_is_waited_for_and_not_tested_again() {
+    let mut sim = published(two_steps());
+    sim.service.smoke_test = Some(smoke_test());
+    sim.invoked = answers(200);
+    sim.tick();
+    sim.version(2).state = VersionState::Inactive;
+    let on = WaitingOn::VersionActive { version: v(2), state: VersionState::Inactive };
+    assert_eq!(sim.tick(), nothing(waits(PhaseName::Preparing, on)));
+}
+
+#[test]
+fn a_preview_alias_that_shares_its_traffic_is_pointed_at_the_new_version_alone() {
+    let mut sim = published(blue_green(true, false, 5));
+    sim.tick();
+    assert_eq!(sim.tick().actions, []);
+    sim.preview.as_mut().unwrap().additional = Some(on_2(5_000));
+    let plan = sim.tick();
+    assert!(matches!(plan.actions[..], [Action::PointPreview { .. }]), "{plan:?}");
 }

@@ -177,3 +177,105 @@ fn forward_moves_wait_while_git_is_down_and_an_abort_does_not() {
     told(&mut sim, Word::Abort, None);
     assert_eq!(sim.alias.as_ref().unwrap().additional, None);
 }
+
+#[test]
+fn a_word_that_has_nothing_to_change_stores_nothing() {
+    for word in [Word::Resume, Word::Retry, Word::Unhold] {
+        let mut sim = holding();
+        let before = sim.state.clone();
+        says(&mut sim, word, None);
+        if word == Word::Unhold {
+            assert_eq!(sim.refusal(), "there is no hold to lift: the service is in the phase Holding");
+        } else {
+            assert_eq!(sim.tick().actions, [], "{word:?}");
+        }
+        assert_eq!(sim.state, before, "{word:?}");
+    }
+}
+
+#[test]
+fn resume_begins_what_an_edit_stopped_before_its_first_step() {
+    let mut sim = published(two_steps());
+    sim.move_by_hand(1, Some(on_2(9_000)));
+    assert_eq!(sim.tick().actions, []);
+    told(&mut sim, Word::Resume, None);
+    assert_eq!(sim.alias.as_ref().unwrap().additional, Some(on_2(1_000)));
+}
+
+#[test]
+fn resume_lifts_a_pause_and_goes_over_an_edit_at_once() {
+    let mut sim = holding();
+    told(&mut sim, Word::Pause, None);
+    sim.move_by_hand(1, None);
+    sim.tick();
+    let stopped = sim.state.clone().unwrap();
+    assert!(stopped.paused.is_some() && stopped.edited.is_some());
+    told(&mut sim, Word::Resume, None);
+    let state = sim.state.as_ref().unwrap();
+    assert_eq!((&state.paused, state.edited), (&None, None));
+    assert_eq!(sim.alias.as_ref().unwrap().additional, Some(on_2(1_000)));
+}
+
+#[test]
+fn resume_where_the_alias_is_gone_says_so_and_takes_it_for_no_edit_any_more() {
+    let mut sim = holding();
+    sim.move_by_hand(1, None);
+    sim.tick();
+    sim.alias = None;
+    let plan = told(&mut sim, Word::Resume, None);
+    assert!(plan.standing.waiting_on.unwrap().to_string().starts_with("the alias `live` is gone"));
+    assert_eq!(sim.state.as_ref().unwrap().edited, None);
+}
+
+/// Watched with all traffic, and then somebody moved it back.
+fn edited_while_it_was_watched() -> Sim {
+    let mut sim = published(blue_green(false, true, 5));
+    sim.tick();
+    sim.tick();
+    sim.move_by_hand(1, None);
+    sim.tick();
+    assert!(matches!(sim.state.as_ref().unwrap().phase, Phase::Baking { .. }));
+    sim
+}
+
+#[test]
+fn resume_of_a_bake_gives_all_traffic_again_where_somebody_took_it_back() {
+    let mut sim = edited_while_it_was_watched();
+    told(&mut sim, Word::Resume, None);
+    assert!(matches!(sim.state.as_ref().unwrap().phase, Phase::Promoting { .. }));
+    let alias = sim.alias.as_ref().unwrap();
+    assert_eq!((alias.version, alias.additional), (Some(v(2)), None));
+
+    let mut sim = edited_while_it_was_watched();
+    sim.move_by_hand(2, None);
+    let writes = sim.alias_writes;
+    told(&mut sim, Word::Resume, None);
+    assert!(matches!(sim.state.as_ref().unwrap().phase, Phase::Baking { .. }));
+    assert_eq!(sim.alias_writes, writes);
+}
+
+#[test]
+fn a_sync_of_a_release_that_holds_because_of_an_edit_goes_over_it() {
+    let mut sim = holding();
+    sim.move_by_hand(1, None);
+    sim.tick();
+    sim.forced = true;
+    sim.tick();
+    assert_eq!(sim.alias.as_ref().unwrap().additional, Some(on_2(1_000)));
+    assert_eq!(sim.state.as_ref().unwrap().edited, None);
+}
+
+#[test]
+fn a_resume_while_git_is_down_is_heard_and_goes_no_step_further() {
+    let hold = HoldReason::GitUnavailable { message: "connection refused".to_owned() };
+    for (minute, on) in [(4, WaitingOn::StepTime { until: at(12) }), (100, WaitingOn::Hold(hold.clone()))] {
+        let mut sim = holding();
+        told(&mut sim, Word::Pause, None);
+        sim.hold = Some(hold.clone());
+        sim.at(minute);
+        let plan = told(&mut sim, Word::Resume, None);
+        assert_eq!(plan.actions.iter().map(name).collect::<Vec<_>>(), ["SaveState"]);
+        assert_eq!(plan.standing.waiting_on, Some(on));
+        assert_eq!(sim.state.as_ref().unwrap().paused, None);
+    }
+}
