@@ -91,6 +91,8 @@ pub struct Facts {
     pub no_metrics: bool,
     /// Commands that stood still, and whose one call that was on its way then was not sent yet.
     pub woken: BTreeSet<String>,
+    /// What commands were told of a function that was out of date: the command's id and the function.
+    pub misled: BTreeSet<(String, String)>,
     /// What ticks were refused because somebody else had written it meanwhile: the command's id and the resource.
     pub refused: BTreeSet<(String, String)>,
 }

@@ -315,6 +315,9 @@ impl Watch {
         if let Some(journal) = &mut inner.journal {
             journal.push(format!("  ! {blow}"));
         }
+        if let (Blow::Stale(_), "GetFunction", Some(live)) = (blow, call.operation, inner.live.get(&process)) {
+            inner.memory.facts.misled.insert((live.running.id.clone(), function_of(&call.resource).to_owned()));
+        }
         if matches!(blow, Blow::DieBefore | Blow::DieAfter)
             && let Some(live) = inner.live.get_mut(&process)
         {
@@ -352,9 +355,10 @@ impl Watch {
             return;
         }
         let resource = &*call.resource;
-        let function = resource.split(':').next().unwrap_or_default();
         let place = about(&inner.memory.facts, call.service, resource);
-        let view = (call.service == Service::Lambda).then(|| self.aws.function(ACCOUNT, REGION, function)).flatten();
+        let view = (call.service == Service::Lambda)
+            .then(|| self.aws.function(ACCOUNT, REGION, function_of(resource)))
+            .flatten();
         let moment = Moment {
             aws: &self.aws,
             facts: &inner.memory.facts,
@@ -419,10 +423,15 @@ impl Watch {
     }
 }
 
+/// The function that a call of Lambda is about, without its qualifier.
+pub(crate) fn function_of(resource: &str) -> &str {
+    resource.split(':').next().unwrap_or_default()
+}
+
 /// The service whose function or stored document a call is about.
 fn about(facts: &Facts, service: Service, resource: &str) -> Option<Place> {
     match service {
-        Service::Lambda => facts.place(resource.split(':').next().unwrap_or_default()),
+        Service::Lambda => facts.place(function_of(resource)),
         Service::S3 => world::place_of(resource),
         Service::Ssm | Service::Ecr | Service::CloudWatch | Service::Sts | Service::Scheduler => None,
     }

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use local_aws::inspect::{AliasView, FunctionView};
 use local_aws::{Call, LocalAws};
 use serde_json::Value;
-use tidegate_core::history::{Head, Record};
+use tidegate_core::history::{Head, Kind, Record};
 use tidegate_core::state::{Phase, ServiceState};
 use tidegate_runtime::store::desired::DesiredDocument;
 
@@ -175,10 +175,22 @@ impl<'a> Moment<'a> {
         self.facts.wanted(commit, place)
     }
 
+    /// What the stored intent was made for, whatever Git wants by now: that is what is published.
+    pub(crate) fn intended(&self) -> Option<&'a Wanted> {
+        let place = self.place?;
+        let intended = self.state().and_then(|state| self.facts.wanted(&state.commit.id, place));
+        intended.or_else(|| self.wanted())
+    }
+
     /// Whether traffic returns to this version: the one that had it when the release began, whoever gave it that.
     pub(crate) fn returns_to(&self, number: u64) -> bool {
+        self.goes_back() && self.is_stable(number)
+    }
+
+    /// Whether the release under way began from this version.
+    pub(crate) fn is_stable(&self, number: u64) -> bool {
         let stable = self.state().and_then(|state| state.from).and_then(|from| from.version);
-        self.goes_back() && stable.is_some_and(|version| version.to_string() == number.to_string())
+        stable.is_some_and(|version| version.to_string() == number.to_string())
     }
 
     /// Whether a version had all traffic once: by a write of the controller's, or by a person's hand, and was taken over.
@@ -250,8 +262,24 @@ pub(crate) fn applied(moment: &Moment<'_>) -> Option<(String, String)> {
     Some((environment.to_owned(), now.commit.id))
 }
 
+/// Where a record takes over what a person's hand made live, that is where the alias belongs from then on.
+fn adopted(moment: &Moment<'_>) -> Option<Known> {
+    if moment.call.operation != "PutObject" || !moment.succeeded() || !moment.resource.contains("/history/") {
+        return None;
+    }
+    let record: Record = serde_json::from_slice(&moment.call.body).ok()?;
+    let mut known = moment.known().filter(|_| record.kind == Kind::Adopted)?.clone();
+    let alias = known.view.as_ref()?.aliases.get(world::ALIAS)?;
+    let is_it = alias.additional.is_none() && record.to.version?.to_string() == alias.version;
+    (known.given, known.edited) = (shares(alias), None);
+    is_it.then_some(known)
+}
+
 /// What is true of the function after the call.
 pub(crate) fn learn(moment: &Moment<'_>) -> Option<Known> {
+    if let Some(known) = adopted(moment) {
+        return Some(known);
+    }
     let after = moment.after?;
     let mut known = moment.known()?.clone();
     let live = |view: &FunctionView| view.aliases.get(world::ALIAS).cloned();
@@ -260,6 +288,8 @@ pub(crate) fn learn(moment: &Moment<'_>) -> Option<Known> {
     if ours && moment.alias_write().is_some_and(|write| write.name == world::ALIAS) {
         known.given = is.as_ref().map(shares).unwrap_or_default();
         known.followed = moment.wanted().map(|wanted| wanted.strategy.clone());
+        // Answered, also where that moved nothing.
+        known.edited = None;
     }
     if moved(was.as_ref(), is.as_ref()) {
         known.since = Some(moment.now());
@@ -291,7 +321,7 @@ pub(crate) fn learn(moment: &Moment<'_>) -> Option<Known> {
         }
         let before = known.view.as_ref().map(|view| &view.versions);
         let new = after.versions.keys().filter(|number| before.is_none_or(|before| !before.contains_key(number)));
-        let memory = moment.wanted().and_then(|wanted| wanted.memory);
+        let memory = moment.intended().and_then(|wanted| wanted.memory);
         known.ours.extend(new.map(|number| (*number, memory)));
     }
     known.view = Some(after.clone());

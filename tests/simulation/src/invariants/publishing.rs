@@ -10,7 +10,7 @@ use crate::world;
 pub(super) fn one_version_a_release(moment: &Moment<'_>) -> Result<(), Violation> {
     let (Some(known), Some(after)) = (moment.known(), moment.after) else { return Ok(()) };
     let before = known.view.as_ref();
-    let wanted = moment.wanted();
+    let wanted = moment.intended();
     let (memory, smoke) = (wanted.and_then(|wanted| wanted.memory), wanted.is_some_and(|wanted| wanted.smoke));
     for (number, version) in &after.versions {
         if before.is_some_and(|before| before.versions.contains_key(number)) {

@@ -3,7 +3,7 @@ use local_aws::{Call, LocalAws, Service};
 use serde_json::Value;
 use tidegate_runtime::store::lease::LeaseDocument;
 
-use super::{AliasWrite, Moment, Violation, document, named, share};
+use super::{AliasWrite, Moment, Violation, document, named, share, traffic};
 use crate::facts::Who;
 use crate::world;
 
@@ -104,18 +104,20 @@ pub(super) fn nothing_forward_without_valid_input(moment: &Moment<'_>) -> Result
         }
     }
     let Some(AliasWrite { place, name, before, after, .. }) = moment.alias_write() else { return Ok(()) };
-    let rises = named(after)
-        .into_iter()
-        .any(|number| !moment.was_live(number) && share(Some(after), number) > share(before, number));
-    if name != world::ALIAS || !rises || running.word.is_some() {
+    let rises = |number: &u64| share(Some(after), *number) > share(before, *number);
+    let earned = |number: u64| moment.was_live(number) || moment.returns_to(number);
+    let new = named(after).into_iter().filter(rises).find(|number| !earned(*number));
+    let Some(new) = new.filter(|_| name == world::ALIAS && running.word.is_none()) else {
         return Ok(());
-    }
+    };
     if running.frozen {
         return violation("a new version gets traffic while nothing valid can be read from Git");
     }
-    let judged = moment.facts.judged(place);
-    if moment.facts.no_metrics && judged && before.is_some_and(|before| before.additional.is_some()) && !known.promoted
-    {
+    let judged = moment.facts.judged(place) && before.is_some_and(|before| before.additional.is_some());
+    // The first step of a rollout follows none that could be judged.
+    let is_first = |wanted| traffic::begins_again(known, wanted, share(Some(after), new));
+    let is_due = judged && !known.promoted && !moment.wanted().is_some_and(is_first);
+    if moment.facts.no_metrics && is_due {
         return violation("a new version gets more traffic while there are no metrics");
     }
     Ok(())
