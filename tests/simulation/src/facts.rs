@@ -91,7 +91,7 @@ pub struct Facts {
     pub no_metrics: bool,
     /// Commands that stood still, and whose one call that was on its way then was not sent yet.
     pub woken: BTreeSet<String>,
-    /// What commands were told of a function that was out of date: the command's id and the function.
+    /// What commands were told last of a version that was out of date: the command's id, and the function with its qualifier.
     pub misled: BTreeSet<(String, String)>,
     /// What ticks were refused because somebody else had written it meanwhile: the command's id and the resource.
     pub refused: BTreeSet<(String, String)>,

@@ -311,12 +311,15 @@ impl Watch {
         }
         let place = about(&inner.memory.facts, call.service, &call.resource);
         let called = Called { service: Some(call.service), operation: call.operation, place };
-        let Some(blow) = Self::blow(inner, called) else { return Fault::None };
+        let blow = Self::blow(inner, called);
+        if let ("GetFunction", Some(live)) = (call.operation, inner.live.get(&process)) {
+            let read = (live.running.id.clone(), call.resource.to_string());
+            inner.memory.facts.misled.remove(&read);
+            inner.memory.facts.misled.extend(matches!(blow, Some(Blow::Stale(_))).then_some(read));
+        }
+        let Some(blow) = blow else { return Fault::None };
         if let Some(journal) = &mut inner.journal {
             journal.push(format!("  ! {blow}"));
-        }
-        if let (Blow::Stale(_), "GetFunction", Some(live)) = (blow, call.operation, inner.live.get(&process)) {
-            inner.memory.facts.misled.insert((live.running.id.clone(), function_of(&call.resource).to_owned()));
         }
         if matches!(blow, Blow::DieBefore | Blow::DieAfter)
             && let Some(live) = inner.live.get_mut(&process)

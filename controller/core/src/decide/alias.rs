@@ -86,10 +86,14 @@ fn injected(world: &World, state: &ServiceState, shape: Shape) -> Result<bool, L
 
 /// Somebody changed the alias: that is noted, and holds until a person decides.
 fn noticed(subject: &Subject<'_>, state: &ServiceState, shape: Shape) -> Plan {
-    let said = [state.said.clone(), vec![edit(subject, shape)]].concat();
-    let edited = ServiceState { edited: Some(shape), said, ..state.clone() };
-    let actions = vec![Action::SaveState(Box::new(edited))];
+    let actions = vec![Action::SaveState(Box::new(stopped(subject, state, shape)))];
     Plan { actions, standing: edited_standing(&state.phase, shape) }
+}
+
+/// The state that holds because of an edit, which is noted.
+pub(super) fn stopped(subject: &Subject<'_>, state: &ServiceState, shape: Shape) -> ServiceState {
+    let said = [state.said.clone(), vec![edit(subject, shape)]].concat();
+    ServiceState { edited: Some(shape), said, ..state.clone() }
 }
 
 /// The note of an edit that was found now.
@@ -161,10 +165,11 @@ pub(super) fn gone_over(subject: &Subject<'_>, state: &ServiceState, alias: &Liv
     (!is_ours).then(|| edit(subject, shape))
 }
 
-/// The state with the edit noted that a person's word goes over, where nobody told of it yet.
+/// The state with the edit noted that a person's word goes over, unless it is the one that was noted last.
 pub(super) fn told(subject: &Subject<'_>, state: &ServiceState, alias: &LiveAlias) -> ServiceState {
     let edit = edit(subject, Shape::from(alias));
-    let is_new = state.said.iter().all(|said| (&said.what, &said.reason) != (&edit.what, &edit.reason));
+    let last = state.said.iter().rfind(|said| said.what == edit.what);
+    let is_new = last.is_none_or(|last| last.reason != edit.reason);
     let said = state.said.iter().cloned().chain(is_new.then_some(edit)).collect();
     ServiceState { said, ..state.clone() }
 }

@@ -136,7 +136,7 @@ pub(super) fn resume(subject: &Subject<'_>, world: &World, state: ServiceState) 
         Some(_) => seen(&world.alias, Look::Alias)?,
         None => None,
     };
-    let state = match alias.filter(|alias| state.edited != Some(Shape::from(*alias))) {
+    let state = match alias {
         Some(alias) => super::alias::told(subject, &state, alias),
         None => state,
     };

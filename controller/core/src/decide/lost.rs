@@ -127,11 +127,8 @@ pub(super) fn state(subject: &Subject<'_>, world: &World, first: &[Action]) -> R
     let phase = Phase::Holding { version: orphan.version, step: step.unwrap_or(0), weight };
     let strategy = step.map(|_| subject.service.strategy.to_string());
     let state = orphan.in_phase(subject, wanted, stable, phase, strategy);
-    if weight == share {
-        return Ok(Some(state));
-    }
-    let told = alias::told(subject, &state, orphan.alias);
-    Ok(Some(ServiceState { edited: Some(Shape::from(orphan.alias)), ..told }))
+    let is_edited = weight != share;
+    Ok(Some(if is_edited { alias::stopped(subject, &state, Shape::from(orphan.alias)) } else { state }))
 }
 
 /// A release that has all traffic, and was to be watched.

@@ -393,17 +393,17 @@ fn intent(
 /// A release that goes over an alias that somebody moved tells of it: another version serves than the one that the newest
 /// transition left there, or the weight is gone that a transition without a record gave.
 fn moved_by_hand(subject: &Subject<'_>, world: &World, head: Option<&Head>, first: &[Action]) -> Option<Said> {
-    let returned = head?.recent.first().filter(|record| !record.kind.is_live()).and_then(|record| record.from.as_ref());
-    let left = returned.or_else(|| head?.last_live().map(|record| &record.to));
-    let (left, found) = (left?.version?, world.serving.found()?.version?);
+    let (head, found) = (head?, world.serving.found()?.version?);
+    let returned = head.recent.first().filter(|record| !record.kind.is_live()).and_then(|record| record.from.as_ref());
+    let left = returned.or_else(|| head.last_live().map(|record| &record.to))?.version?;
     let is_it = |record: &Record| record.kind.is_live() && record.to.version == Some(found);
     let is_recorded = first.iter().any(|action| matches!(action, Action::AppendRecord(record) if is_it(record)));
-    let marked = world.alias.found().and_then(|alias| Some((alias, alias.marker.as_ref()?)));
-    let is_unweighted = marked.is_some_and(|(alias, marker)| {
+    let alias = world.alias.found();
+    let is_unweighted = alias.zip(alias.and_then(|alias| alias.marker.as_ref())).is_some_and(|(alias, marker)| {
         let has = alias.additional.map(|other| other.basis_points);
-        head.is_some_and(|head| marker.transition > head.number) && marker.weight.is_some_and(|it| Some(it) != has)
+        marker.transition > head.number && marker.weight.is_some() && marker.weight != has
     });
-    let shape = world.alias.found().map_or(Shape::all(found), Shape::from);
+    let shape = alias.map_or(Shape::all(found), Shape::from);
     ((left != found && !is_recorded) || is_unweighted).then(|| super::alias::edit(subject, shape))
 }
 

@@ -299,15 +299,15 @@ fn an_edit_after_the_first_is_told_as_well_and_what_waits_names_it() {
     let edit = WaitingOn::EditedMidway { found: Some(v(1)), weight: Some(4_800) };
     assert_eq!(sim.tick().standing, needs_a_person(PhaseName::Holding, edit.clone()));
     assert_eq!(sim.decide().1, nothing(needs_a_person(PhaseName::Holding, edit)));
-    // One that nobody saw before a person says how to go on.
-    sim.move_by_hand(1, Some(on_2(7_000)));
+    // One that nobody saw before a person says how to go on, and that is as the first was.
+    sim.move_by_hand(2, Some(Weighted { version: v(1), basis_points: 2_100 }));
     told(&mut sim, Word::Resume, None);
     assert_eq!(
         edits(&sim.state.as_ref().unwrap().said),
         [
             "the alias names version 2 with 21 % on version 1",
             "the alias names version 1 with 48 % on version 2",
-            "the alias names version 1 with 70 % on version 2",
+            "the alias names version 2 with 21 % on version 1",
         ]
     );
     assert_eq!(sim.alias.as_ref().unwrap().additional, Some(on_2(1_000)));

@@ -248,10 +248,12 @@ fn resume_of_a_bake_gives_all_traffic_again_where_somebody_took_it_back() {
 
     let mut sim = edited_while_it_was_watched();
     sim.move_by_hand(2, None);
-    let writes = sim.alias_writes;
+    let (writes, since) = (sim.alias_writes, sim.state.as_ref().unwrap().since);
     told(&mut sim, Word::Resume, None);
-    assert!(matches!(sim.state.as_ref().unwrap().phase, Phase::Baking { .. }));
-    assert_eq!(sim.alias_writes, writes);
+    let state = sim.state.as_ref().unwrap();
+    assert!(matches!(state.phase, Phase::Baking { .. }));
+    // Its time does not begin anew.
+    assert_eq!((sim.alias_writes, state.since), (writes, since));
 }
 
 #[test]
@@ -263,6 +265,22 @@ fn a_sync_of_a_release_that_holds_because_of_an_edit_goes_over_it() {
     sim.tick();
     assert_eq!(sim.alias.as_ref().unwrap().additional, Some(on_2(1_000)));
     assert_eq!(sim.state.as_ref().unwrap().edited, None);
+}
+
+#[test]
+fn a_resume_over_an_edit_while_git_is_down_is_heard_and_writes_nothing_yet() {
+    let mut sim = holding();
+    sim.move_by_hand(1, None);
+    sim.tick();
+    let hold = HoldReason::GitUnavailable { message: "connection refused".to_owned() };
+    sim.hold = Some(hold.clone());
+    let plan = told(&mut sim, Word::Resume, None);
+    assert_eq!(plan.actions.iter().map(name).collect::<Vec<_>>(), ["SaveState"]);
+    assert_eq!(plan.standing.waiting_on, Some(WaitingOn::Hold(hold)));
+    assert_eq!((sim.state.as_ref().unwrap().edited, sim.alias.as_ref().unwrap().additional), (None, None));
+    sim.hold = None;
+    sim.tick();
+    assert_eq!(sim.alias.as_ref().unwrap().additional, Some(on_2(1_000)));
 }
 
 #[test]

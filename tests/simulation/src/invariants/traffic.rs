@@ -36,9 +36,9 @@ pub(super) fn only_published_and_active(moment: &Moment<'_>) -> Result<(), Viola
         // The smoke test behind the preview alias is what wakes a version.
         let is_preview = name != world::ALIAS;
         // AWS said of it what was true once: nobody can know better.
-        let function = watch::function_of(moment.resource).to_owned();
+        let read = format!("{}:{number}", watch::function_of(moment.resource));
         let is_misled = version.state == VersionState::Inactive
-            && moment.running().is_some_and(|running| moment.facts.misled.contains(&(running.id.clone(), function)));
+            && moment.running().is_some_and(|running| moment.facts.misled.contains(&(running.id.clone(), read)));
         if !stays && !is_misled && !((is_way_back || is_preview) && wakes) {
             return violation(format!("version {number} is {}", version.state.name()));
         }
