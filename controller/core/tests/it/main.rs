@@ -11,6 +11,7 @@ mod crashes;
 mod diffs;
 mod drifts;
 mod edits;
+mod edits_midway;
 mod environments;
 mod gates;
 mod histories;
