@@ -67,6 +67,11 @@ impl Orphan<'_> {
             && ConfigurationChange::between(&self.live.configuration, declared).is_none()
     }
 
+    /// What somebody made of the alias that gave it its weight.
+    fn edited(&self) -> Option<Shape> {
+        self.marker.weight.filter(|given| Some(*given) != self.share).map(|_| Shape::from(self.alias))
+    }
+
     /// Its transition, from now on in this phase. `strategy` is the one that it follows, where that is known.
     fn in_phase(
         &self,
@@ -120,15 +125,17 @@ pub(super) fn state(subject: &Subject<'_>, world: &World, first: &[Action]) -> R
         return Ok(None);
     };
     let Some(share) = orphan.share.filter(|_| orphan.is_of(subject, wanted)) else { return Ok(None) };
-    // Whoever changed the share by hand left what was given.
+    // Whoever changes the share by hand leaves the marker of what was given.
     let weight = orphan.marker.weight.unwrap_or(share);
     let steps = steps(&subject.service.strategy);
     let step = steps.iter().position(|step| u16::from(step.weight.percent()) * 100 == weight);
     let phase = Phase::Holding { version: orphan.version, step: step.unwrap_or(0), weight };
     let strategy = step.map(|_| subject.service.strategy.to_string());
     let state = orphan.in_phase(subject, wanted, stable, phase, strategy);
-    let is_edited = weight != share;
-    Ok(Some(if is_edited { alias::stopped(subject, &state, Shape::from(orphan.alias)) } else { state }))
+    Ok(Some(match orphan.edited() {
+        Some(shape) => alias::stopped(subject, &state, shape),
+        None => state,
+    }))
 }
 
 /// A release that has all traffic, and was to be watched.
@@ -207,7 +214,7 @@ fn given_back(subject: &Subject<'_>, stable: &Deployed, orphan: &Orphan<'_>) -> 
         finished: subject.now,
         tick: subject.tick.to_owned(),
         steps: Vec::new(),
-        said: Vec::new(),
+        said: orphan.edited().map(|shape| alias::edit(subject, shape)).into_iter().collect(),
     };
     let actions = vec![back, Action::AppendRecord(Box::new(record))];
     Some(Plan { actions, ..waiting(PhaseName::Idle, WaitingOn::NextTick) })

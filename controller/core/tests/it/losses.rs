@@ -1,10 +1,12 @@
 //! What is stored and was lost: what is left says what it was.
 use std::collections::BTreeMap;
 
+use release_schema::Configuration;
 use tidegate_core::command::Word;
 use tidegate_core::decide::{Decision, Look, World, decide};
 use tidegate_core::history::{Head, Kind, Record, RecordHash, Said, Unproven, hash_bytes};
 use tidegate_core::ids::TransitionNumber;
+use tidegate_core::live::Weighted;
 use tidegate_core::plan::{Action, Plan};
 use tidegate_core::state::{Phase, ServiceState};
 use tidegate_core::status::{Health, HoldReason, PhaseName, WaitingOn};
@@ -295,6 +297,31 @@ fn a_word_to_a_lost_rollout_is_followed_before_any_tick_makes_it_again() {
 }
 
 #[test]
+fn the_record_of_a_lost_rollout_that_git_took_back_tells_of_the_weight_that_somebody_gave_it() {
+    let mut sim = lost_in_the_first_step();
+    sim.move_by_hand(1, Some(on_2(5_800)));
+    sim.git_wants('c');
+    sim.tick();
+    let record = sim.records.last().unwrap();
+    let said: Vec<_> = record.said.iter().map(|said| (said.what.as_str(), said.reason.as_deref().unwrap())).collect();
+    assert_eq!(record.kind, Kind::Superseded);
+    assert_eq!(said, [("edit", "the alias names version 1 with 58 % on version 2")]);
+}
+
+#[test]
+fn a_weight_that_a_hand_gives_at_rest_is_no_lost_rollout_when_git_wants_something_else() {
+    let mut sim = Sim::wanting('b');
+    sim.settle(4);
+    sim.service = service_with(two_steps());
+    sim.add_version(7, image('d'));
+    sim.move_by_hand(2, Some(Weighted { version: v(7), basis_points: 2_500 }));
+    let writes = sim.alias_writes;
+    sim.git_wants('c');
+    assert_eq!(sim.tick().standing.phase, PhaseName::Publishing);
+    assert_eq!((kinds(&sim), sim.alias_writes), (vec![Kind::Adopted, Kind::Promoted], writes));
+}
+
+#[test]
 fn a_version_that_is_not_what_the_marker_says_is_not_brought_on() {
     let mut sim = lost_in_the_first_step();
     sim.version(2).code = Some(image('c'));
@@ -326,6 +353,15 @@ fn a_bake_that_was_lost_begins_anew_and_lasts_in_full() {
     sim.tick();
     sim.assert_converged();
     assert_eq!(kinds(&sim), [Kind::Adopted, Kind::Promoted]);
+}
+
+#[test]
+fn a_bake_that_was_lost_is_not_that_of_other_configuration_in_git_by_now() {
+    let mut sim = lost_while_it_was_watched();
+    let larger = Configuration { memory_size: Some(2_048), ..sim.service.configuration.clone() };
+    sim.wanted = Ok(release_with('b', &larger));
+    sim.service.configuration = larger;
+    assert_eq!(sim.tick().standing.phase, PhaseName::Publishing);
 }
 
 #[test]
