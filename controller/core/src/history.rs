@@ -143,9 +143,9 @@ pub struct Record {
     /// The release that a rollback holds out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<ReleaseId>,
-    /// The version that it was published as, where it had no traffic yet.
+    /// The release under way that a rollback ended before it had any traffic, where a version was published for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub held_version: Option<Version>,
+    pub ended: Option<Deployed>,
     /// Where Git said so.
     pub commit: Option<Commit>,
     /// Who caused it: `controller` for what a tick did by itself.
@@ -342,11 +342,12 @@ impl Head {
     pub fn version_of(&self, release: &ReleaseId) -> Option<Version> {
         let (failed, others): (Vec<_>, Vec<_>) =
             self.recent.iter().partition(|record| matches!(record.kind, Kind::Failed | Kind::Unmanaged));
-        // What a rollback left is told of only as where it came from, or as what it holds out.
+        // What a rollback left is told of only as where it came from, or as what it ended.
         let of = |deployed: &Deployed| deployed.version.filter(|_| deployed.release == *release);
-        let left = |record: &Record| record.held_version.filter(|_| record.held.as_ref() == Some(release));
-        let told =
-            |record: &Record| of(&record.to).or_else(|| record.from.as_ref().and_then(of)).or_else(|| left(record));
+        let told = |record: &Record| {
+            let others = [record.from.as_ref(), record.ended.as_ref()];
+            of(&record.to).or_else(|| others.into_iter().flatten().find_map(of))
+        };
         others.into_iter().chain(failed).find_map(told)
     }
 

@@ -176,7 +176,7 @@ fn record(removed: &Removed<'_>, number: TransitionNumber, to: Deployed) -> Reco
         from: None,
         to,
         held: None,
-        held_version: None,
+        ended: None,
         commit: Some(removed.commit.clone()),
         actor: removed.actor.to_owned(),
         reason: None,

@@ -202,7 +202,7 @@ async fn with_history(installation: &Installation) -> Vec<Vec<u8>> {
             from: None,
             to,
             held: None,
-            held_version: None,
+            ended: None,
             commit: None,
             actor: "controller".to_owned(),
             reason: None,

@@ -206,7 +206,7 @@ fn given_back(subject: &Subject<'_>, stable: &Deployed, orphan: &Orphan<'_>) -> 
         from: Some(stable.clone()),
         to: orphan.deployed(subject)?,
         held: None,
-        held_version: None,
+        ended: None,
         commit: None,
         actor: subject.actor.to_owned(),
         reason: Some(format!("{}; what was stored of it was lost", record::superseded_by(subject))),

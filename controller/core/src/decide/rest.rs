@@ -58,7 +58,7 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
     {
         return Ok(after(first, plan));
     }
-    let from = beside(world, head, wanted).cloned().or_else(|| record::deployed_live(subject, world, serving));
+    let from = beside(world, head, wanted)?.cloned().or_else(|| record::deployed_live(subject, world, serving));
     if head.is_some_and(|head| !head.is_unmanaged()) {
         return begin(subject, world, wanted, from, first);
     }
@@ -80,11 +80,19 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
 }
 
 /// What a release begins from where somebody shares the traffic by hand, and the alias's primary version may never have earned
-/// any: what history ends with, if the alias gives it the rest. Where Git wants just that, it is set back and nothing begins.
-fn beside<'w>(world: &World, head: Option<&'w Head>, wanted: &Release) -> Option<&'w Deployed> {
-    let other = world.alias.found()?.additional?.version;
-    let last = head.and_then(Head::last_live).map(|record| &record.to);
-    last.filter(|last| last.version == Some(other) && last.release != wanted.id)
+/// any: what history ends with, as long as it exists. Where Git wants just that, it is set back and nothing begins.
+fn beside<'w>(world: &World, head: Option<&'w Head>, wanted: &Release) -> Result<Option<&'w Deployed>, Look> {
+    let (Some(alias), Some(head)) = (world.alias.found(), head) else { return Ok(None) };
+    let Some(other) = alias.additional else { return Ok(None) };
+    let last = head.last_live().map(|record| &record.to).filter(|last| last.release != wanted.id);
+    let Some((last, version)) = last.and_then(|last| Some((last, last.version?))) else { return Ok(None) };
+    if version == other.version {
+        return Ok(Some(last));
+    }
+    if alias.version == Some(version) || head.is_unmanaged() {
+        return Ok(None);
+    }
+    Ok(world.version(version)?.filter(|found| found.code.as_ref() == Some(&last.code)).map(|_| last))
 }
 
 /// What follows a history's first record where the alias tells of a rollback: what was stored before is lost, and the hold is not.
@@ -172,7 +180,8 @@ fn as_wanted(
     {
         return Ok(after(first, plan));
     }
-    if let (Some(_), Some(stable), Some(version)) = (&edit, beside(world, world.head.found(), wanted), serving.version)
+    if edit.is_some()
+        && let (Some(stable), Some(version)) = (beside(world, world.head.found(), wanted)?, serving.version)
     {
         return begin_with(subject, world, wanted, version, Some(stable.clone()), first);
     }

@@ -235,6 +235,12 @@ fn told(head: &Head) -> String {
     each.join(", ")
 }
 
+/// What was under way and published, and had no traffic yet.
+fn ended(state: &ServiceState) -> Option<Deployed> {
+    let version = state.phase.version().filter(|_| !state.phase.has_traffic())?;
+    Some(record::deployed(&state.release, Some(version)))
+}
+
 /// Everything after the alias was written.
 fn after(subject: &Subject<'_>, world: &World, done: RolledBack, version: Version) -> Vec<Action> {
     let RolledBack { number, from, to, held, reason, actor, remind, edit } = done;
@@ -249,7 +255,7 @@ fn after(subject: &Subject<'_>, world: &World, done: RolledBack, version: Versio
         from: Some(from),
         to: to.clone(),
         held: Some(held.clone()),
-        held_version: under_way.filter(|state| state.release.id == held).and_then(|state| state.phase.version()),
+        ended: under_way.and_then(ended),
         commit: Some(subject.commit.clone()),
         actor: actor.clone(),
         reason: Some(reason.clone()),
@@ -317,9 +323,9 @@ pub(super) fn completion(subject: &Subject<'_>, world: &World, head: &Head, alia
 
 /// The rollback that a marker tells of, as far as it tells.
 fn unrecorded(world: &World, head: &Head, marker: &Marker, held: ReleaseId, version: Version) -> Option<RolledBack> {
-    // A hand may have moved the alias since, and left its marker: not to what is held out.
+    // A hand may have moved the alias since, and left its marker: not to what is held out, and only to what was live.
     let is_it = |to: &&Deployed| to.release == marker.release || (!is_known(head, marker) && to.release != held);
-    let known = head.recent.iter().map(|record| &record.to);
+    let known = head.recent.iter().filter(|record| record.kind.is_live()).map(|record| &record.to);
     let to = known.filter(|to| to.version == Some(version)).find(is_it)?.clone();
     let rolling = world.state.as_ref().filter(|state| state.phase.has_traffic());
     let from = match rolling {

@@ -156,7 +156,7 @@ pub(crate) fn record(
         from,
         to,
         held: None,
-        held_version: None,
+        ended: None,
         commit: Some(commit),
         actor: "controller".to_owned(),
         reason: None,

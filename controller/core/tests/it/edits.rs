@@ -191,6 +191,29 @@ fn what_history_ends_with_stays_stable_where_somebody_shares_its_traffic_by_hand
 }
 
 #[test]
+fn what_history_ends_with_is_stable_where_somebody_shares_all_traffic_between_others_as_long_as_it_exists() {
+    for exists in [true, false] {
+        let mut sim = with_version_7();
+        sim.add_version(8, image('d'));
+        sim.move_by_hand(7, Some(Weighted { version: v(8), basis_points: 7_600 }));
+        if !exists {
+            sim.function().versions.remove(&v(1));
+        }
+        sim.git_wants('b');
+        sim.service = service_with(two_steps());
+        sim.tick();
+        let stable = if exists { from_a() } else { Some(untagged(7, &release('c'))) };
+        assert_eq!(sim.state.as_ref().unwrap().from, stable);
+        sim.aws_finishes();
+        sim.forced = true;
+        sim.tick();
+        let alias = sim.alias.as_ref().unwrap();
+        let canary = Some(Weighted { version: v(9), basis_points: 1_000 });
+        assert_eq!((alias.version, alias.additional), (stable.unwrap().version, canary));
+    }
+}
+
+#[test]
 fn what_history_ends_with_is_set_back_by_itself_where_git_wants_that_beside_a_share_by_hand() {
     let mut sim = mostly_on_version_7();
     sim.service.sync_policy.self_heal = true;

@@ -118,6 +118,26 @@ fn a_marker_that_a_hand_left_on_another_version_does_not_say_what_that_is() {
 }
 
 #[test]
+fn a_marker_older_than_history_does_not_make_a_rollback_of_a_move_to_what_never_was_live() {
+    let mut sim = b_is_live();
+    told_to(&mut sim, BACK, "5xx");
+    (sim.state, sim.head, sim.recorded) = (None, None, None);
+    sim.records.clear();
+    // What the alias names has another id by now, and what is held out is not what Git wants.
+    sim.service.configuration.memory_size = Some(sim.version(1).configuration.memory_size);
+    sim.wanted = Ok(release_with('a', &sim.service.configuration));
+    sim.tick();
+    assert_eq!(kinds(&sim), [Kind::Adopted]);
+    let (adopted, unpublished) = (sim.records[0].to.clone(), deployed(2, &release('c')));
+    sim.append(record(2, Kind::Superseded, Some(adopted.clone()), unpublished, commit('c'), [2, 3]));
+    sim.version(2).code = Some(image('c'));
+    sim.move_by_hand(2, None);
+    let edit = WaitingOn::HandEdit { found: Some(v(2)), expected: adopted.version };
+    assert_eq!(sim.tick(), nothing(needs_a_person(PhaseName::Idle, edit)));
+    assert_eq!(kinds(&sim), [Kind::Adopted, Kind::Superseded]);
+}
+
+#[test]
 fn what_is_held_out_stays_out_for_a_thousand_ticks_whatever_changes_beside_it() {
     let mut sim = b_is_live();
     told_to(&mut sim, BACK, "5xx");
@@ -370,7 +390,20 @@ fn a_release_that_was_held_out_before_its_traffic_comes_back_with_its_version() 
     assert!(version.is_some());
     told_to(&mut sim, BACK, "5xx");
     let record = sim.records.last().unwrap();
-    assert_eq!((record.held.as_ref(), record.held_version), (Some(&release('c').id), version));
+    let ended = record.ended.as_ref().unwrap();
+    assert_eq!((record.held.as_ref(), &ended.release), (Some(&release('c').id), &release('c').id));
+    assert_eq!((ended.version, sim.head.as_ref().unwrap().version_of(&release('c').id)), (version, version));
+}
+
+#[test]
+fn a_release_that_a_rollback_ended_and_git_wants_no_more_comes_back_with_its_version() {
+    let mut sim = b_is_live();
+    sim.git_wants('c');
+    sim.tick();
+    let version = sim.state.as_ref().unwrap().phase.version();
+    sim.git_wants('d');
+    told_to(&mut sim, BACK, "5xx");
+    assert_eq!(sim.records.last().unwrap().held, Some(release('d').id));
     assert_eq!(sim.head.as_ref().unwrap().version_of(&release('c').id), version);
 }
 

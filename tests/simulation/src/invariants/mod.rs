@@ -193,6 +193,14 @@ impl<'a> Moment<'a> {
         stable.is_some_and(|version| version.to_string() == number.to_string())
     }
 
+    /// Whether an alias is as the release under way found it, which told of who had moved it, and gave nothing any traffic.
+    fn is_where_it_began(&self, alias: &AliasView) -> bool {
+        let Some(state) = self.state().filter(|state| !state.phase.has_traffic()) else { return false };
+        let told = state.said.iter().any(|said| said.what == "edit");
+        let is_stable = |number: u64| alias.additional.is_none() && self.is_stable(number);
+        told && alias.version.parse().is_ok_and(is_stable)
+    }
+
     /// Whether a version had all traffic once: by a write of the controller's, or by a person's hand, and was taken over.
     pub(crate) fn was_live(&self, number: u64) -> bool {
         let is_it = |record: &Record| {
@@ -293,8 +301,11 @@ pub(crate) fn learn(moment: &Moment<'_>) -> Option<Known> {
     }
     if moved(was.as_ref(), is.as_ref()) {
         known.since = Some(moment.now());
-        // Who puts it back to where the controller left it undoes an edit.
-        let is_edit = !ours && is.as_ref().map(shares) != Some(known.given.clone());
+        // Who puts it back to where the controller left it undoes an edit; so does who puts it back to where a release began that
+        // told of that, as long as it has no traffic.
+        let is_undone =
+            is.as_ref().is_some_and(|alias| shares(alias) == known.given || moment.is_where_it_began(alias));
+        let is_edit = !ours && !is_undone;
         (known.promoted, known.edited) = (false, is_edit.then(|| moment.now()));
         let all = is.as_ref().filter(|alias| alias.additional.is_none()).and_then(|alias| alias.version.parse().ok());
         match all {

@@ -116,7 +116,8 @@ pub(super) fn nothing_forward_without_valid_input(moment: &Moment<'_>) -> Result
     let judged = moment.facts.judged(place) && before.is_some_and(|before| before.additional.is_some());
     // The first step of a rollout follows none that could be judged.
     let is_first = |wanted| traffic::begins_again(known, wanted, share(Some(after), new));
-    let is_due = judged && !known.promoted && !moment.wanted().is_some_and(is_first);
+    let by_person = known.promoted || known.promoted_fully;
+    let is_due = judged && !by_person && !moment.wanted().is_some_and(is_first);
     if moment.facts.no_metrics && is_due {
         return violation("a new version gets more traffic while there are no metrics");
     }

@@ -6,7 +6,7 @@ use aws_sdk_lambda::types::AliasRoutingConfiguration;
 use local_aws::{AliasRef, MetricFate, Traffic, VersionState};
 use stories::account::BUCKET;
 use tidegate_core::command::{Command, To};
-use tidegate_core::history::Record;
+use tidegate_core::history::{Deployed, Record};
 use tidegate_core::marker::Marker;
 use tidegate_core::report::{Answer, Failure, FailureKind, ServiceReport};
 use tidegate_core::status::WaitingOn;
@@ -246,7 +246,8 @@ impl World {
         let record =
             |number: u32| document::<Record>(&self.aws, &format!("history/{environment}/{service}/{number:010}.json"));
         let told = |record: Record| {
-            let ends = [record.from.and_then(|from| from.version), record.to.version, record.held_version];
+            let version = |deployed: Option<Deployed>| deployed.and_then(|deployed| deployed.version);
+            let ends = [version(record.from), record.to.version, version(record.ended)];
             ends.into_iter().flatten().map(|version| version.number())
         };
         (1..).map_while(record).flat_map(told).collect()

@@ -84,6 +84,7 @@ pub(super) fn render(record: &Record, stored: &str, width: usize, paint: Paint) 
     push_wrapped(&mut sheet.text, "", &title, tone(*kind), width, paint);
     sheet.plain("from", record.from.iter().flat_map(deployed));
     sheet.plain("to", deployed(&record.to));
+    sheet.plain("ended", record.ended.iter().flat_map(deployed));
     sheet.plain("held out", record.held.iter().map(|held| format!("release {held}")));
     sheet.plain("commit", record.commit.iter().flat_map(commit));
     sheet.plain("by", [&record.actor]);
