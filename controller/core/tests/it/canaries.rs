@@ -203,6 +203,17 @@ fn a_return_that_died_anywhere_is_brought_to_its_end() {
 }
 
 #[test]
+fn a_return_that_a_person_asked_for_is_recorded_as_theirs_whoever_brings_it_to_its_end() {
+    let mut sim = holding();
+    says(&mut sim, Word::Abort, Some("5xx"));
+    sim.tick_until(Some(Crash::After(0))).1.unwrap_err();
+    sim.word = None;
+    sim.tick();
+    let record = sim.records.last().unwrap();
+    assert_eq!((record.kind, record.actor.as_str()), (Kind::Aborted, "ann"));
+}
+
+#[test]
 fn a_release_that_was_live_lately_goes_straight_live_again() {
     let mut sim = published(Strategy::AllAtOnce);
     sim.tick();

@@ -99,6 +99,19 @@ fn an_alias_that_was_moved_to_another_version_with_the_wanted_content_is_drift_w
 }
 
 #[test]
+fn an_alias_that_a_write_of_ours_moved_is_taken_over_without_its_record_and_one_that_a_hand_moved_is_not() {
+    for (transition, is_ours) in [(2, true), (1, false)] {
+        let mut sim = Sim::at_rest();
+        sim.add_version(2, release('a').code);
+        sim.move_by_hand(2, None);
+        sim.alias.as_mut().unwrap().marker = Some(marker(transition, &release('a')));
+        let edit = WaitingOn::HandEdit { found: Some(v(2)), expected: Some(v(1)) };
+        assert_eq!(sim.tick().standing.waiting_on, (!is_ours).then_some(edit));
+        assert_eq!(sim.records.len(), if is_ours { 2 } else { 1 });
+    }
+}
+
+#[test]
 fn a_release_begins_from_what_a_person_made_live() {
     let mut sim = with_version_7();
     sim.move_by_hand(7, None);

@@ -10,7 +10,7 @@ use tidegate_core::status::{Health, HoldReason, PhaseName, WaitingOn};
 
 use crate::build::*;
 use crate::rollout::*;
-use crate::sim::Sim;
+use crate::sim::{Crash, Sim};
 use crate::smoke_tests::{answers, smoke_test};
 
 /// In the first step of [`two_steps`], judged by this; read back at minute 2.
@@ -106,6 +106,50 @@ fn an_alarm_that_rings_in_the_bake_sends_everything_back_to_the_old_version() {
     sim.measured = alarm_is(AlarmState::Alarm);
     aborts(&mut sim, "the analysis failed: alarm flight-5xx is in ALARM");
     assert_eq!(sim.records.last().unwrap().steps[0].step, "bake");
+}
+
+#[test]
+fn what_was_live_lately_and_what_a_person_promotes_in_full_is_not_watched_after_the_switch() {
+    let mut reverted = published(blue_green(false, true, 5));
+    for _ in 0..10 {
+        reverted.tick();
+    }
+    assert_eq!(reverted.records.last().unwrap().kind, Kind::Promoted);
+    reverted.git_wants('a');
+    reverted.tick();
+    assert_eq!((reverted.alias.as_ref().unwrap().version, &reverted.state), (Some(v(1)), &None));
+
+    let mut in_full = published(blue_green(false, false, 5));
+    in_full.tick();
+    told(&mut in_full, Word::Promote(FULL), None);
+    assert_eq!((in_full.alias.as_ref().unwrap().version, &in_full.state), (Some(v(2)), &None));
+}
+
+#[test]
+fn a_switch_that_is_not_watched_and_whose_tick_died_is_finished_by_the_next_one() {
+    let mut sim = published(blue_green(false, true, 0));
+    sim.tick_until(Some(Crash::After(1))).1.unwrap_err();
+    assert_eq!(sim.tick().standing, synced());
+    assert_eq!((sim.records.last().unwrap().kind, &sim.state), (Kind::Promoted, &None));
+}
+
+#[test]
+fn a_bake_that_stays_inconclusive_is_overdue_by_its_deadline_after_its_time() {
+    let mut sim = published(blue_green(false, true, 5));
+    sim.service.analysis = Some(by_errors());
+    sim.measured = Measured::default();
+    sim.tick();
+    sim.tick();
+    for (minute, is_overdue) in [(11, false), (22, false), (23, true)] {
+        sim.at(minute);
+        let standing = sim.tick().standing;
+        let since = match standing.waiting_on {
+            Some(WaitingOn::Inconclusive { .. }) => None,
+            Some(WaitingOn::Overdue { since, .. }) => Some(since),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(since, is_overdue.then(|| at(7)), "in minute {minute}");
+    }
 }
 
 #[test]

@@ -14,6 +14,18 @@ const BASELINE: &str = "it was live when Tidegate saw it first";
 const ALREADY: &str = "it runs what Git wants already";
 
 #[test]
+fn what_a_release_began_from_is_told_with_its_archive() {
+    let mut sim = Sim::unpublished(zip('a'), zip_release('a'));
+    sim.add_version(1, zip('a'));
+    sim.alias = Sim::unseen().alias;
+    sim.tick();
+    sim.wanted = Ok(zip_release('b'));
+    sim.tick();
+    let from = sim.state.as_ref().unwrap().from.as_ref().unwrap();
+    assert_eq!((&from.archive, from.version), (&Some(zip_release('a').source), Some(v(1))));
+}
+
+#[test]
 fn a_converged_service_costs_one_look_and_no_action() {
     let sim = Sim::at_rest();
     assert_eq!(sim.decide(), (vec![Look::Serving], nothing(synced())));

@@ -457,15 +457,19 @@ fn a_hold_survives_the_loss_of_its_document_and_so_do_an_abort_and_a_failure() {
 
     let mut aborted = holding();
     told_to(&mut aborted, Word::Abort, "5xx");
-    let stored = aborted.state.take();
-    for _ in 0..3 {
-        assert!(!aborted.tick().moves_forward());
+    let mut failed = Sim::wanting('b');
+    failed.tick();
+    failed.version(2).state = VersionState::Failed { reason: "no such handler".to_owned() };
+    failed.tick();
+    for mut sim in [aborted, failed] {
+        let stored = sim.state.take().unwrap();
+        assert!(stored.phase.is_over(), "{stored:?}");
+        for _ in 0..3 {
+            assert!(!sim.tick().moves_forward());
+        }
+        let restored = sim.state.as_ref().unwrap();
+        assert_eq!((&restored.phase, restored.transition), (&stored.phase, stored.transition));
     }
-    let restored = aborted.state.as_ref().unwrap();
-    assert_eq!(
-        (&restored.phase, restored.transition),
-        (&stored.as_ref().unwrap().phase, stored.as_ref().unwrap().transition)
-    );
 }
 
 #[test]

@@ -83,6 +83,18 @@ fn a_release_whose_version_is_not_known_yet_is_superseded_once_it_is() {
 }
 
 #[test]
+fn a_release_whose_write_aws_never_finishes_is_superseded_without_a_version_after_the_deadline() {
+    let mut sim = Sim::wanting('b');
+    sim.tick_until(Some(Crash::After(1))).1.unwrap_err();
+    sim.git_wants('c');
+    sim.at(15);
+    assert_eq!(sim.tick().actions, []);
+    let to = Deployed { version: None, ..deployed(2, &release('b')) };
+    let superseded = because(BY_C, record(2, Kind::Superseded, from_a(), to, commit('b'), [0, 16]));
+    assert_eq!(sim.tick().actions[0], Action::AppendRecord(Box::new(superseded)));
+}
+
+#[test]
 fn a_release_whose_write_never_arrived_is_superseded_without_a_version() {
     let mut sim = Sim::wanting('b');
     sim.tick_until(Some(Crash::Before(1))).1.unwrap_err();
