@@ -6,7 +6,7 @@ use release_schema::AlarmName;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::Verdict;
-use crate::history::{Deployed, Kind, Said, StepResult};
+use crate::history::{Deployed, Head, Kind, Record, Said, StepResult};
 use crate::ids::{Commit, RevisionId, TransitionNumber, Version};
 use crate::live::{LiveAlias, Weighted};
 use crate::release::Release;
@@ -328,6 +328,21 @@ impl Phase {
 }
 
 impl ServiceState {
+    /// The number that the record of this transition's end gets; `None` where history tells of that end already, or of the rollback
+    /// that ended it.
+    ///
+    /// It is the transition's own, unless the record of a tick that died before it moved the head took that.
+    #[must_use]
+    pub fn unrecorded(&self, head: Option<&Head>) -> Option<TransitionNumber> {
+        let Some(head) = head.filter(|head| head.number >= self.transition) else { return Some(self.transition) };
+        let is_told = |record: &&Record| {
+            let is_own = record.started == self.started && record.to.release == self.release.id;
+            is_own || record.kind == Kind::RolledBack
+        };
+        let told = head.recent.iter().take_while(|record| record.number >= self.transition).find(is_told);
+        told.is_none().then(|| head.number.next())
+    }
+
     /// The hold with what came of telling the release repository; `None` where it says so already.
     #[must_use]
     pub fn reverted(&self, outcome: Result<Pushed, NotPushed>) -> Option<Self> {

@@ -96,7 +96,8 @@ pub fn close(removed: &Removed<'_>) -> Closing {
     let back = under_way.and_then(|state| back(state, removed.alias?));
     let returning = under_way.filter(|_| back.is_some()).and_then(|state| returning(removed, state));
     let last = removed.head.map_or(TransitionNumber(0), |head| head.number);
-    let ended = under_way.filter(|state| state.transition > last).map(|state| ended(removed, state));
+    let unrecorded = under_way.and_then(|state| Some((state, state.unrecorded(removed.head)?)));
+    let ended = unrecorded.map(|(state, number)| ended(removed, state, number));
     let number = ended.as_ref().map_or(last, |record| record.number).next();
     let live = removed.head.and_then(|head| head.last_live().or(head.recent.first())).map(|record| &record.to);
     let live = live.or_else(|| ended.as_ref().map(|record| record.from.as_ref().unwrap_or(&record.to)));
@@ -139,7 +140,7 @@ fn why(removed: &Removed<'_>) -> String {
     format!("commit {} does not have the service", removed.commit.short())
 }
 
-fn ended(removed: &Removed<'_>, state: &ServiceState) -> Record {
+fn ended(removed: &Removed<'_>, state: &ServiceState, number: TransitionNumber) -> Record {
     let (kind, reason, actor) = if let Phase::Returning { ending, reason, actor, .. } = &state.phase {
         (*ending, reason.clone(), actor.clone())
     } else if state.edited.is_some() {
@@ -157,7 +158,7 @@ fn ended(removed: &Removed<'_>, state: &ServiceState) -> Record {
         started: state.started,
         steps: state.rollout.results.clone(),
         said: state.said.clone(),
-        ..record(removed, state.transition, deployed(&state.release, state.phase.version()))
+        ..record(removed, number, deployed(&state.release, state.phase.version()))
     }
 }
 

@@ -25,12 +25,10 @@ pub(super) fn finished(
     version: Option<Version>,
     reason: Option<String>,
 ) -> Result<Vec<Action>, Look> {
-    if next_number(world, &[])? > state.transition {
-        return Ok(Vec::new());
-    }
+    let Some(number) = state.unrecorded(seen(&world.head, Look::Head)?) else { return Ok(Vec::new()) };
     let record = Record {
         schema_version: SCHEMA_VERSION,
-        number: state.transition,
+        number,
         previous: None,
         environment: subject.environment.clone(),
         service: subject.service.name.clone(),

@@ -368,14 +368,13 @@ fn intent(
     phase: Phase,
 ) -> Result<ServiceState, Look> {
     let head = seen(&world.head, Look::Head)?;
+    // A version that has to be published first, or that was and came no further, had no traffic yet, whatever its content had.
+    let earned = |head: &&Head| phase.version().is_some_and(|version| head.was_live(&wanted.id, version));
     let direct = match &from {
-        _ if was_live(head, wanted) => Some(Direct::Healed),
+        None if was_live(head, wanted) => Some(Direct::Healed),
         None => Some(Direct::FirstDeploy),
+        Some(_) if was_live(head.filter(earned), wanted) => Some(Direct::Healed),
         Some(from) => {
-            let version = phase.version();
-            // A version that has to be published first, or that was and came no further, had no traffic yet, whatever its
-            // content had.
-            let earned = |head: &&Head| version.is_some_and(|version| head.was_live(&wanted.id, version));
             let lately = |head: &Head| from.release == wanted.id || head.in_rollback_window(&wanted.id);
             head.filter(earned).is_some_and(lately).then_some(Direct::RollbackWindow)
         }

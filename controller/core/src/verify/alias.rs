@@ -30,20 +30,29 @@ pub(super) fn hear(evidence: &Evidence<'_>, chain: &Chain<'_>) -> (Testimony, Ve
 fn against(marker: &Marker, chain: &Chain<'_>) -> Vec<Finding> {
     let since = chain.genuine.range(marker.transition..);
     let since: Vec<Record> = since.filter_map(|(_, content)| serde_json::from_slice(content.bytes).ok()).collect();
-    let Some(own) = since.first().filter(|record| record.number == marker.transition) else { return Vec::new() };
-    // A rollback beside a tick may have lost its number to the tick's record, and got the next.
-    let rollback = since
-        .iter()
-        .find(|record| marker.held.is_some() && record.kind == Kind::RolledBack && record.to.release == marker.release);
-    let told = own.to.release == marker.release || own.from.as_ref().is_some_and(|from| from.release == marker.release);
-    let backed = if marker.held.is_some() { rollback.is_some() } else { told };
-    let disagrees = (!backed).then_some(Finding::AliasDisagrees { number: marker.transition });
+    if since.first().is_none_or(|record| record.number != marker.transition) {
+        return Vec::new();
+    }
+    // It may have lost its number to the record of somebody else, and got the next.
+    let later = if marker.held.is_some() { since.len() } else { 2 };
+    let own = since.iter().take(later).find(|record| tells_of(record, marker));
+    let disagrees = own.is_none().then_some(Finding::AliasDisagrees { number: marker.transition });
+    let last = own.map_or(marker.transition, |own| own.number);
     let moved = since.iter().rev().find(|record| {
         let from = record.from.as_ref().and_then(|from| from.version);
         let heals_alias = record.kind == Kind::Healed && from != record.to.version;
         let moves = heals_alias || matches!(record.kind, Kind::Promoted | Kind::RolledBack);
-        moves && record.number > marker.transition && rollback.is_none_or(|own| own.number != record.number)
+        moves && record.number > last
     });
     let behind = moved.map(|record| Finding::AliasBehind { number: record.number, alias: marker.transition });
     behind.into_iter().chain(disagrees).collect()
+}
+
+/// Whether a record may be the one of the write that left the marker.
+fn tells_of(record: &Record, marker: &Marker) -> bool {
+    let leads = record.to.release == marker.release;
+    match marker.held {
+        Some(_) => record.kind == Kind::RolledBack && leads,
+        None => leads || record.from.as_ref().is_some_and(|from| from.release == marker.release),
+    }
 }

@@ -1,11 +1,14 @@
 //! Whatever dies wherever: the next tick resumes, and no effect comes twice.
+use release_schema::Strategy;
+use tidegate_core::command::Word;
 use tidegate_core::decide::Look;
-use tidegate_core::history::Kind;
+use tidegate_core::history::{Kind, Record};
 use tidegate_core::live::VersionState;
 use tidegate_core::plan::{Action, Plan};
 use tidegate_core::status::{PhaseName, WaitingOn};
 
 use crate::build::*;
+use crate::rollout::*;
 use crate::sim::{Crash, Sim};
 
 /// Git wants `b`, and the tick that moved the alias to version 2 died after so many actions.
@@ -20,6 +23,50 @@ fn died_after(actions: usize) -> Sim {
 
 fn registry_and_rest() -> [Action; 2] {
     [Action::WriteRegistry { version: v(2), tag: release('b').tag }, Action::ClearState]
+}
+
+/// A tick that died wrote this record, and nobody knew of it: the head did not tell.
+fn taken() -> Record {
+    let a = deployed(1, &release('a'));
+    because("it runs what Git wants already", record(2, Kind::Adopted, Some(a.clone()), a, commit('a'), [0, 0]))
+}
+
+#[test]
+fn a_transition_that_lost_its_number_to_another_record_gets_the_next_and_is_recorded_once() {
+    let mut promoted = published(Strategy::AllAtOnce);
+    promoted.append(taken());
+    promoted.tick_until(Some(Crash::After(1))).1.unwrap_err();
+    promoted.tick();
+    let mut aborted = holding();
+    aborted.append(taken());
+    told(&mut aborted, Word::Abort, None);
+    aborted.tick();
+    for (sim, kind) in [(promoted, Kind::Promoted), (aborted, Kind::Aborted)] {
+        let told: Vec<_> = sim.records.iter().map(|record| (record.number.0, record.kind)).collect();
+        assert_eq!(told, [(1, Kind::Adopted), (2, Kind::Adopted), (3, kind)]);
+    }
+}
+
+#[test]
+fn a_rollback_that_died_after_its_record_ends_what_was_under_way_also_where_git_moves_on() {
+    let mut sim = Sim::wanting('b');
+    sim.settle(4);
+    sim.git_wants('c');
+    sim.tick_until(Some(Crash::Before(1))).1.unwrap_err();
+    sim.git_wants('d');
+    says(&mut sim, Word::Rollback { to: None, remind_after: None }, Some("5xx"));
+    let (_, plan) = sim.decide();
+    sim.execute(&plan, Some(Crash::After(1))).unwrap_err();
+    sim.word = None;
+    for _ in 0..6 {
+        sim.tick();
+        sim.aws_finishes();
+    }
+    assert_eq!(sim.records.last().unwrap().kind, Kind::RolledBack);
+    assert_eq!(
+        (sim.alias.as_ref().unwrap().version, sim.decide().1.standing.phase),
+        (Some(v(1)), PhaseName::RolledBack)
+    );
 }
 
 #[test]

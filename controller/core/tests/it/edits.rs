@@ -3,7 +3,7 @@ use tidegate_core::command::Word;
 use tidegate_core::decide::{Decision, Look, World, decide};
 use tidegate_core::history::{Deployed, Kind, Said};
 use tidegate_core::ids::RevisionId;
-use tidegate_core::live::{Seen, Weighted};
+use tidegate_core::live::{Seen, VersionState, Weighted};
 use tidegate_core::plan::{Action, Plan};
 use tidegate_core::status::{PhaseName, WaitingOn};
 
@@ -235,6 +235,22 @@ fn what_history_ends_with_is_set_back_by_itself_where_git_wants_that_beside_a_sh
     assert_eq!((alias.version, alias.additional), (Some(v(1)), None));
     let healed = sim.records.last().unwrap();
     assert_eq!((healed.kind, &healed.from), (Kind::Healed, &Some(untagged(7, &release('c')))));
+}
+
+#[test]
+fn what_history_ends_with_comes_by_steps_where_it_has_to_be_published_again() {
+    let mut sim = with_version_7();
+    sim.service = service_with(two_steps());
+    sim.version(1).state = VersionState::Inactive;
+    sim.move_by_hand(7, None);
+    sim.forced = true;
+    sim.tick();
+    assert_eq!(sim.state.as_ref().unwrap().rollout.direct, None);
+    sim.aws_finishes();
+    sim.tick();
+    let alias = sim.alias.as_ref().unwrap();
+    let canary = Some(Weighted { version: v(8), basis_points: 1_000 });
+    assert_eq!((alias.version, alias.additional), (Some(v(7)), canary));
 }
 
 #[test]

@@ -267,6 +267,17 @@ fn a_rollback_whose_number_somebody_else_took_is_told_by_the_next_record() {
 }
 
 #[test]
+fn a_transition_whose_number_somebody_else_took_is_told_by_the_next_record() {
+    let adopted = Record { kind: Kind::Adopted, to: promoted(3).to, from: None, ..promoted(4) };
+    let late = Record { to: deployed(4, &release(letter(4))), ..promoted(5) };
+    let all = (1..=3).map(promoted).chain([adopted.clone(), late]);
+    assert_eq!(History::made_of(all, marked(4)).findings(), []);
+    let too_late = [adopted.clone(), Record { number: n(5), ..adopted }, Record { to: promoted(4).to, ..promoted(6) }];
+    let findings = History::made_of((1..=3).map(promoted).chain(too_late), marked(4)).findings();
+    assert!(findings.contains(&Finding::AliasDisagrees { number: n(4) }), "{findings:?}");
+}
+
+#[test]
 fn a_last_record_that_was_forged_with_its_head_is_known_to_the_alias() {
     let other = Record { to: deployed(4, &release('f')), ..promoted(4) };
     let history = History::made_of((1..=3).map(promoted).chain([other]), marked(4));
