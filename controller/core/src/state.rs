@@ -335,12 +335,15 @@ impl ServiceState {
     #[must_use]
     pub fn unrecorded(&self, head: Option<&Head>) -> Option<TransitionNumber> {
         let Some(head) = head.filter(|head| head.number >= self.transition) else { return Some(self.transition) };
-        let is_told = |record: &&Record| {
-            let is_own = record.started == self.started && record.to.release == self.release.id;
-            is_own || record.kind == Kind::RolledBack
-        };
-        let told = head.recent.iter().take_while(|record| record.number >= self.transition).find(is_told);
-        told.is_none().then(|| head.number.next())
+        self.end(head).is_none().then(|| head.number.next())
+    }
+
+    /// The record of this transition's end, or of the rollback that ended it.
+    #[must_use]
+    pub fn end<'h>(&self, head: &'h Head) -> Option<&'h Record> {
+        let is_own = |record: &Record| record.started == self.started && record.to.release == self.release.id;
+        let mut since = head.recent.iter().take_while(|record| record.number >= self.transition);
+        since.find(|record| is_own(record) || record.kind == Kind::RolledBack)
     }
 
     /// The hold with what came of telling the release repository; `None` where it says so already.

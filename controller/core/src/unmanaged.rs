@@ -92,7 +92,8 @@ pub fn left(state: &ServiceState) -> Left {
 /// meanwhile is left alone, as is one without a stable version behind it.
 #[must_use]
 pub fn close(removed: &Removed<'_>) -> Closing {
-    let under_way = removed.state.filter(|state| !state.phase.is_over());
+    let is_recorded = |state: &ServiceState| state.unrecorded(removed.head).is_none();
+    let under_way = removed.state.filter(|state| !state.phase.is_over() && !is_recorded(state));
     let back = under_way.and_then(|state| back(state, removed.alias?));
     let returning = under_way.filter(|_| back.is_some()).and_then(|state| returning(removed, state));
     let last = removed.head.map_or(TransitionNumber(0), |head| head.number);

@@ -1,6 +1,6 @@
 //! Gives the alias to the new version, reads that back, watches it where the strategy says so, and finishes the transition.
 use super::alias::{self, Sight, sight};
-use super::shift::{decided, looked_at, went_over};
+use super::shift::{self, decided, looked_at, went_over};
 use super::turn_back::{self, End};
 use super::watch::{Watch, Watched, watch};
 use super::{Look, Subject, World, blocked, command, overdue, prepare, record, seen, suspended, waiting};
@@ -24,12 +24,24 @@ pub(super) fn completion(
     if !landed {
         return Ok(None);
     }
-    let standing = match subject.wanted {
+    Ok(Some(Plan { actions: finish(subject, world, state, version, None)?, standing: completed(subject, state) }))
+}
+
+/// What is left to do where history tells already that the release is live for good: whatever died after its record, it is not
+/// turned back by what Git wants now.
+pub(super) fn recorded(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Option<Plan>, Look> {
+    let end = seen(&world.head, Look::Head)?.and_then(|head| state.end(head));
+    let promoted = end.filter(|end| matches!(end.kind, Kind::Promoted | Kind::Healed));
+    let Some(version) = promoted.and_then(|end| end.to.version) else { return Ok(None) };
+    Ok(Some(Plan { actions: finish(subject, world, state, version, None)?, standing: completed(subject, state) }))
+}
+
+fn completed(subject: &Subject<'_>, state: &ServiceState) -> Standing {
+    match subject.wanted {
         Ok(wanted) if wanted.id == state.release.id => synced(),
         Ok(_) => waiting(PhaseName::Idle, WaitingOn::NextTick).standing,
         Err(_) => blocked(subject, PhaseName::Idle).standing,
-    };
-    Ok(Some(Plan { actions: finish(subject, world, state, version, None)?, standing }))
+    }
 }
 
 /// All traffic from stable to a version that is ready, and the end of the transition, in one plan.
@@ -110,6 +122,9 @@ pub(super) fn promoting(
         }
         Sight::Arrived(_) => Ok(Plan { actions: finish(subject, world, state, version, None)?, standing: synced() }),
         Sight::Before(alias) => {
+            if let Some(restart) = shift::restart(subject, world, state, version, alias)? {
+                return Ok(restart);
+            }
             let mut actions = vec![give_all(state, version, alias)];
             if bake.is_some() {
                 let plan = Plan { actions, ..waiting(PhaseName::Promoting, WaitingOn::ReadBack) };

@@ -194,15 +194,18 @@ pub(super) fn decided(subject: &Subject<'_>, state: &ServiceState, step: String)
     ServiceState { rollout: Rollout { results, ..state.rollout.clone() }, ..state.clone() }
 }
 
-/// Other steps in Git than those that are followed: the rollout begins again, at the first of the new ones.
-fn restart(
+/// Other steps in Git than those that are followed: the rollout begins again, at the first of the new ones. What needs no steps, or
+/// a person promotes in full, follows none.
+pub(super) fn restart(
     subject: &Subject<'_>,
     world: &World,
     state: &ServiceState,
     version: Version,
     alias: &LiveAlias,
 ) -> Result<Option<Plan>, Look> {
-    if state.rollout.strategy.as_deref() == Some(subject.service.strategy.to_string().as_str()) {
+    let Rollout { strategy, direct, advance, .. } = &state.rollout;
+    let follows_none = direct.is_some() || advance.is_some_and(|advance| advance.full);
+    if follows_none || strategy.as_deref() == Some(subject.service.strategy.to_string().as_str()) {
         return Ok(None);
     }
     if !steps(&subject.service.strategy).is_empty() {

@@ -1,5 +1,5 @@
 //! Ends a release before it is live for good: traffic goes back to stable first, then it is recorded.
-use super::{Look, Subject, World, alias, record, seen, waiting};
+use super::{Look, Subject, World, alias, promote, record, seen, waiting};
 use crate::history::Kind;
 use crate::live::LiveAlias;
 use crate::marker::Marker;
@@ -14,7 +14,7 @@ pub(super) struct End {
     pub(super) actor: String,
 }
 
-/// Ends `state`. Where it may have traffic, that it returns is stored before it does.
+/// Ends `state`, unless history tells of its end. Where it may have traffic, that it returns is stored before it does.
 pub(super) fn begin(subject: &Subject<'_>, world: &World, state: &ServiceState, end: End) -> Result<Plan, Look> {
     let Some(version) = state.phase.version().filter(|_| state.phase.has_traffic()) else {
         let actions = ended(subject, world, state, &end)?;
@@ -22,6 +22,9 @@ pub(super) fn begin(subject: &Subject<'_>, world: &World, state: &ServiceState, 
     };
     let End { kind, reason, actor } = end;
     let alias = seen(&world.alias, Look::Alias)?;
+    if let Some(done) = promote::recorded(subject, world, state)? {
+        return Ok(done);
+    }
     let edit = alias.and_then(|alias| alias::gone_over(subject, state, alias));
     let phase = Phase::Returning { version, ending: kind, reason, actor, before: alias.map(Before::from) };
     // The verdict that turned it back is shown with it.

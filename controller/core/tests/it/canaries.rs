@@ -256,6 +256,24 @@ fn other_steps_in_git_restart_a_running_rollout_and_start_nothing_at_rest() {
 }
 
 #[test]
+fn a_switch_that_never_arrived_and_became_a_rollout_follows_its_steps_unless_a_person_wants_all_at_once() {
+    for in_full in [false, true] {
+        let mut sim = published(blue_green(false, !in_full, 5));
+        if in_full {
+            sim.tick();
+            says(&mut sim, Word::Promote(FULL), None);
+        }
+        sim.tick_until(Some(Crash::Before(1))).1.unwrap_err();
+        sim.word = None;
+        sim.service = service_with(two_steps());
+        sim.tick();
+        let alias = sim.alias.as_ref().unwrap();
+        let expected = if in_full { (Some(v(2)), None) } else { (Some(v(1)), Some(on_2(1_000))) };
+        assert_eq!((alias.version, alias.additional), expected);
+    }
+}
+
+#[test]
 fn a_rollout_that_became_a_switch_goes_back_before_it_is_prepared_again() {
     let mut sim = holding();
     sim.service = service_with(blue_green(false, false, 0));

@@ -48,6 +48,30 @@ fn a_transition_that_lost_its_number_to_another_record_gets_the_next_and_is_reco
 }
 
 #[test]
+fn a_release_that_is_recorded_as_promoted_is_not_turned_back_whatever_died_after_that() {
+    let mut sim = published(blue_green(false, true, 5));
+    let record = |sim: &Sim| {
+        let is_it = |action: &Action| matches!(action, Action::AppendRecord(_));
+        sim.decide().1.actions.iter().position(is_it)
+    };
+    while record(&sim).is_none() {
+        sim.tick();
+    }
+    sim.tick_until(record(&sim).map(Crash::After)).1.unwrap_err();
+    for word in [None, Some(Word::Abort)] {
+        let mut sim = sim.clone();
+        match word {
+            None => sim.git_wants('c'),
+            Some(word) => says(&mut sim, word, None),
+        }
+        sim.tick();
+        assert_eq!((sim.alias.as_ref().unwrap().version, &sim.state), (Some(v(2)), &None), "{word:?}");
+        let told: Vec<_> = sim.records.iter().map(|record| record.kind).collect();
+        assert_eq!((told, sim.registry.map(|(version, _)| version)), (vec![Kind::Adopted, Kind::Promoted], Some(v(2))));
+    }
+}
+
+#[test]
 fn a_rollback_that_died_after_its_record_ends_what_was_under_way_also_where_git_moves_on() {
     let mut sim = Sim::wanting('b');
     sim.settle(4);

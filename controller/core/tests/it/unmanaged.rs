@@ -101,6 +101,24 @@ fn an_alias_that_is_somebody_elses_by_now_is_not_written() {
 }
 
 #[test]
+fn what_history_tells_of_as_promoted_is_not_turned_back() {
+    let baking = ServiceState { phase: Phase::Baking { version: v(2), switched: at(1) }, ..canary() };
+    let (from, to) = (baking.from.clone(), deployed(2, &release('b')));
+    let promoted = Record { started: baking.started, ..record(2, Kind::Promoted, from, to, commit('b'), [0, 5]) };
+    let head = Head::append(Some(&history()), promoted).unwrap().head;
+    let Closing { returning, back, records } = closing(Some(&baking), Some(&head), Some(&alias(2, None)));
+    assert_eq!((returning, back, told(&records)), (None, None, vec![(3, Kind::Unmanaged)]));
+}
+
+#[test]
+fn a_release_that_lost_its_number_to_another_record_is_ended_with_the_next() {
+    let adopted = record(2, Kind::Adopted, None, deployed(1, &release('a')), commit('a'), [3, 3]);
+    let head = Head::append(Some(&history()), adopted).unwrap().head;
+    let Closing { records, .. } = closing(Some(&canary()), Some(&head), Some(&alias(1, Some((2, 1_000)))));
+    assert_eq!(told(&records), [(3, Kind::Superseded), (4, Kind::Unmanaged)]);
+}
+
+#[test]
 fn what_got_no_traffic_only_ends_and_what_has_ended_is_only_closed() {
     let from = Some(deployed(1, &release('a')));
     let published = state(2, &release('b'), from.clone(), 'b', promoting(2));

@@ -201,6 +201,11 @@ impl<'a> Moment<'a> {
         told && alias.version.parse().is_ok_and(is_stable)
     }
 
+    /// Whether the release under way began from this version because a person's hand had given that all traffic.
+    pub(crate) fn began_by_hand(&self, number: u64) -> bool {
+        self.is_stable(number) && self.known().is_some_and(|known| known.by_hand.contains(&number))
+    }
+
     /// Whether a version had all traffic once: by a write of the controller's, or by a person's hand, and was taken over.
     pub(crate) fn was_live(&self, number: u64) -> bool {
         let is_it = |record: &Record| {
