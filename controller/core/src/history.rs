@@ -336,10 +336,10 @@ impl Head {
         })
     }
 
-    /// The version that has this content, newest first: a release is published at most once. What a failed release left is asked
-    /// last, and whether it can serve is for AWS to say; records that ended before there was a version hide no older one.
+    /// The versions that have this content, newest first: a release is published at most once, unless what was published cannot serve
+    /// any more. That is for AWS to say; what a failed release left is asked last.
     #[must_use]
-    pub fn version_of(&self, release: &ReleaseId) -> Option<Version> {
+    pub fn versions_of(&self, release: &ReleaseId) -> Vec<Version> {
         let (failed, others): (Vec<_>, Vec<_>) =
             self.recent.iter().partition(|record| matches!(record.kind, Kind::Failed | Kind::Unmanaged));
         // What a rollback left is told of only as where it came from, or as what it ended.
@@ -348,7 +348,13 @@ impl Head {
             let others = [record.from.as_ref(), record.ended.as_ref()];
             of(&record.to).or_else(|| others.into_iter().flatten().find_map(of))
         };
-        others.into_iter().chain(failed).find_map(told)
+        let mut versions = Vec::new();
+        for version in others.into_iter().chain(failed).filter_map(told) {
+            if !versions.contains(&version) {
+                versions.push(version);
+            }
+        }
+        versions
     }
 
     /// Whether any version was published with this content, whatever became of it.

@@ -26,12 +26,13 @@ struct Orphan<'a> {
 }
 
 /// The orphan that this alias shows, after what `head` knows and `first` records. Whoever changes an alias by hand leaves the
-/// marker of a transition that has its record.
+/// marker of a transition that has its record; where history began anew, that of one before it, which gave no share.
 fn orphan<'a>(world: &'a World, alias: Option<&'a LiveAlias>, first: &[Action]) -> Result<Option<Orphan<'a>>, Look> {
     let Some(head) = seen(&world.head, Look::Head)? else { return Ok(None) };
     let marked = alias.and_then(|alias| Some((alias, alias.marker.as_ref()?)));
     let Some((alias, marker)) = marked else { return Ok(None) };
-    if marker.transition != record::next_number(world, first)? || marker.held.is_some() {
+    let is_next = marker.transition == record::next_number(world, first)?;
+    if !is_next || marker.held.is_some() || (alias.additional.is_some() && marker.weight.is_none()) {
         return Ok(None);
     }
     let stable = head.last_live().and_then(|record| record.to.version);
@@ -124,9 +125,8 @@ pub(super) fn state(subject: &Subject<'_>, world: &World, first: &[Action]) -> R
     let (Ok(wanted), Some((stable, orphan))) = (subject.wanted, beside_stable(subject, world, first)?) else {
         return Ok(None);
     };
-    let Some(share) = orphan.share.filter(|_| orphan.is_of(subject, wanted)) else { return Ok(None) };
     // Whoever changes the share by hand leaves the marker of what was given.
-    let weight = orphan.marker.weight.unwrap_or(share);
+    let Some(weight) = orphan.marker.weight.filter(|_| orphan.is_of(subject, wanted)) else { return Ok(None) };
     let steps = steps(&subject.service.strategy);
     let step = steps.iter().position(|step| u16::from(step.weight.percent()) * 100 == weight);
     let phase = Phase::Holding { version: orphan.version, step: step.unwrap_or(0), weight };

@@ -319,7 +319,7 @@ fn left_to_a_person(world: &World) -> Plan {
     Plan::rest(Standing { sync, health, phase, waiting_on: Some(WaitingOn::Sync) })
 }
 
-/// A release begins: with the version that was published for it once, else by publishing it.
+/// A release begins: with a version that was published for it once and can serve, else by publishing it.
 fn begin(
     subject: &Subject<'_>,
     world: &World,
@@ -330,7 +330,7 @@ fn begin(
     if !subject.may_begin() {
         return Ok(after(first, left_to_a_person(world)));
     }
-    if let Some(version) = seen(&world.head, Look::Head)?.and_then(|head| head.version_of(&wanted.id)) {
+    for version in seen(&world.head, Look::Head)?.map(|head| head.versions_of(&wanted.id)).unwrap_or_default() {
         let candidate = world.version(version)?;
         if candidate.is_some_and(|candidate| prepare::can_be_reused(subject, candidate, wanted)) {
             return begin_with(subject, world, wanted, version, from, first);

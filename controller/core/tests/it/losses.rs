@@ -297,6 +297,23 @@ fn a_word_to_a_lost_rollout_is_followed_before_any_tick_makes_it_again() {
 }
 
 #[test]
+fn a_weight_that_a_hand_gives_beside_a_marker_older_than_history_is_no_lost_rollout() {
+    let mut sim = Sim::wanting('b');
+    sim.settle(4);
+    // All that was stored is lost, and what is live was taken over.
+    (sim.head, sim.recorded) = (None, None);
+    sim.records.clear();
+    sim.tick();
+    assert_eq!(sim.alias.as_ref().unwrap().marker.as_ref().unwrap().transition, n(2), "the next number");
+    sim.service = service_with(two_steps());
+    sim.move_by_hand(1, Some(on_2(7_100)));
+    sim.git_wants('c');
+    let writes = sim.alias_writes;
+    sim.tick();
+    assert_eq!((kinds(&sim), sim.alias_writes), (vec![Kind::Adopted], writes));
+}
+
+#[test]
 fn the_record_of_a_lost_rollout_that_git_took_back_tells_of_the_weight_that_somebody_gave_it() {
     let mut sim = lost_in_the_first_step();
     sim.move_by_hand(1, Some(on_2(5_800)));

@@ -201,6 +201,22 @@ fn a_known_version_that_cannot_serve_any_more_is_published_anew_and_comes_by_ste
 }
 
 #[test]
+fn a_release_that_was_published_twice_comes_back_with_the_version_that_can_serve() {
+    let mut sim = Sim::wanting('b');
+    sim.settle(4);
+    sim.git_wants('a');
+    // What a hand made live in between has the same content, was told of last, and sleeps.
+    sim.add_version(7, release('b').code);
+    sim.version(7).state = VersionState::Inactive;
+    sim.move_by_hand(7, None);
+    sim.settle(6);
+    sim.git_wants('b');
+    assert_eq!(sim.head.as_ref().unwrap().versions_of(&release('b').id), [v(7), v(2)]);
+    sim.tick();
+    assert_eq!(sim.alias.as_ref().unwrap().version, Some(v(2)));
+}
+
+#[test]
 fn a_known_version_that_is_waking_up_is_waited_for() {
     let mut sim = Sim::wanting('b');
     sim.settle(4);

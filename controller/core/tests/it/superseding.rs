@@ -159,7 +159,7 @@ fn an_old_version_is_found_behind_a_newer_attempt_that_ended_before_it_had_one()
     let without = Deployed { version: None, ..deployed(1, &release('a')) };
     sim.append(record(2, Kind::Promoted, from_a(), deployed(2, &release('b')), commit('b'), [-8, -8]));
     sim.append(record(3, Kind::Superseded, None, without, commit('a'), [-7, -7]));
-    assert_eq!(sim.head.unwrap().version_of(&release('a').id), Some(v(1)));
+    assert_eq!(sim.head.unwrap().versions_of(&release('a').id), [v(1)]);
 }
 
 #[test]
