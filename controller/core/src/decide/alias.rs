@@ -174,6 +174,11 @@ pub(super) fn told(subject: &Subject<'_>, state: &ServiceState, alias: &LiveAlia
     ServiceState { said, ..state.clone() }
 }
 
+/// The state where the alias is as it was to be: by a write of this transition, or because somebody else was faster, which is noted.
+pub(super) fn arrived(subject: &Subject<'_>, state: &ServiceState, alias: &LiveAlias) -> ServiceState {
+    if promote::is_marked(state, alias) { state.clone() } else { told(subject, state, alias) }
+}
+
 /// How a rollout stands that holds because of an edit.
 pub(super) fn edited_standing(phase: &Phase, shape: Shape) -> Standing {
     Standing {

@@ -115,12 +115,16 @@ pub(super) fn promoting(
     let bake = prepare::bake(subject, state);
     match sight(subject, world, state, Shape::all(version), Some(before))? {
         Sight::Otherwise(plan) => overdue(subject, world, state, state.since, plan),
-        Sight::Arrived(_) if bake.is_some() => {
+        Sight::Arrived(alias) if bake.is_some() => {
             let phase = Phase::Baking { version, switched: state.since };
-            let actions = vec![Action::SaveState(Box::new(state.moved_to(phase, subject.now)))];
+            let baking = alias::arrived(subject, state, alias).moved_to(phase, subject.now);
+            let actions = vec![Action::SaveState(Box::new(baking))];
             Ok(Plan { actions, ..waiting(PhaseName::Baking, WaitingOn::NextTick) })
         }
-        Sight::Arrived(_) => Ok(Plan { actions: finish(subject, world, state, version, None)?, standing: synced() }),
+        Sight::Arrived(alias) => {
+            let arrived = alias::arrived(subject, state, alias);
+            Ok(Plan { actions: finish(subject, world, &arrived, version, None)?, standing: synced() })
+        }
         Sight::Before(alias) => {
             if let Some(restart) = shift::restart(subject, world, state, version, alias)? {
                 return Ok(restart);

@@ -30,19 +30,12 @@ pub(super) fn begin(
     let Some(alias) = seen(&world.alias, Look::Alias)? else {
         return Ok(suspended(PhaseName::Preparing, gone(subject)));
     };
-    let ours = promote::is_marked(state, alias);
-    let expected = stable(state) == Some(Shape::from(alias)) || (ours && leads_to(alias, state, version));
+    let expected = stable(state) == Some(Shape::from(alias));
     if !expected && !subject.goes_over_edits() {
         return Ok(suspended(PhaseName::Preparing, alias::edited(Shape::from(alias))));
     }
     let told = if expected { state.clone() } else { alias::told(subject, state, alias) };
     to_step(subject, world, &told, version, 0, alias)
-}
-
-/// An alias with a weight of this very transition: its stored state was lost.
-fn leads_to(alias: &LiveAlias, state: &ServiceState, version: Version) -> bool {
-    alias.version == state.from.as_ref().and_then(|from| from.version)
-        && alias.additional.is_some_and(|additional| additional.version == version)
 }
 
 fn gone(subject: &Subject<'_>) -> WaitingOn {
@@ -99,9 +92,10 @@ pub(super) fn shifting(
 ) -> Result<Plan, Look> {
     let alias = match sight(subject, world, state, target(state, at), Some(before))? {
         Sight::Otherwise(plan) => return Ok(plan),
-        Sight::Arrived(_) => {
+        Sight::Arrived(alias) => {
             let At { version, step, weight } = at;
-            let held = state.moved_to(Phase::Holding { version, step, weight }, subject.now);
+            let held =
+                alias::arrived(subject, state, alias).moved_to(Phase::Holding { version, step, weight }, subject.now);
             let actions = vec![Action::SaveState(Box::new(held))];
             return Ok(Plan { actions, ..waiting(PhaseName::Holding, WaitingOn::NextTick) });
         }

@@ -27,11 +27,8 @@ pub(super) fn begin(subject: &Subject<'_>, world: &World, state: &ServiceState, 
     }
     let edit = alias.and_then(|alias| alias::gone_over(subject, state, alias));
     let phase = Phase::Returning { version, ending: kind, reason, actor, before: alias.map(Before::from) };
-    // The verdict that turned it back is shown with it.
-    let rollout = state.rollout.clone();
     let said = state.said.iter().cloned().chain(edit).collect();
-    let returning =
-        ServiceState { phase, since: subject.now, edited: None, paused: None, rollout, said, ..state.clone() };
+    let returning = ServiceState { phase, since: subject.now, edited: None, paused: None, said, ..state.clone() };
     let plan = go_on(subject, world, &returning)?;
     Ok(Plan { actions: [vec![Action::SaveState(Box::new(returning))], plan.actions].concat(), ..plan })
 }

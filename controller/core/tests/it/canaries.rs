@@ -203,6 +203,36 @@ fn a_return_that_died_anywhere_is_brought_to_its_end() {
 }
 
 #[test]
+fn a_return_that_landed_is_neither_repeated_nor_an_edit() {
+    let mut sim = holding();
+    let writes = sim.alias_writes;
+    says(&mut sim, Word::Abort, Some("5xx"));
+    sim.tick_until(Some(Crash::After(1))).1.unwrap_err();
+    sim.word = None;
+    sim.tick();
+    let said: Vec<&str> = sim.records.last().unwrap().said.iter().map(|said| said.what.as_str()).collect();
+    assert_eq!((sim.alias_writes, said), (writes + 1, vec!["abort"]));
+}
+
+#[test]
+fn what_is_turned_back_is_neither_paused_nor_edited_any_more() {
+    let mut sim = holding();
+    told(&mut sim, Word::Pause, None);
+    sim.move_by_hand(1, Some(on_2(5_800)));
+    sim.tick();
+    let state = sim.state.as_ref().unwrap();
+    assert!(state.paused.is_some() && state.edited.is_some(), "{state:?}");
+    let plan = told(&mut sim, Word::Abort, None);
+    let stored = plan.actions.iter().filter_map(|action| match action {
+        Action::SaveState(state) => Some((PhaseName::from(&state.phase), &state.paused, state.edited, state.since)),
+        _ => None,
+    });
+    let now = at(sim.minute());
+    let expected = [PhaseName::Returning, PhaseName::Aborted].map(|phase| (phase, &None, None, now));
+    assert_eq!(stored.collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn a_return_that_a_person_asked_for_is_recorded_as_theirs_whoever_brings_it_to_its_end() {
     let mut sim = holding();
     says(&mut sim, Word::Abort, Some("5xx"));

@@ -136,6 +136,46 @@ fn an_edit_that_nobody_told_of_yet_is_in_the_record_of_a_rollback() {
 }
 
 #[test]
+fn a_version_that_a_hand_made_live_before_its_release_did_is_told_by_the_next_one() {
+    let mut sim = about_to_promote();
+    sim.move_by_hand(2, None);
+    sim.git_wants('c');
+    sim.tick();
+    let begun = sim.state.as_ref().unwrap();
+    assert_eq!((begun.release.id.clone(), edits(&begun.said)), (release('c').id, vec!["the alias names version 2"]));
+}
+
+#[test]
+fn who_gives_the_alias_what_the_release_is_about_to_is_told() {
+    let mut step = published(two_steps());
+    step.tick_until(Some(Crash::Before(1))).1.unwrap_err();
+    step.move_by_hand(1, Some(on_2(1_000)));
+    step.tick();
+    assert_eq!(edits(&step.state.as_ref().unwrap().said), ["the alias names version 1 with 10 % on version 2"]);
+
+    for bake in [0, 5] {
+        let mut switch = published(blue_green(false, true, bake));
+        switch.tick_until(Some(Crash::Before(1))).1.unwrap_err();
+        switch.move_by_hand(2, None);
+        for _ in 0..10 {
+            switch.tick();
+        }
+        let record = switch.records.last().unwrap();
+        assert_eq!((record.kind, edits(&record.said)), (Kind::Promoted, vec!["the alias names version 2"]));
+    }
+}
+
+#[test]
+fn a_weight_in_the_marker_of_what_is_recorded_tells_of_no_edit() {
+    let mut sim = Sim::wanting('b');
+    sim.settle(4);
+    sim.alias.as_mut().unwrap().marker.as_mut().unwrap().weight = Some(1_000);
+    sim.git_wants('c');
+    sim.tick();
+    assert_eq!(sim.state.as_ref().unwrap().said, []);
+}
+
+#[test]
 fn an_edit_after_the_first_is_told_as_well_and_what_waits_names_it() {
     let mut sim = holding();
     sim.move_by_hand(2, Some(Weighted { version: v(1), basis_points: 2_100 }));

@@ -388,7 +388,7 @@ fn an_analysis_that_stays_inconclusive_past_the_progress_deadline_is_degraded() 
     let mut sim = judged_by(by_errors());
     sim.measured = Measured::default();
     sim.at(15);
-    sim.tick();
+    assert!(matches!(sim.tick().standing.waiting_on, Some(WaitingOn::Inconclusive { .. })));
     sim.at(29);
     let plan = sim.tick();
     assert_eq!(plan.standing.health, Health::Degraded);

@@ -336,6 +336,7 @@ fn a_weight_that_a_hand_gives_at_rest_is_no_lost_rollout_when_git_wants_somethin
     sim.git_wants('c');
     assert_eq!(sim.tick().standing.phase, PhaseName::Publishing);
     assert_eq!((kinds(&sim), sim.alias_writes), (vec![Kind::Adopted, Kind::Promoted], writes));
+    assert_eq!(sim.state.as_ref().unwrap().said, [], "it is told when it is gone over");
 }
 
 #[test]

@@ -118,6 +118,58 @@ fn a_marker_that_a_hand_left_on_another_version_does_not_say_what_that_is() {
 }
 
 #[test]
+fn the_same_rollback_once_more_is_recorded_once_more_also_where_its_command_died() {
+    let mut sim = b_is_live();
+    told_to(&mut sim, BACK, "5xx");
+    told_to(&mut sim, Word::Unhold, "fixed");
+    sim.settle(4);
+    assert_eq!(live(&sim), (Some(v(2)), false));
+    says(&mut sim, BACK, Some("5xx again"));
+    sim.tick_until(Some(Crash::After(0))).1.unwrap_err();
+    sim.word = None;
+    sim.tick();
+    assert_eq!(kinds(&sim).iter().filter(|kind| **kind == Kind::RolledBack).count(), 2);
+    held_back(&sim);
+}
+
+#[test]
+fn a_hand_that_moves_the_alias_of_a_rollback_that_died_makes_no_other_rollback_of_it() {
+    let mut sim = b_is_live();
+    release_live(&mut sim, 'c');
+    says(&mut sim, BACK, Some("5xx"));
+    sim.tick_until(Some(Crash::After(0))).1.unwrap_err();
+    sim.word = None;
+    assert_eq!(live(&sim), (Some(v(2)), false));
+    sim.move_by_hand(1, None);
+    sim.tick();
+    assert_eq!(kinds(&sim).last(), Some(&Kind::Promoted));
+}
+
+#[test]
+fn a_target_whose_number_is_another_content_by_now_is_passed_over() {
+    let mut sim = b_is_live();
+    sim.version(1).code = Some(image('d'));
+    says(&mut sim, BACK, Some("5xx"));
+    let refusal = sim.refusal();
+    assert!(refusal.contains("version 1 is not v-a any more"), "{refusal}");
+}
+
+#[test]
+fn what_is_held_out_is_what_git_wants_and_where_that_is_not_known_what_was_under_way() {
+    let mut sim = b_is_live();
+    sim.git_wants('c');
+    says(&mut sim, BACK, Some("5xx"));
+    let on = sim.decide().1.standing.waiting_on;
+    assert!(matches!(&on, Some(WaitingOn::Held { release, .. }) if release == "v-c"), "{on:?}");
+
+    let mut unknown = holding();
+    unknown.wanted = Err("the tag does not exist".to_owned());
+    told_to(&mut unknown, BACK, "5xx");
+    let held = unknown.state.as_ref().unwrap();
+    assert_eq!((PhaseName::from(&held.phase), &held.release), (PhaseName::RolledBack, &release('b')));
+}
+
+#[test]
 fn a_marker_older_than_history_does_not_make_a_rollback_of_a_move_to_what_never_was_live() {
     let mut sim = b_is_live();
     told_to(&mut sim, BACK, "5xx");

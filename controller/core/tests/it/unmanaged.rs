@@ -140,6 +140,20 @@ fn what_is_left_of_it_is_told_with_its_share() {
 }
 
 #[test]
+fn what_a_hand_made_live_while_nobody_managed_it_is_no_edit() {
+    let mut sim = Sim::at_rest();
+    let [unmanaged] = closing(None, sim.head.as_ref(), sim.alias.as_ref()).records.try_into().unwrap();
+    sim.append(unmanaged);
+    sim.recorded = None;
+    sim.add_version(7, release('d').code);
+    sim.move_by_hand(7, None);
+    sim.git_wants('c');
+    sim.tick();
+    let begun = sim.state.as_ref().unwrap();
+    assert_eq!((begun.from.as_ref().and_then(|from| from.version), &begun.said), (Some(v(7)), &vec![]));
+}
+
+#[test]
 fn a_service_that_comes_back_is_taken_over_as_it_lives() {
     let mut sim = Sim::wanting('a');
     sim.settle(2);
