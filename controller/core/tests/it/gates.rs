@@ -201,6 +201,66 @@ fn an_alarm_that_was_red_before_does_not_block_the_release_that_would_turn_it_gr
     aborts(&mut sim, "the analysis failed: alarm flight-5xx is in ALARM");
 }
 
+fn by_increase() -> Analysis {
+    Analysis { max_error_rate: None, max_error_rate_increase: Some("0.5%".parse().unwrap()), ..by_errors() }
+}
+
+fn by_duration() -> Analysis {
+    Analysis { max_error_rate: None, max_duration_p99: Some(minutes(1)), ..by_errors() }
+}
+
+#[test]
+fn metrics_are_asked_for_once_there_is_a_full_minute_of_them_and_only_those_that_a_gate_needs() {
+    // Whether canary and stable are asked about, in a step that was read back at minute 2.
+    for (analysis, early, late) in [
+        (by_alarm(), (false, false), (false, false)),
+        (by_errors(), (false, false), (true, false)),
+        (by_duration(), (false, false), (true, false)),
+        (by_increase(), (false, false), (true, true)),
+    ] {
+        let asked = |minute: i64| {
+            let mut sim = judged_by(analysis.clone());
+            sim.at(minute);
+            let measures = sim.decide().0.into_iter().find_map(|look| match look {
+                Look::Measure(measure) => Some((measure.canary.is_some(), measure.stable.is_some())),
+                _ => None,
+            });
+            measures.unwrap()
+        };
+        assert_eq!((asked(5), asked(6)), (early, late), "{analysis:?}");
+    }
+}
+
+#[test]
+fn a_step_of_ten_minutes_is_judged_when_it_is_over_and_where_metrics_are_measured_two_minutes_later() {
+    for (analysis, due) in [(by_alarm(), 12), (by_errors(), 14), (by_duration(), 14), (by_increase(), 14)] {
+        let mut sim = published(two_steps());
+        sim.version(2).configuration.timeout = 0;
+        sim.service.analysis = Some(analysis);
+        sim.measured = Measured { alarms: alarm_is(AlarmState::Ok).alarms, ..errors(0.0, 1_000.0) };
+        sim.measured.stable = sim.measured.canary.clone();
+        sim.tick();
+        sim.tick();
+        sim.at(due - 1);
+        assert_eq!(sim.tick().standing.phase, PhaseName::Holding);
+        assert_eq!(sim.tick().standing.phase, PhaseName::Shifting, "{:?}", sim.service.analysis);
+    }
+}
+
+#[test]
+fn looks_that_say_nothing_count_only_once_the_step_is_over() {
+    let mut sim = judged_by(by_alarm());
+    // The alarm does not exist.
+    sim.measured = Measured::default();
+    for minute in 3..12 {
+        sim.at(minute);
+        sim.tick();
+        assert_eq!(sim.state.as_ref().unwrap().rollout.inconclusive, 0, "in minute {minute}");
+    }
+    sim.tick();
+    assert_eq!(sim.state.as_ref().unwrap().rollout.inconclusive, 1);
+}
+
 #[test]
 fn a_release_gets_no_traffic_while_nobody_says_which_alarms_are_red_already() {
     let trouble = || Measured { trouble: Some("denied".to_owned()), ..Measured::default() };
