@@ -161,16 +161,21 @@ fn aimed(state: &ServiceState) -> Option<(Shape, Option<&Before>)> {
 pub(super) fn gone_over(subject: &Subject<'_>, state: &ServiceState, alias: &LiveAlias) -> Option<Said> {
     let (target, before) = aimed(state)?;
     let shape = Shape::from(alias);
-    let is_ours = shape == target || has_not_arrived(state, before, alias) || state.edited == Some(shape);
-    (!is_ours).then(|| edit(subject, shape))
+    let has_arrived = shape == target && promote::is_marked(state, alias);
+    let is_ours = has_arrived || has_not_arrived(state, before, alias) || state.edited == Some(shape);
+    Some(edit(subject, shape)).filter(|edit| !is_ours && !is_noted(state, edit))
+}
+
+/// Whether it is the edit that was noted last.
+fn is_noted(state: &ServiceState, edit: &Said) -> bool {
+    let last = state.said.iter().rfind(|said| said.what == edit.what);
+    last.is_some_and(|last| last.reason == edit.reason)
 }
 
 /// The state with the edit noted that a person's word goes over, unless it is the one that was noted last.
 pub(super) fn told(subject: &Subject<'_>, state: &ServiceState, alias: &LiveAlias) -> ServiceState {
-    let edit = edit(subject, Shape::from(alias));
-    let last = state.said.iter().rfind(|said| said.what == edit.what);
-    let is_new = last.is_none_or(|last| last.reason != edit.reason);
-    let said = state.said.iter().cloned().chain(is_new.then_some(edit)).collect();
+    let edit = Some(edit(subject, Shape::from(alias))).filter(|edit| !is_noted(state, edit));
+    let said = state.said.iter().cloned().chain(edit).collect();
     ServiceState { said, ..state.clone() }
 }
 

@@ -157,6 +157,11 @@ fn who_gives_the_alias_what_the_release_is_about_to_is_told() {
         let mut switch = published(blue_green(false, true, bake));
         switch.tick_until(Some(Crash::Before(1))).1.unwrap_err();
         switch.move_by_hand(2, None);
+        let mut superseded = switch.clone();
+        superseded.git_wants('c');
+        superseded.tick();
+        let told = edits(&superseded.records.last().unwrap().said);
+        assert_eq!(told, ["the alias names version 2"], "{:?}", superseded.records);
         for _ in 0..10 {
             switch.tick();
         }

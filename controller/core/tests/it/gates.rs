@@ -194,6 +194,7 @@ fn an_alarm_that_was_red_before_does_not_block_the_release_that_would_turn_it_gr
     let verdict = sim.state.as_ref().unwrap().rollout.verdict.clone().unwrap();
     assert_eq!(verdict.outcome, Outcome::Successful);
     assert!(verdict.findings[0].message.contains("before the release began"), "{verdict:?}");
+    assert_eq!(sim.tick().standing.phase, PhaseName::Holding, "however often it is looked at");
     // Green once, it counts from then on.
     sim.measured = alarm_is(AlarmState::Ok);
     sim.tick();
@@ -259,6 +260,26 @@ fn looks_that_say_nothing_count_only_once_the_step_is_over() {
     }
     sim.tick();
     assert_eq!(sim.state.as_ref().unwrap().rollout.inconclusive, 1);
+}
+
+#[test]
+fn looks_that_say_nothing_are_counted_anew_after_one_that_does() {
+    let mut sim = judged_by(by_alarm());
+    sim.at(12);
+    sim.tick();
+    sim.tick();
+    // The second step waits for a person.
+    let mut count = |measured| {
+        sim.measured = measured;
+        sim.pass(20);
+        sim.tick();
+        let rollout = &sim.state.as_ref().unwrap().rollout;
+        (rollout.inconclusive, rollout.counted.is_some())
+    };
+    assert_eq!(count(Measured::default()), (1, true));
+    assert_eq!(count(Measured::default()), (2, true));
+    assert_eq!(count(alarm_is(AlarmState::Ok)), (0, false));
+    assert_eq!(count(Measured::default()), (1, true));
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod promoting;
 mod publishing;
 mod resting;
 mod reverts;
+mod rollback_deaths;
 mod rollbacks;
 mod rollout;
 mod shards;
