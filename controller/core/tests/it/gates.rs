@@ -239,7 +239,7 @@ fn a_step_of_ten_minutes_is_judged_when_it_is_over_and_where_metrics_are_measure
         sim.version(2).configuration.timeout = 0;
         sim.service.analysis = Some(analysis);
         sim.measured = Measured { alarms: alarm_is(AlarmState::Ok).alarms, ..errors(0.0, 1_000.0) };
-        sim.measured.stable = sim.measured.canary.clone();
+        sim.measured.stable = sim.measured.canary;
         sim.tick();
         sim.tick();
         sim.at(due - 1);
