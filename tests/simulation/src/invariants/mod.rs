@@ -193,12 +193,20 @@ impl<'a> Moment<'a> {
         stable.is_some_and(|version| version.to_string() == number.to_string())
     }
 
-    /// Whether an alias is as the release under way found it, which told of who had moved it, and gave nothing any traffic.
+    /// Whether an alias is where the release under way began, which gave nothing any traffic: it told of who had moved it there, or
+    /// that is what history took over last.
     fn is_where_it_began(&self, alias: &AliasView) -> bool {
         let Some(state) = self.state().filter(|state| !state.phase.has_traffic()) else { return false };
-        let told = state.said.iter().any(|said| said.what == "edit");
+        let told = state.said.iter().any(|said| said.what == "edit") || self.is_taken_over(alias);
         let is_stable = |number: u64| alias.additional.is_none() && self.is_stable(number);
         told && alias.version.parse().is_ok_and(is_stable)
+    }
+
+    /// Whether an alias is as the newest record took it over.
+    fn is_taken_over(&self, alias: &AliasView) -> bool {
+        let newest = self.recent().into_iter().next().filter(|record| record.kind == Kind::Adopted);
+        let version = newest.and_then(|record| record.to.version).map(|version| version.to_string());
+        alias.additional.is_none() && version.as_ref() == Some(&alias.version)
     }
 
     /// Whether the release under way began from this version because a person's hand had given that all traffic.
@@ -307,9 +315,11 @@ pub(crate) fn learn(moment: &Moment<'_>) -> Option<Known> {
     if moved(was.as_ref(), is.as_ref()) {
         known.since = Some(moment.now());
         // Who puts it back to where the controller left it undoes an edit; so does who puts it back to where a release began that
-        // told of that, as long as it has no traffic.
-        let is_undone =
-            is.as_ref().is_some_and(|alias| shares(alias) == known.given || moment.is_where_it_began(alias));
+        // told of that, as long as it has no traffic, or to what history took over last, with nothing under way since.
+        let is_undone = is.as_ref().is_some_and(|alias| {
+            let is_at_rest = moment.state().is_none() && moment.is_taken_over(alias);
+            shares(alias) == known.given || moment.is_where_it_began(alias) || is_at_rest
+        });
         let is_edit = !ours && !is_undone;
         (known.promoted, known.edited) = (false, is_edit.then(|| moment.now()));
         let all = is.as_ref().filter(|alias| alias.additional.is_none()).and_then(|alias| alias.version.parse().ok());
