@@ -92,13 +92,13 @@ pub fn left(state: &ServiceState) -> Left {
 /// meanwhile is left alone, as is one without a stable version behind it.
 #[must_use]
 pub fn close(removed: &Removed<'_>) -> Closing {
-    let is_recorded = |state: &ServiceState| state.unrecorded(removed.head).is_none();
-    let under_way = removed.state.filter(|state| !state.phase.is_over() && !is_recorded(state));
-    let back = under_way.and_then(|state| back(state, removed.alias?));
-    let returning = under_way.filter(|_| back.is_some()).and_then(|state| returning(removed, state));
+    let under_way = removed.state.filter(|state| !state.phase.is_over());
+    // What history tells of already is neither turned back nor told again.
+    let under_way = under_way.and_then(|state| Some((state, state.unrecorded(removed.head)?)));
+    let back = under_way.and_then(|(state, _)| back(state, removed.alias?));
+    let returning = under_way.filter(|_| back.is_some()).and_then(|(state, _)| returning(removed, state));
     let last = removed.head.map_or(TransitionNumber(0), |head| head.number);
-    let unrecorded = under_way.and_then(|state| Some((state, state.unrecorded(removed.head)?)));
-    let ended = unrecorded.map(|(state, number)| ended(removed, state, number));
+    let ended = under_way.map(|(state, number)| ended(removed, state, number));
     let number = ended.as_ref().map_or(last, |record| record.number).next();
     let live = removed.head.and_then(|head| head.last_live().or(head.recent.first())).map(|record| &record.to);
     let live = live.or_else(|| ended.as_ref().map(|record| record.from.as_ref().unwrap_or(&record.to)));

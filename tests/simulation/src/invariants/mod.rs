@@ -183,7 +183,7 @@ impl<'a> Moment<'a> {
     }
 
     /// Whether traffic returns to this version: the one that had it when the release began, whoever gave it that.
-    pub(crate) fn returns_to(&self, number: u64) -> bool {
+    fn returns_to(&self, number: u64) -> bool {
         self.goes_back() && self.is_stable(number)
     }
 
@@ -209,9 +209,11 @@ impl<'a> Moment<'a> {
         alias.additional.is_none() && version.as_ref() == Some(&alias.version)
     }
 
-    /// Whether the release under way began from this version because a person's hand had given that all traffic.
-    pub(crate) fn began_by_hand(&self, number: u64) -> bool {
-        self.is_stable(number) && self.known().is_some_and(|known| known.by_hand.contains(&number))
+    /// Whether a version may get traffic without steps: it was live, it gets back what it had when the release began, or a person's
+    /// hand had given it all traffic then.
+    pub(crate) fn earned(&self, number: u64) -> bool {
+        let by_hand = self.known().is_some_and(|known| known.by_hand.contains(&number));
+        self.was_live(number) || self.returns_to(number) || (by_hand && self.is_stable(number))
     }
 
     /// Whether a version had all traffic once: by a write of the controller's, or by a person's hand, and was taken over.

@@ -74,8 +74,7 @@ pub(super) fn one_declared_step(moment: &Moment<'_>) -> Result<(), Violation> {
         return Ok(());
     }
     let rising = named(after).into_iter().find(|number| share(Some(after), *number) > share(before, *number));
-    let earned = |number: u64| moment.was_live(number) || moment.returns_to(number) || moment.began_by_hand(number);
-    let Some(number) = rising.filter(|number| !earned(*number)) else { return Ok(()) };
+    let Some(number) = rising.filter(|number| !moment.earned(*number)) else { return Ok(()) };
     let violation = |what: String| Err(Violation::of(2, format!("`{}`, version {number}: {what}", moment.resource)));
     let Some(wanted) = moment.wanted() else { return violation("nothing that is stored wants it".to_owned()) };
     let tag = function.versions.get(&number).and_then(|version| moment.facts.tag(place.1, &version.code));

@@ -105,8 +105,7 @@ pub(super) fn nothing_forward_without_valid_input(moment: &Moment<'_>) -> Result
     }
     let Some(AliasWrite { place, name, before, after, .. }) = moment.alias_write() else { return Ok(()) };
     let rises = |number: &u64| share(Some(after), *number) > share(before, *number);
-    let earned = |number: u64| moment.was_live(number) || moment.returns_to(number) || moment.began_by_hand(number);
-    let new = named(after).into_iter().filter(rises).find(|number| !earned(*number));
+    let new = named(after).into_iter().filter(rises).find(|number| !moment.earned(*number));
     let Some(new) = new.filter(|_| name == world::ALIAS && running.word.is_none()) else {
         return Ok(());
     };
