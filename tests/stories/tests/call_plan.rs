@@ -44,6 +44,20 @@ async fn a_converged_tick_asks_once_for_each_service_and_five_times_for_what_is_
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_tick_in_ten_reads_again_what_is_wanted() {
+    let world = World::deployed().await;
+    let mut reads = Vec::new();
+    for _ in 0..10 {
+        world.calls();
+        on_schedule(&world).await;
+        reads.push(world.calls().0.iter().filter(|call| call.operation == "GetObject").count());
+    }
+    reads.sort_unstable();
+    assert_eq!(reads[..9], [cost::S3_READS; 9]);
+    assert_eq!(reads[9], cost::S3_READS + 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_preview_looks_at_every_service_however_long_that_takes() {
     let world = adopted(100, options()).await;
     few_calls(&world).await;
