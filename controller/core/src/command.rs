@@ -182,3 +182,27 @@ impl Word {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_command_has_the_name_that_its_event_has() {
+        let of = |name: &str| match name {
+            "history" | "status" | "sync" | "pruneVersions" => json!({ "environment": "staging" }),
+            "record" => json!({ "environment": "staging", "service": "flights", "number": 1 }),
+            "rollback" => json!({ "environment": "staging", "services": ["flights"], "reason": "5xx" }),
+            _ => json!({ "environment": "staging", "service": "flights" }),
+        };
+        for name in Command::NAMES {
+            let mut event = of(name);
+            event["command"] = Value::from(name);
+            let command: Command = serde_json::from_value(event).expect(name);
+            assert_eq!(command.name(), name);
+            assert_eq!(serde_json::to_value(&command).expect(name)["command"], name);
+        }
+    }
+}
