@@ -58,8 +58,7 @@ pub fn rollback_order(named: &[ServiceName], services: &BTreeMap<ServiceName, Se
     let mut seen = BTreeSet::new();
     let once = named.iter().filter(|service| seen.insert(*service));
     let turn = |service: &ServiceName| {
-        let dependants = dependants(service, &callers);
-        let after = dependants.into_iter().filter(|other| *other != service && all.contains(other)).cloned().collect();
+        let after = dependants(service, &callers).into_iter().filter(|other| all.contains(other)).cloned().collect();
         Turn { service: service.clone(), after }
     };
     let mut waiting: Vec<Turn> = once.map(turn).collect();

@@ -131,6 +131,9 @@ fn each_kind_of_drift_is_told_apart_with_what_is_wanted_and_what_is_live() {
         edit(&mut sim);
         assert_eq!(drift(&sim), std::slice::from_ref(&expected));
         assert_eq!(expected.to_string(), text);
+        assert_eq!(serde_json::to_value(&expected).unwrap()["kind"], expected.kind());
+        let of_alias = matches!(expected, Drift::Image { .. } | Drift::Version { .. } | Drift::Weights { .. });
+        assert_eq!(whose(&sim).is_some(), of_alias, "{text}");
         let (_, plan) = sim.decide();
         assert_eq!((plan.actions, plan.standing.sync), (vec![], SyncStatus::OutOfSync), "{text}: only told");
     }
@@ -220,6 +223,8 @@ fn the_alias_says_whose_doing_it_likely_is() {
     sim.move_by_hand(7, None);
     assert_eq!(whose(&sim), Some(Whose::KeptDescription));
     let marker = |sim: &mut Sim, of: Option<tidegate_core::marker::Marker>| sim.alias.as_mut().unwrap().marker = of;
+    marker(&mut sim, Some(crate::build::marker(1, &release('b'))));
+    assert_eq!(whose(&sim), Some(Whose::KeptDescription), "of what is live, by an earlier move");
     marker(&mut sim, None);
     assert_eq!(whose(&sim), Some(Whose::OtherDescription));
     marker(&mut sim, Some(crate::build::marker(1, &release('a'))));
