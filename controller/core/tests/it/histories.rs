@@ -151,3 +151,17 @@ fn a_version_is_a_positive_number() {
         );
     }
 }
+
+#[test]
+fn what_was_live_in_the_last_five_records_goes_straight_live_again_and_a_version_was_live_with_its_content_only() {
+    let letters = "abcdef";
+    let head = history(letters.chars().zip(1..).map(|(letter, number)| promoted(number, number, letter)));
+    let is_in = |letter: &char| head.in_rollback_window(&release(*letter).id);
+    assert_eq!(letters.chars().filter(is_in).collect::<String>(), "bcdef");
+    let first = history([promoted(1, 1, 'a')]);
+    assert!(first.in_rollback_window(&release('a').id));
+
+    let was_live = |letter, version: u64| head.was_live(&release(letter).id, v(version));
+    assert!(was_live('a', 1) && was_live('f', 6));
+    assert!(!was_live('a', 6) && !was_live('f', 1) && !was_live('a', 7));
+}
