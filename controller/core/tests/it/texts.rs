@@ -1,6 +1,7 @@
 //! What people read of why nothing happens: short, without a full stop, with the hint behind.
 use tidegate_core::drift::Drift;
 use tidegate_core::environment::MassChange;
+use tidegate_core::housekeeping::{Kept, Unrest};
 use tidegate_core::ids::{ReleaseId, TransitionNumber};
 use tidegate_core::live::VersionState;
 use tidegate_core::marker::Marker;
@@ -132,6 +133,30 @@ fn every_reason_to_wait_reads_like_this() {
     commit cccccccccccc changes 200 and removes 3 of 300 services at once; `tidegate sync ENV --confirm cccccccccccc` says that it is meant
     the release repository was never read
     ");
+}
+
+#[test]
+fn every_reason_to_keep_a_version_reads_like_this() {
+    let kept =
+        [Kept::Alias("live".to_owned()), Kept::Hold, Kept::Newest, Kept::Young, Kept::NotOurs, Kept::Later].map(said);
+    let shared = Unrest::SharedFunction { alias: "production".to_owned() };
+    let all = [Unrest::UnderWay, Unrest::NoHistory, Unrest::AliasMoved, shared].map(said);
+    insta::assert_snapshot!([&kept[..], &all[..]].concat().join("\n"), @r"
+    `live` names it
+    a hold needs it
+    among the newest
+    published or live lately
+    not proven to be Tidegate's
+    goes in a later turn
+    a release is under way, or was turned back and may be tried again
+    it has no history that tells what a rollback needs
+    the alias is not as history says
+    the alias `production` of its function is Tidegate's too, and of another service
+    ");
+}
+
+fn said(text: impl std::fmt::Display) -> String {
+    text.to_string()
 }
 
 #[test]
