@@ -165,11 +165,12 @@ fn a_change_lays_what_is_declared_over_what_is_live() {
 #[test]
 fn no_value_is_in_a_debug_line() {
     let change = ConfigurationChange::between(&version_1().configuration, &declared().configuration);
-    let text = format!("{:?} {:?} {:?}", version_1(), change, declared());
-    for secret in SECRETS {
-        assert!(!text.contains(secret), "{text}");
+    for text in [format!("{:?}", version_1()), format!("{change:?}"), format!("{:?}", declared())] {
+        for secret in SECRETS {
+            assert!(!text.contains(secret), "{text}");
+        }
+        assert!(text.contains("API_KEY"), "{text}");
     }
-    assert!(text.contains("API_KEY"), "{text}");
 }
 
 #[test]

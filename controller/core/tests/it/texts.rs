@@ -2,7 +2,7 @@
 use tidegate_core::drift::Drift;
 use tidegate_core::environment::MassChange;
 use tidegate_core::housekeeping::{Kept, Unrest};
-use tidegate_core::ids::{ReleaseId, TransitionNumber};
+use tidegate_core::ids::{ReleaseId, TransitionNumber, Version};
 use tidegate_core::live::VersionState;
 use tidegate_core::marker::Marker;
 use tidegate_core::registry::parameter_name;
@@ -222,6 +222,13 @@ fn the_id_of_a_release_never_changes_between_builds() {
     9cedcf013ebe8176a04736cabdf90206
     ");
     assert!("0123".parse::<ReleaseId>().is_err());
+    assert_eq!(release('a').id.short(), "5fe26b56a7d2");
+}
+
+#[test]
+fn a_version_is_a_number_from_1_on() {
+    let numbers: Vec<Option<u64>> = [0, 1, 42].map(Version::new).map(|version| version.map(Version::number)).into();
+    assert_eq!(numbers, [None, Some(1), Some(42)]);
 }
 
 #[test]
