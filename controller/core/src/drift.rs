@@ -25,9 +25,6 @@ pub struct Recorded {
     pub release: ReleaseId,
     /// Its version.
     pub version: Version,
-    /// The reserved concurrency that the function had then, as Git wants it: where Git wants the same and it is another by
-    /// now, somebody changed it.
-    pub reserved_concurrency: Option<u32>,
 }
 
 /// One thing that is not as Tidegate left it.
@@ -173,6 +170,13 @@ impl Drift {
             | Self::Configuration { of: Holder::Version, .. } => true,
             Self::Latest { .. } | Self::Configuration { .. } | Self::TagMoved { .. } | Self::Registry { .. } => false,
         }
+    }
+
+    /// Whether only a close look finds it. The concurrency of the function is in every look.
+    #[must_use]
+    pub const fn needs_a_close_look(&self) -> bool {
+        let of_every_look = matches!(self, Self::Configuration { of: Holder::Function, .. });
+        !self.concerns_traffic() && !of_every_look
     }
 
     const fn concerns_alias(&self) -> bool {

@@ -14,7 +14,7 @@ use crate::release::Code;
 use crate::rollout::Progress;
 use crate::shard::Shard;
 use crate::state::Revert;
-use crate::status::{Health, HoldReason, PhaseName, SyncStatus};
+use crate::status::{Health, HoldReason, PhaseName, SyncStatus, WaitingOn};
 
 /// The last tick of one environment, or of one shard of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -208,14 +208,18 @@ impl ServiceReport {
             drifted.since = known.map_or(drifted.since, |known| known.since);
         }
         let rests = self.standing.sync == SyncStatus::Synced && self.done.is_empty() && self.error.is_none();
-        let beside = || before.drift.iter().filter(|known| !known.drift.concerns_traffic()).cloned();
-        if !closely
-            && rests
-            && (&self.wanted, &self.live) == (&before.wanted, &before.live)
-            && beside().next().is_some()
-        {
-            self.drift = beside().collect();
-            let waiting_on = before.standing.waiting_on.clone();
+        let unseen: Vec<Drifted> =
+            before.drift.iter().filter(|known| known.drift.needs_a_close_look()).cloned().collect();
+        let is_as_before = (&self.wanted, &self.live) == (&before.wanted, &before.live);
+        if !closely && rests && is_as_before && !unseen.is_empty() {
+            // What each look sees may be put right meanwhile.
+            let waiting_on = match before.standing.waiting_on.clone() {
+                Some(WaitingOn::Drift { .. }) => {
+                    Some(WaitingOn::Drift { drift: unseen.iter().map(|known| known.drift.clone()).collect() })
+                }
+                other => other,
+            };
+            self.drift = unseen;
             self.standing = Standing { sync: SyncStatus::OutOfSync, waiting_on, ..self.standing };
         }
         self

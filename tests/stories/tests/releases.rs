@@ -169,6 +169,22 @@ async fn a_changed_configuration_becomes_a_version_and_other_variables_stay() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn reserved_concurrency_is_set_once_beside_a_release_and_on_its_own_and_set_back_only_by_a_person() {
+    let world = World::with_one_service(Arc::new(Releases::one_service())).await;
+    world.settle().await;
+    let reserved = async || {
+        let call = world.account.lambda.get_function_concurrency().function_name("StagingFlightService");
+        call.send().await.expect("the concurrency").reserved_concurrent_executions()
+    };
+    world.releases.add("staging", "flight-service", &["reservedConcurrency: 5", "memorySize: 512"]);
+    world.settle().await;
+    assert_eq!((reserved().await, world.live("StagingFlightService").await.as_str()), (Some(5), "2"));
+    world.releases.replace("staging", &world.releases.services("staging").replace("Concurrency: 5", "Concurrency: 7"));
+    world.settle().await;
+    assert_eq!((reserved().await, world.live("StagingFlightService").await.as_str()), (Some(7), "2"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_variable_that_git_does_not_name_may_be_changed_by_others() {
     let world = World::with_one_service(Arc::new(Releases::one_service())).await;
     world.settle().await;

@@ -56,9 +56,12 @@ pub(super) fn beside_traffic(subject: &Subject<'_>, world: &World, at_rest: &AtR
     let drift: Vec<Drift> = drift::of(subject, world).into_iter().filter(|drift| !drift.concerns_traffic()).collect();
     let standing = |sync, waiting_on| Standing { sync, health, phase: PhaseName::Idle, waiting_on };
     let concurrency = concurrency(subject, serving, &drift);
+    let sync = if concurrency.is_some() { SyncStatus::OutOfSync } else { SyncStatus::Synced };
+    let left_to_a_person = concurrency.is_some() && !subject.may_begin();
+    let concurrency = concurrency.filter(|_| subject.may_begin());
     if drift.is_empty() {
-        let sync = if concurrency.is_some() { SyncStatus::OutOfSync } else { SyncStatus::Synced };
-        return Ok(Plan { actions: concurrency.into_iter().collect(), standing: standing(sync, None) });
+        let on = left_to_a_person.then_some(WaitingOn::Sync);
+        return Ok(Plan { actions: concurrency.into_iter().collect(), standing: standing(sync, on) });
     }
     // What a transition ends with is recorded first: only then can be told what is somebody else's.
     if !first.is_empty() {
@@ -90,12 +93,12 @@ pub(super) fn beside_traffic(subject: &Subject<'_>, world: &World, at_rest: &AtR
     }
 }
 
-/// Reserved concurrency as Git wants it since its last change; where somebody else changed it, that is drift.
+/// Reserved concurrency as Git wants it and it never was; where somebody else changed it, that is drift.
 fn concurrency(subject: &Subject<'_>, serving: &LiveVersion, drift: &[Drift]) -> Option<Action> {
     let concurrency = subject.service.reserved_concurrency?;
     let drifted = drift.iter().any(|drift| matches!(drift, Drift::Configuration { of: Holder::Function, .. }));
     let differs = serving.reserved_concurrency != Some(concurrency);
-    (differs && !drifted && subject.may_begin()).then_some(Action::SetReservedConcurrency { concurrency })
+    (differs && !drifted).then_some(Action::SetReservedConcurrency { concurrency })
 }
 
 /// What sets the drifts back. A tag is nobody's to set back but whoever pushed it.

@@ -78,6 +78,9 @@ pub struct World {
     /// What history is known to end with: a cache, empty where it is not known. It only spares a converged
     /// service the look at its history; no release begins or ends by it.
     pub recorded: Option<Recorded>,
+    /// The reserved concurrency that the function had when it was last seen with what Git wanted: where Git wants the same
+    /// still, and it is another by now, somebody changed it.
+    pub reserved_concurrency: Option<u32>,
     /// `GetFunction` of the alias: the primary version.
     pub serving: Seen<LiveVersion>,
     /// `GetAlias`.

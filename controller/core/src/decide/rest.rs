@@ -1,4 +1,6 @@
 //! A service with nothing under way: is it what Git wants, is it to be adopted, was it moved by hand, or does a release begin.
+use release_schema::Strategy;
+
 use super::{
     Look, Subject, World, blocked, heal, lost, prepare, publish, record, rollback, seen, suspended, undecryptable,
     unknown,
@@ -381,7 +383,7 @@ fn intent(
     };
     let heals = direct.filter(|direct| *direct == Direct::Healed).map(|_| heal::because(subject, world));
     // What heals says itself what it heals.
-    let edit = if heals.is_none() { moved_by_hand(subject, world, head, first) } else { None };
+    let edit = if heals.is_none() { moved_by_hand(subject, world, head, first)? } else { None };
     Ok(ServiceState {
         schema_version: SCHEMA_VERSION,
         transition: record::next_number(world, first)?,
@@ -399,20 +401,39 @@ fn intent(
 }
 
 /// A release that goes over an alias that somebody moved tells of it: another version serves than the one that the newest
-/// transition left there, or the weight is gone that a transition without a record gave.
-fn moved_by_hand(subject: &Subject<'_>, world: &World, head: Option<&Head>, first: &[Action]) -> Option<Said> {
-    let (head, found) = (head?, world.serving.found()?.version?);
+/// transition left there, or what is gone is what a transition without a record gave.
+fn moved_by_hand(
+    subject: &Subject<'_>,
+    world: &World,
+    head: Option<&Head>,
+    first: &[Action],
+) -> Result<Option<Said>, Look> {
+    let Some((head, found)) = head.zip(world.serving.found().and_then(|serving| serving.version)) else {
+        return Ok(None);
+    };
     let returned = head.recent.first().filter(|record| !record.kind.is_live()).and_then(|record| record.from.as_ref());
-    let left = returned.or_else(|| head.last_live().map(|record| &record.to))?.version?;
+    let Some(left) = returned.or_else(|| head.last_live().map(|record| &record.to)) else { return Ok(None) };
     let is_it = |record: &Record| record.kind.is_live() && record.to.version == Some(found);
     let is_recorded = first.iter().any(|action| matches!(action, Action::AppendRecord(record) if is_it(record)));
-    let alias = world.alias.found();
-    let is_unweighted = alias.zip(alias.and_then(|alias| alias.marker.as_ref())).is_some_and(|(alias, marker)| {
+    // A release that is watched after its switch is live for long, and only the marker tells who took that back.
+    let alias = if watches(subject) { seen(&world.alias, Look::Alias)? } else { world.alias.found() };
+    let next = record::next_number(world, first)?;
+    let is_taken_back = alias.and_then(|alias| Some((alias, alias.marker.as_ref()?))).is_some_and(|(alias, marker)| {
         let has = alias.additional.map(|other| other.basis_points);
-        marker.transition > head.number && marker.weight.is_some() && marker.weight != has
+        let given = match marker.weight {
+            Some(weight) => has == Some(weight),
+            None => has.is_some() || left.version != Some(found) || marker.release == left.release,
+        };
+        marker.transition == next && marker.held.is_none() && !given
     });
+    let is_moved = left.version.is_some_and(|left| left != found) && !is_recorded;
     let shape = alias.map_or(Shape::all(found), Shape::from);
-    ((left != found && !is_recorded) || is_unweighted).then(|| super::alias::edit(subject, shape))
+    Ok((is_moved || is_taken_back).then(|| super::alias::edit(subject, shape)))
+}
+
+/// Whether the strategy watches the new version once it has all traffic.
+fn watches(subject: &Subject<'_>) -> bool {
+    matches!(&subject.service.strategy, Strategy::BlueGreen(blue_green) if !blue_green.bake.is_zero())
 }
 
 /// `first`, then the plan.

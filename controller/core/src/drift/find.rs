@@ -143,9 +143,8 @@ fn is_foreign(world: &World, code: &Code) -> bool {
 fn of_function(subject: &Subject<'_>, world: &World) -> Option<Drift> {
     let wanted = subject.service.reserved_concurrency?;
     let live = world.serving.found()?.reserved_concurrency;
-    let applied = world.recorded.as_ref().and_then(|recorded| recorded.reserved_concurrency);
     let field = IgnoredField::RESERVED_CONCURRENCY.to_owned();
-    let changed = live != Some(wanted) && applied == Some(wanted);
+    let changed = live != Some(wanted) && world.reserved_concurrency == Some(wanted);
     changed.then_some(Drift::Configuration { field, of: Holder::Function, wanted: Some(wanted), live })
 }
 

@@ -129,7 +129,7 @@ pub(crate) fn deployed(version: u64, release: &Release) -> Deployed {
 
 /// What the cache says of this release as this version.
 pub(crate) fn recorded(version: u64, letter: char) -> Recorded {
-    Recorded { release: release(letter).id, version: v(version), reserved_concurrency: None }
+    Recorded { release: release(letter).id, version: v(version) }
 }
 
 /// What was live before Tidegate knew its tag.

@@ -383,6 +383,15 @@ fn a_bake_that_was_lost_is_not_that_of_other_configuration_in_git_by_now() {
 }
 
 #[test]
+fn a_release_whose_bake_was_lost_and_that_somebody_took_back_is_told_by_the_one_that_begins_again() {
+    let mut sim = lost_while_it_was_watched();
+    sim.move_by_hand(1, None);
+    sim.tick();
+    let said: Vec<_> = sim.state.as_ref().unwrap().said.iter().filter_map(|said| said.reason.as_deref()).collect();
+    assert_eq!(said, ["the alias names version 1"]);
+}
+
+#[test]
 fn what_is_stored_and_cannot_be_read_is_thrown_away_before_anything_else() {
     let sim = lost_in_the_first_step();
     let world = World { unreadable: true, ..World::default() };

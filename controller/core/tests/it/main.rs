@@ -1,6 +1,7 @@
 //! Holds the decisions, and what people read of them, against a small world in memory.
 #![cfg(test)]
 
+mod actions;
 mod analysis;
 mod build;
 mod canaries;
@@ -21,6 +22,7 @@ mod losses;
 mod merging;
 mod promoting;
 mod publishing;
+mod reports;
 mod resting;
 mod reverts;
 mod rollback_deaths;

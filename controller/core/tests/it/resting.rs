@@ -1,4 +1,5 @@
 //! A service with nothing under way: converged, seen for the first time, adopted, or not there.
+use release_schema::SyncPolicy;
 use tidegate_core::decide::Look;
 use tidegate_core::drift::Drift;
 use tidegate_core::history::Kind;
@@ -294,6 +295,31 @@ fn reserved_concurrency_is_set_where_it_is_given_and_differs() {
     );
     sim.assert_converged();
     sim.service.reserved_concurrency = None;
+    sim.assert_converged();
+}
+
+#[test]
+fn reserved_concurrency_that_comes_with_a_release_is_set_after_it_and_is_nobodys_edit() {
+    let mut sim = Sim::wanting('b');
+    sim.service.reserved_concurrency = Some(5);
+    let plans = sim.settle(6);
+    let sets = |plan: &Plan| plan.actions.contains(&Action::SetReservedConcurrency { concurrency: 5 });
+    assert_eq!(plans.iter().filter(|plan| sets(plan)).count(), 1);
+    sim.assert_converged();
+    sim.version(2).reserved_concurrency = Some(0);
+    assert_eq!(sim.tick().actions, []);
+}
+
+#[test]
+fn reserved_concurrency_waits_for_a_person_where_nothing_is_automated() {
+    let mut sim = Sim::at_rest();
+    sim.service.sync_policy = SyncPolicy { automated: false, self_heal: false };
+    sim.service.reserved_concurrency = Some(5);
+    let waits = Standing { sync: SyncStatus::OutOfSync, waiting_on: Some(WaitingOn::Sync), ..synced() };
+    assert_eq!(sim.tick(), nothing(waits));
+    sim.forced = true;
+    assert_eq!(sim.tick().actions, [Action::SetReservedConcurrency { concurrency: 5 }]);
+    sim.forced = false;
     sim.assert_converged();
 }
 

@@ -17,7 +17,7 @@ use tidegate_core::registry::Registered;
 use tidegate_core::release::{Code, Release};
 use tidegate_core::smoke::Invoked;
 use tidegate_core::state::ServiceState;
-use tidegate_core::status::HoldReason;
+use tidegate_core::status::{HoldReason, SyncStatus};
 
 use crate::build::{at, commit, deployed, environment, live, record, recorded, release, service, v};
 
@@ -64,6 +64,7 @@ pub(crate) struct Sim {
     /// Every record, oldest first, as it is stored.
     pub(crate) records: Vec<Record>,
     pub(crate) recorded: Option<Recorded>,
+    pub(crate) reserved_concurrency: Option<u32>,
     pub(crate) preview: Option<LiveAlias>,
     /// Whether AWS prepares provisioned concurrency.
     pub(crate) provisioning: bool,
@@ -104,6 +105,7 @@ impl Sim {
             head_lost: false,
             records: Vec::new(),
             recorded: None,
+            reserved_concurrency: None,
             preview: None,
             provisioning: false,
             measured: Measured::default(),
@@ -228,7 +230,7 @@ impl Sim {
 
     fn before_any_look(&self) -> World {
         let (state, recorded, tag) = (self.state.clone(), self.recorded.clone(), self.tag.clone());
-        World { state, recorded, tag, ..World::default() }
+        World { state, recorded, tag, reserved_concurrency: self.reserved_concurrency, ..World::default() }
     }
 
     /// What is asked for, in order, and the plan.
@@ -303,6 +305,9 @@ impl Sim {
         let result = self.execute(&plan, crash);
         if result.is_ok() {
             self.recorded = self.recorded_now();
+            if plan.actions.is_empty() && plan.standing.sync == SyncStatus::Synced {
+                self.reserved_concurrency = self.service.reserved_concurrency;
+            }
         }
         self.pass(1);
         (plan, result)
@@ -311,8 +316,7 @@ impl Sim {
     /// What the cache says after a tick.
     fn recorded_now(&self) -> Option<Recorded> {
         let last = &self.head.as_ref()?.last_live()?.to;
-        let reserved_concurrency = self.service.reserved_concurrency;
-        Some(Recorded { release: last.release.clone(), version: last.version?, reserved_concurrency })
+        Some(Recorded { release: last.release.clone(), version: last.version? })
     }
 
     /// Ticks until nothing is left to do, while AWS finishes what it was told in between.

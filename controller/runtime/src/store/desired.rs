@@ -36,4 +36,8 @@ pub struct Pin {
     pub code: Code,
     /// What the service's history is known to end with: a cache, so that a converged service costs no look at it.
     pub recorded: Option<Recorded>,
+    /// The reserved concurrency that the function had when it was last seen with what Git wanted: where Git wants the same
+    /// still, another one is somebody's edit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved_concurrency: Option<u32>,
 }

@@ -48,7 +48,7 @@ impl Closely {
         let drifted = previous
             .iter()
             .flat_map(|report| &report.services)
-            .filter(|(_, service)| service.drift.iter().any(|drifted| !drifted.drift.concerns_traffic()));
+            .filter(|(_, service)| service.drift.iter().any(|drifted| drifted.drift.needs_a_close_look()));
         let drifted = drifted.map(|(name, _)| name).filter(|name| services.contains_key(*name)).take(at_once);
         let chosen: BTreeSet<&ServiceName> = match tick.only {
             Some(only) => services.get_key_value(only).map(|(name, _)| name).into_iter().collect(),

@@ -154,6 +154,7 @@ fn noted(tick: &Tick<'_>, mut theirs: DesiredDocument, ours: &DesiredDocument) -
             && (&found.artifact, &found.code) == (&pin.artifact, &pin.code)
         {
             found.recorded.clone_from(&pin.recorded);
+            found.reserved_concurrency = pin.reserved_concurrency;
         }
     }
     theirs

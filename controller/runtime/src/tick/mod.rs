@@ -459,5 +459,7 @@ pub async fn preview(
 
 /// What is known of a service before anything was looked at.
 fn unseen(document: &DesiredDocument, service: &ServiceName) -> World {
-    World { recorded: document.pins.get(service).and_then(|pin| pin.recorded.clone()), ..World::default() }
+    let pin = document.pins.get(service);
+    let reserved_concurrency = pin.and_then(|pin| pin.reserved_concurrency);
+    World { recorded: pin.and_then(|pin| pin.recorded.clone()), reserved_concurrency, ..World::default() }
 }

@@ -29,8 +29,7 @@ pub(super) async fn resolve(tick: &Tick<'_>, wanted: &mut Wanted, asked: impl Fn
     for (service, code) in look_up(tick, &unpinned).await {
         match code {
             Ok(code) => {
-                let pin = Pin { artifact: written(service), code, recorded: None };
-                wanted.document.pins.insert(service.name.clone(), pin);
+                pin(&mut wanted.document, service, code);
             }
             Err(message) => drop(missing.insert(service.name.clone(), message)),
         }
@@ -47,6 +46,13 @@ pub(super) async fn resolve(tick: &Tick<'_>, wanted: &mut Wanted, asked: impl Fn
             (service.name.clone(), release)
         })
         .collect()
+}
+
+/// The service's artifact is this code from now on. What its function was seen to have outlives that.
+pub(super) fn pin(document: &mut DesiredDocument, service: &Service, code: Code) {
+    let reserved_concurrency = document.pins.get(&service.name).and_then(|before| before.reserved_concurrency);
+    let pin = Pin { artifact: written(service), code, recorded: None, reserved_concurrency };
+    document.pins.insert(service.name.clone(), pin);
 }
 
 fn pinned(tick: &Tick<'_>, service: &Service, document: &DesiredDocument) -> Result<Release, String> {
@@ -184,7 +190,8 @@ fn each_once(tags: impl Iterator<Item = Tag>) -> Vec<Tag> {
     tags.collect::<BTreeSet<Tag>>().into_iter().collect()
 }
 
-/// What is synced is in history: the next tick need not look there.
+/// What is synced is in history: the next tick need not look there. Where nothing was left to do, the function has the
+/// concurrency that Git wants, too.
 pub(super) fn note_recorded(wanted: &mut Wanted, report: &TickReport) {
     for (name, service) in &report.services {
         let synced = service.standing.sync == SyncStatus::Synced && service.error.is_none();
@@ -192,9 +199,11 @@ pub(super) fn note_recorded(wanted: &mut Wanted, report: &TickReport) {
         if let (Some(pin), Some(release), Some(version), true) =
             (wanted.document.pins.get_mut(name), &service.wanted.release, version, synced)
         {
-            let declared = wanted.environment.services.get(name);
-            let reserved_concurrency = declared.and_then(|service| service.reserved_concurrency);
-            pin.recorded = Some(Recorded { release: release.clone(), version, reserved_concurrency });
+            pin.recorded = Some(Recorded { release: release.clone(), version });
+            if service.seen == report.started && service.done.is_empty() {
+                let declared = wanted.environment.services.get(name);
+                pin.reserved_concurrency = declared.and_then(|service| service.reserved_concurrency);
+            }
         }
     }
 }

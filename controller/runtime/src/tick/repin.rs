@@ -4,7 +4,6 @@ use tidegate_core::release::Code;
 
 use super::{Tick, pins};
 use crate::aws::{CallError, ecr};
-use crate::store::desired::Pin;
 use crate::wanted::Wanted;
 
 /// Why a tag was not pinned anew. What was released stays as it is.
@@ -43,7 +42,7 @@ pub(super) async fn repin(tick: &Tick<'_>, wanted: &mut Wanted, name: &ServiceNa
         Some(before) => format!("pin `{tag}` anew: it names {now}, and named {} before", before.short()),
         None => format!("pin `{tag}`: it names {now}"),
     };
-    wanted.document.pins.insert(name.clone(), Pin { artifact, code, recorded: None });
+    pins::pin(&mut wanted.document, service, code);
     Ok(said)
 }
 
