@@ -317,7 +317,13 @@ impl Head {
     /// rolled back since.
     #[must_use]
     pub fn in_rollback_window(&self, release: &ReleaseId) -> bool {
-        self.is_good(release) && self.live().take(Self::ROLLBACK_WINDOW).any(|record| record.to.release == *release)
+        let mut lately: Vec<&ReleaseId> = Vec::new();
+        for record in self.live() {
+            if !lately.contains(&&record.to.release) {
+                lately.push(&record.to.release);
+            }
+        }
+        self.is_good(release) && lately.into_iter().take(Self::ROLLBACK_WINDOW).any(|lately| lately == release)
     }
 
     /// Whether this very version was live with this content.

@@ -55,6 +55,13 @@ pub enum Action {
         /// Who says so.
         marker: Marker,
     },
+    /// Create the alias on stable, where there is none any more. As [`Action::Return`], it never waits.
+    RecreateAlias {
+        /// Stable.
+        version: Version,
+        /// Who says so.
+        marker: Marker,
+    },
     /// Send all traffic to one version: with explicit empty weights, and the marker.
     UpdateAlias {
         /// What it names.
@@ -162,7 +169,8 @@ impl Action {
     /// Whether it changes anything in Lambda.
     #[must_use]
     pub const fn mutates_lambda(&self) -> bool {
-        matches!(self, Self::Return { .. }) || (self.moves_forward() && !matches!(self, Self::SmokeTest { .. }))
+        matches!(self, Self::Return { .. } | Self::RecreateAlias { .. })
+            || (self.moves_forward() && !matches!(self, Self::SmokeTest { .. }))
     }
 
     /// Whether it brings a release on. Only these wait while an environment is on hold, or a dependency is not healthy.
@@ -180,6 +188,7 @@ impl Action {
             | Self::SmokeTest { .. }
             | Self::SetReservedConcurrency { .. } => true,
             Self::Return { .. }
+            | Self::RecreateAlias { .. }
             | Self::Wake { .. }
             | Self::SaveState(_)
             | Self::SavePublished(_)
@@ -222,7 +231,9 @@ impl fmt::Display for Action {
             Self::RestoreLatest { .. } => f.write_str("bring `$LATEST` back to the code that is live"),
             Self::PublishVersion { code, .. } => write!(f, "publish `$LATEST`, which has {}", code.short()),
             Self::SavePublished(_) => f.write_str("note the published version"),
-            Self::CreateAlias { version, .. } => write!(f, "create the alias on version {version}"),
+            Self::CreateAlias { version, .. } | Self::RecreateAlias { version, .. } => {
+                write!(f, "create the alias on version {version}")
+            }
             Self::UpdateAlias { version, .. } => write!(f, "send all traffic to version {version}"),
             Self::SetWeight { canary, .. } => {
                 write!(f, "give version {} {} % of the traffic", canary.version, canary.percent())

@@ -101,7 +101,8 @@ pub fn close(removed: &Removed<'_>) -> Closing {
     let ended = under_way.map(|(state, number)| ended(removed, state, number));
     let number = ended.as_ref().map_or(last, |record| record.number).next();
     let live = removed.head.and_then(|head| head.last_live().or(head.recent.first())).map(|record| &record.to);
-    let live = live.or_else(|| ended.as_ref().map(|record| record.from.as_ref().unwrap_or(&record.to)));
+    let landed = ended.as_ref().filter(|record| record.kind.is_live()).map(|record| &record.to);
+    let live = landed.or(live).or_else(|| ended.as_ref().map(|record| record.from.as_ref().unwrap_or(&record.to)));
     let is_told = ended.is_none() && removed.head.is_some_and(Head::is_unmanaged);
     let unmanaged = live.filter(|_| !is_told).map(|live| unmanaged(removed, number, live));
     Closing { returning, back, records: ended.into_iter().chain(unmanaged).collect() }
@@ -141,9 +142,20 @@ fn why(removed: &Removed<'_>) -> String {
     format!("commit {} does not have the service", removed.commit.short())
 }
 
+/// Whether the tick that gave it all traffic for good died before it recorded that.
+fn has_landed(removed: &Removed<'_>, state: &ServiceState) -> bool {
+    let Phase::Preparing { version, .. } = state.phase else { return false };
+    let marker = Marker { release: state.release.id.clone(), transition: state.transition, weight: None, held: None };
+    removed
+        .alias
+        .is_some_and(|alias| Shape::from(alias) == Shape::all(version) && alias.marker.as_ref() == Some(&marker))
+}
+
 fn ended(removed: &Removed<'_>, state: &ServiceState, number: TransitionNumber) -> Record {
     let (kind, reason, actor) = if let Phase::Returning { ending, reason, actor, .. } = &state.phase {
         (*ending, reason.clone(), actor.clone())
+    } else if has_landed(removed, state) {
+        (Kind::Promoted, String::new(), removed.actor.to_owned())
     } else if state.edited.is_some() {
         let reason = format!("{}, and the alias is as somebody else left it", why(removed));
         (Kind::Superseded, reason, removed.actor.to_owned())
@@ -155,7 +167,7 @@ fn ended(removed: &Removed<'_>, state: &ServiceState, number: TransitionNumber) 
         from: state.from.clone(),
         commit: Some(state.commit.clone()),
         actor,
-        reason: Some(reason),
+        reason: Some(reason).filter(|reason| !reason.is_empty()),
         started: state.started,
         steps: state.rollout.results.clone(),
         said: state.said.clone(),

@@ -1,5 +1,5 @@
 //! Tells an alias that is as the rollout left it from one that somebody else changed.
-use super::{Look, Subject, World, promote, seen, shift, suspended, waiting};
+use super::{Look, Subject, World, promote, seen, shift, suspended, turn_back, waiting};
 use crate::history::Said;
 use crate::ids::Version;
 use crate::live::{LiveAlias, Weighted};
@@ -39,7 +39,7 @@ pub(super) fn sight<'a>(
     }
     // Traffic back on stable under our own marker, and no strategy that is followed: a restart of the rollout died halfway.
     let restarted = stable(state) == Some(shape)
-        && alias.marker == Some(promote::marker(state))
+        && alias.marker == turn_back::stable(state).map(|(_, marker)| marker)
         && state.rollout.strategy.is_none();
     if has_not_arrived(state, before, alias) || restarted {
         return Ok(Sight::Before(alias));

@@ -11,13 +11,13 @@
 //!
 //! A word that comes too late or twice changes nothing, and says how the service stands.
 use super::turn_back::{self, End};
-use super::{Look, Stop, Subject, World, rest, rollback, seen, under_way, waiting};
+use super::{Look, Stop, Subject, World, rest, rollback, rolled_back, seen, under_way, waiting};
 use crate::command::Word;
 use crate::history::{Kind, Said};
 use crate::live::LiveAlias;
 use crate::plan::{Action, Plan};
 use crate::state::{Advance, Before, Phase, Rollout, ServiceState, Shape};
-use crate::status::{PhaseName, WaitingOn};
+use crate::status::{PhaseName, SyncStatus, WaitingOn};
 
 /// What a word does to a service with nothing under way: nothing, and the answer says what state it is in.
 pub(super) fn at_rest(subject: &Subject<'_>, world: &World, word: Word) -> Stop {
@@ -50,6 +50,9 @@ pub(super) fn plan(
             unchanged(subject, world, state)
         }
         Word::Abort => {
+            if let Some(done) = rolled_back(subject, world, state)? {
+                return Ok(done);
+            }
             let reason = said.reason.clone().unwrap_or_else(|| "a person said so".to_owned());
             let end = End { kind: Kind::Aborted, reason, actor: said.actor.clone() };
             Ok(turn_back::begin(subject, world, &heard(), end)?)
@@ -63,8 +66,12 @@ pub(super) fn plan(
             Err(Stop::Refuse(format!("it was rolled back and is held out; `tidegate unhold {name}` releases it again")))
         }
         Word::Retry | Word::Unhold if state.phase.is_over() => {
-            let fresh = World { state: None, ..world.clone() };
-            Ok(rest::plan(subject, &fresh, vec![Action::ClearState])?)
+            // What is known to be live was so before the release was turned back.
+            let fresh = World { state: None, recorded: None, ..world.clone() };
+            let plan = rest::plan(subject, &fresh, vec![Action::ClearState])?;
+            // Nothing begins yet: who forgot the hold now would forget the word with it, as history still tells of the hold.
+            let is_lost = plan.actions == [Action::ClearState] && plan.standing.sync != SyncStatus::Synced;
+            Ok(if is_lost { Plan::rest(plan.standing) } else { plan })
         }
         Word::Retry | Word::Unhold => unchanged(subject, world, state),
         // Decided before: it does not matter what is under way.

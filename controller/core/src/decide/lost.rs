@@ -147,11 +147,12 @@ fn baking(subject: &Subject<'_>, world: &World, first: &[Action]) -> Result<Opti
     if blue_green.bake.is_zero() || serving.code.as_ref() != Some(&wanted.code) {
         return Ok(None);
     }
-    let Some(head) = seen(&world.head, Look::Head)?.filter(|head| !head.in_rollback_window(&wanted.id)) else {
-        return Ok(None);
-    };
+    let Some(head) = seen(&world.head, Look::Head)? else { return Ok(None) };
     let orphan = orphan(world, seen(&world.alias, Look::Alias)?, first)?;
-    let whole = orphan.filter(|orphan| orphan.share.is_none() && orphan.is_of(subject, wanted));
+    // What goes straight live again is not watched: only the very version that was live does.
+    let direct = |version| head.in_rollback_window(&wanted.id) && head.was_live(&wanted.id, version);
+    let whole =
+        orphan.filter(|orphan| orphan.share.is_none() && orphan.is_of(subject, wanted) && !direct(orphan.version));
     let (Some(orphan), Some(stable)) = (whole, head.last_live()) else { return Ok(None) };
     // When it was switched is lost. It was no longer ago than the bake lasts, so stable had its traffic until then.
     let switched = subject.now - rollout::duration(blue_green.bake);

@@ -269,6 +269,13 @@ fn under_way(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Resu
         };
     }
     let plan = by_phase(subject, world, state)?;
+    // A write of its own moved the alias once, and somebody moved that back.
+    let is_undone = world.alias.found().is_some_and(|alias| promote::is_marked(state, alias));
+    if (plan.moves_forward() || is_undone)
+        && let Some(over) = over_already(subject, world, state)?
+    {
+        return Ok(over);
+    }
     Ok(match command::paused(state) {
         Some(on) if plan.standing.phase.is_under_way() || plan.moves_forward() => paused(state, plan, on),
         Some(_) | None => plan,
@@ -287,6 +294,33 @@ fn rolled_back(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Re
         return Ok(None);
     }
     Ok(seen(&world.head, Look::Head)?.and_then(|head| rollback::completion(subject, world, head, alias)))
+}
+
+/// What is left to do where history tells already how a release ended before its traffic: whatever died after that record, it is not
+/// brought on.
+fn over_already(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Option<Plan>, Look> {
+    if !matches!(state.phase, Phase::Publishing { .. } | Phase::Preparing { .. }) {
+        return Ok(None);
+    }
+    if let Some(done) = promote::recorded(subject, world, state)? {
+        // It is not at the alias: somebody moved that since.
+        return Ok(Some(Plan { standing: waiting(PhaseName::Idle, WaitingOn::NextTick).standing, ..done }));
+    }
+    let Some(end) = seen(&world.head, Look::Head)?.and_then(|head| state.end(head)) else { return Ok(None) };
+    let reason = end.reason.clone().unwrap_or_default();
+    let (phase, action) = match end.kind {
+        Kind::Aborted => {
+            let over = ServiceState { paused: None, ..state.moved_to(Phase::Aborted { reason }, subject.now) };
+            (PhaseName::Aborted, Action::SaveState(Box::new(over)))
+        }
+        Kind::Failed => {
+            let over = state.moved_to(Phase::Failed { reason }, subject.now);
+            (PhaseName::Failed, Action::SaveState(Box::new(over)))
+        }
+        Kind::Superseded => (PhaseName::Idle, Action::ClearState),
+        Kind::Adopted | Kind::Promoted | Kind::Healed | Kind::RolledBack | Kind::Unmanaged => return Ok(None),
+    };
+    Ok(Some(Plan { actions: vec![action], ..waiting(phase, WaitingOn::NextTick) }))
 }
 
 fn by_phase(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Plan, Look> {

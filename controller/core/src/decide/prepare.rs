@@ -10,7 +10,7 @@ use crate::plan::{Action, Plan};
 use crate::release::Release;
 use crate::rollout;
 use crate::smoke::{self, Outcome};
-use crate::state::{Phase, Rollout, ServiceState};
+use crate::state::{Direct, Phase, Rollout, ServiceState};
 use crate::status::{PhaseName, WaitingOn};
 
 pub(super) fn plan(
@@ -81,6 +81,11 @@ fn can_serve<'a>(
             (false, false) => waiting(PhaseName::Preparing, WaitingOn::VersionVisible { version }),
         }));
     };
+    // Only the smoke test wakes it: what kept that from being run is no sign that it cannot.
+    let untried = candidate.state == VersionState::Inactive
+        && subject.service.smoke_test.is_some()
+        && matches!(state.phase, Phase::Preparing { smoke: None, .. });
+    let late = late && !untried;
     let overdue = late && candidate.state != VersionState::Active;
     if reused && (overdue || !can_be_reused(subject, candidate, &state.release)) {
         return Ok(Err(publish_anew(subject, state)));
@@ -137,6 +142,9 @@ pub(super) fn can_be_reused(subject: &Subject<'_>, candidate: &LiveVersion, rele
 /// The version that was published once cannot serve any more.
 fn publish_anew(subject: &Subject<'_>, state: &ServiceState) -> Plan {
     let again = state.moved_to(Phase::Publishing { revision_before: None }, subject.now);
+    // What is published again was never live: it takes its steps, unless there is nobody to be careful of.
+    let direct = again.rollout.direct.filter(|direct| *direct == Direct::FirstDeploy);
+    let again = ServiceState { rollout: Rollout { direct, ..again.rollout.clone() }, ..again };
     let actions = vec![Action::SaveState(Box::new(again))];
     Plan { actions, ..waiting(PhaseName::Publishing, WaitingOn::NextTick) }
 }
@@ -186,9 +194,10 @@ fn smoke_test(
             let why = message.as_deref().unwrap_or("no reason");
             return fail(subject, world, state, format!("the smoke test failed: {why}")).map(Some);
         }
-        Some(smoke::Result { outcome: Outcome::NotReady, message, .. }) => {
+        Some(smoke::Result { outcome: Outcome::NotReady, message, at, .. }) => {
             let message = message.clone().unwrap_or_default();
-            if subject.now - state.since > PUBLISH_DEADLINE {
+            // Counted to the last try: while a hold or a pause lasted, there was none.
+            if *at - state.since > PUBLISH_DEADLINE {
                 let minutes = PUBLISH_DEADLINE.num_minutes();
                 let reason = format!("the smoke test could not be run for {minutes} minutes: {message}");
                 return fail(subject, world, state, reason).map(Some);
@@ -200,6 +209,9 @@ fn smoke_test(
         }
         None => WaitingOn::NextTick,
     };
+    // What kept the first try from being made is no part of the time that it may take.
+    let is_late = result.is_none() && subject.now - state.since > PUBLISH_DEADLINE;
+    let state = if is_late { &ServiceState { since: subject.now, ..state.clone() } } else { state };
     let actions = [first.to_vec(), vec![invoke(test, strategy, state, version)]].concat();
     Ok(Some(Plan { actions, ..waiting(PhaseName::Preparing, on) }))
 }

@@ -9,6 +9,7 @@ use crate::ids::Version;
 use crate::live::LiveAlias;
 use crate::marker::Marker;
 use crate::plan::{Action, Plan, Standing};
+use crate::rollout::steps;
 use crate::state::{Before, Direct, Phase, ServiceState, Shape};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
@@ -71,7 +72,12 @@ fn is_edited(state: &ServiceState, alias: &LiveAlias) -> bool {
     // A restart of the rollout writes that marker with stable as well.
     let undone = is_marked(state, alias) && state.rollout.strategy.is_none();
     let heals = state.rollout.direct == Some(Direct::Healed);
-    alias.version != expected || (alias.additional.is_some() && !heals) || undone
+    // What a rollout of which nothing is stored any more gave, under this very number.
+    let is_lost = alias.marker.as_ref().is_some_and(|marker| {
+        let has = alias.additional.map(|other| other.basis_points);
+        marker.transition == state.transition && marker.weight.is_some() && marker.weight == has
+    });
+    alias.version != expected || (!is_lost && ((alias.additional.is_some() && !heals) || undone))
 }
 
 /// All traffic to the new version, from a rollout or before a bake: the intent is stored first, so that it can be read back.
@@ -82,7 +88,8 @@ pub(super) fn switch(
     version: Version,
 ) -> Result<Plan, Look> {
     let Some(alias) = seen(&world.alias, Look::Alias)? else {
-        return at_once(subject, world, state, version);
+        let baked = prepare::bake(subject, state).and_then(|_| shift::on_stable(subject, state));
+        return baked.map_or_else(|| at_once(subject, world, state, version), Ok);
     };
     let from_preparing = matches!(state.phase, Phase::Preparing { .. });
     let edited = from_preparing && is_edited(state, alias);
@@ -148,8 +155,15 @@ pub(super) fn baking(
     version: Version,
     switched: chrono::DateTime<chrono::Utc>,
 ) -> Result<Plan, Look> {
-    if let Sight::Otherwise(plan) = sight(subject, world, state, Shape::all(version), None)? {
-        return Ok(plan);
+    let alias = match sight(subject, world, state, Shape::all(version), None)? {
+        Sight::Otherwise(plan) => return Ok(plan),
+        Sight::Arrived(alias) | Sight::Before(alias) => alias,
+    };
+    // A bake that Git knows no more is not over: the release goes through the steps that there are now.
+    if !steps(&subject.service.strategy).is_empty()
+        && let Some(restart) = shift::restart(subject, world, state, version, alias)?
+    {
+        return Ok(restart);
     }
     let watched = Watched {
         canary: version,

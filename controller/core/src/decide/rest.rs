@@ -46,7 +46,7 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
             return Ok(after(first, two_reads_disagree()));
         }
         if let Some(plan) = rollback::completion(subject, world, head, alias) {
-            return Ok(after(first, plan));
+            return Ok(completed(first, plan));
         }
     }
     if let Some(plan) = lost::plan(subject, world, &first)? {
@@ -60,7 +60,11 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
     {
         return Ok(after(first, plan));
     }
-    let from = beside(world, head, wanted)?.cloned().or_else(|| record::deployed_live(subject, world, serving));
+    let stable = match beside(world, head, wanted)? {
+        None => instead_of_latest(subject, world, head, serving)?,
+        beside => beside,
+    };
+    let from = stable.cloned().or_else(|| record::deployed_live(subject, world, serving));
     if head.is_some_and(|head| !head.is_unmanaged()) {
         return begin(subject, world, wanted, from, first);
     }
@@ -94,6 +98,27 @@ fn beside<'w>(world: &World, head: Option<&'w Head>, wanted: &Release) -> Result
     if alias.version == Some(version) || head.is_unmanaged() {
         return Ok(None);
     }
+    Ok(world.version(version)?.filter(|found| found.code.as_ref() == Some(&last.code)).map(|_| last))
+}
+
+/// What a release with steps or a bake begins from where somebody let the alias name `$LATEST`, which can neither share traffic nor be
+/// returned to: what history ends with, as long as it exists.
+fn instead_of_latest<'w>(
+    subject: &Subject<'_>,
+    world: &World,
+    head: Option<&'w Head>,
+    serving: &LiveVersion,
+) -> Result<Option<&'w Deployed>, Look> {
+    if serving.version.is_some() { Ok(None) } else { still_there(subject, world, head) }
+}
+
+/// What history ends with, for a release with steps or a bake, as long as it exists.
+fn still_there<'w>(subject: &Subject<'_>, world: &World, head: Option<&'w Head>) -> Result<Option<&'w Deployed>, Look> {
+    if subject.service.strategy == Strategy::AllAtOnce {
+        return Ok(None);
+    }
+    let last = head.and_then(Head::last_live).map(|record| &record.to);
+    let Some((last, version)) = last.and_then(|last| Some((last, last.version?))) else { return Ok(None) };
     Ok(world.version(version)?.filter(|found| found.code.as_ref() == Some(&last.code)).map(|_| last))
 }
 
@@ -172,6 +197,12 @@ fn as_wanted(
     // `GetAlias` is scarce: it is asked for where its answer decides, and not passed over where it was seen anyway.
     let closely = !recorded || subject.forced || subject.audit;
     let edit = if closely { weighted(world)? } else { world.alias.found().and_then(weights) };
+    if known
+        && edit.is_some()
+        && let Some(plan) = lost::plan(subject, world, &first)?
+    {
+        return Ok(after(first, plan));
+    }
     if let Some(edit) = edit.clone()
         && let Some(plan) = heal::left_alone(subject, seen(&world.head, Look::Head)?, edit)
     {
@@ -180,7 +211,7 @@ fn as_wanted(
     if let (false, Some(head), Some(alias)) = (recorded, world.head.found(), world.alias.found())
         && let Some(plan) = rollback::completion(subject, world, head, alias)
     {
-        return Ok(after(first, plan));
+        return Ok(completed(first, plan));
     }
     if edit.is_some()
         && let (Some(stable), Some(version)) = (beside(world, world.head.found(), wanted)?, serving.version)
@@ -194,6 +225,14 @@ fn as_wanted(
             Some(plan) => Ok(after(first, plan)),
             None => begin_with(subject, world, wanted, released, Some(to), first),
         };
+    }
+    // What a hand gave it does not lift what history ends with, where the document that says so as well is lost.
+    if !recorded
+        && !is_ours(world, wanted)
+        && let Some(plan) = world.head.found().and_then(|head| kept_out(subject, head, wanted))
+        && !subject.starts_anew()
+    {
+        return Ok(after(first, plan));
     }
     let mut actions = first;
     if !recorded {
@@ -226,12 +265,18 @@ fn released_version(world: &World, wanted: &Release, serving: &LiveVersion) -> R
     let Some(released) = last.and_then(|last| last.version).filter(|version| Some(*version) != serving.version) else {
         return Ok(None);
     };
-    let marker = world.alias.found().and_then(|alias| alias.marker.as_ref());
-    if marker.is_some_and(|marker| marker.release == wanted.id && marker.transition > head.number) {
+    if is_ours(world, wanted) {
         return Ok(None);
     }
     let there = world.version(released)?.is_some_and(|version| version.code.as_ref() == Some(&wanted.code));
     Ok(there.then_some(released))
+}
+
+/// Whether our own alias tells that a write of ours gave it this release, and history does not yet.
+fn is_ours(world: &World, wanted: &Release) -> bool {
+    let marker = world.alias.found().and_then(|alias| alias.marker.as_ref());
+    let last = world.head.found().map(|head| head.number);
+    marker.is_some_and(|marker| marker.release == wanted.id && last.is_none_or(|last| marker.transition > last))
 }
 
 /// Whether the last record that moved traffic, or took it over, says just this.
@@ -261,13 +306,17 @@ fn nothing_serves(subject: &Subject<'_>, world: &World, wanted: &Release, first:
         return Ok(after(first, two_reads_disagree()));
     }
     let head = seen(&world.head, Look::Head)?;
+    if let Some(plan) = head.and_then(|head| kept_out(subject, head, wanted)).filter(|_| !subject.starts_anew()) {
+        return Ok(after(first, plan));
+    }
     if was_live(head, wanted)
         && let Some(plan) = heal::left_alone(subject, head, WaitingOn::Drift { drift: vec![Drift::AliasMissing] })
     {
         let standing = Standing { health: Health::Missing, ..plan.standing };
         return Ok(after(first, Plan::rest(standing)));
     }
-    begin(subject, world, wanted, None, first)
+    let stable = if was_live(head, wanted) { None } else { still_there(subject, world, head)?.cloned() };
+    begin(subject, world, wanted, stable, first)
 }
 
 /// One of them is out of date, and nothing follows from that.
@@ -408,12 +457,11 @@ fn moved_by_hand(
     head: Option<&Head>,
     first: &[Action],
 ) -> Result<Option<Said>, Look> {
-    let Some((head, found)) = head.zip(world.serving.found().and_then(|serving| serving.version)) else {
-        return Ok(None);
-    };
+    let Some((head, serving)) = head.zip(world.serving.found()) else { return Ok(None) };
+    let found = serving.version;
     let returned = head.recent.first().filter(|record| !record.kind.is_live()).and_then(|record| record.from.as_ref());
     let Some(left) = returned.or_else(|| head.last_live().map(|record| &record.to)) else { return Ok(None) };
-    let is_it = |record: &Record| record.kind.is_live() && record.to.version == Some(found);
+    let is_it = |record: &Record| record.kind.is_live() && record.to.version == found;
     let is_recorded = first.iter().any(|action| matches!(action, Action::AppendRecord(record) if is_it(record)));
     // A release that is watched after its switch is live for long, and only the marker tells who took that back.
     let alias = if watches(subject) { seen(&world.alias, Look::Alias)? } else { world.alias.found() };
@@ -422,18 +470,24 @@ fn moved_by_hand(
         let has = alias.additional.map(|other| other.basis_points);
         let given = match marker.weight {
             Some(weight) => has == Some(weight),
-            None => has.is_some() || left.version != Some(found) || marker.release == left.release,
+            None => has.is_some() || left.version != found || marker.release == left.release,
         };
         marker.transition == next && marker.held.is_none() && !given
     });
-    let is_moved = left.version.is_some_and(|left| left != found) && !is_recorded;
-    let shape = alias.map_or(Shape::all(found), Shape::from);
+    let is_moved = left.version.is_some() && left.version != found && !is_recorded;
+    let shape = alias.map_or(Shape { version: found, additional: None }, Shape::from);
     Ok((is_moved || is_taken_back).then(|| super::alias::edit(subject, shape)))
 }
 
 /// Whether the strategy watches the new version once it has all traffic.
 fn watches(subject: &Subject<'_>) -> bool {
     matches!(&subject.service.strategy, Strategy::BlueGreen(blue_green) if !blue_green.bake.is_zero())
+}
+
+/// `first`, then what completes a rollback: in the next tick, where `first` takes the number that it would have.
+fn completed(first: Vec<Action>, plan: Plan) -> Plan {
+    let records = first.iter().any(|action| matches!(action, Action::AppendRecord(_)));
+    if records { after(first, unknown(PhaseName::Idle, WaitingOn::NextTick)) } else { after(first, plan) }
 }
 
 /// `first`, then the plan.

@@ -11,7 +11,7 @@ use crate::ids::{ReleaseId, TransitionNumber, Version};
 use crate::live::{LiveAlias, VersionState};
 use crate::marker::Marker;
 use crate::plan::{Action, Plan, Standing};
-use crate::state::{Phase, Revert, Rollout, ServiceState};
+use crate::state::{Phase, Revert, Rollout, ServiceState, Shape};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
 /// Who rolled back, as far as an alias tells.
@@ -58,8 +58,15 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, asked: Asked<'_>) -> Re
     }
     let Target { to, version, notes, wakes } = target(world, head, &from, asked.to, &name)?;
     // What Git wants would come back; but what is good is never held out.
-    let wanted = subject.wanted.ok().map(|wanted| wanted.id.clone()).filter(|wanted| *wanted != to.release);
+    let known = || world.state.as_ref().map(|state| &state.release);
+    let wanted = subject.wanted.ok().or_else(known).map(|wanted| wanted.id.clone());
+    let wanted = wanted.filter(|wanted| *wanted != to.release);
     let held = wanted.unwrap_or_else(|| from.release.clone());
+    if held == to.release {
+        let why =
+            format!("{name} serves {} already, and that is what Git wants: there is nothing to hold out", to.label());
+        return Err(Stop::Refuse(why));
+    }
     let mut actions: Vec<Action> = Vec::new();
     let mut notes = notes;
     if wakes {
@@ -71,7 +78,7 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, asked: Asked<'_>) -> Re
     let number = head.number.next();
     let marker = Marker { release: to.release.clone(), transition: number, weight: None, held: Some(held.clone()) };
     let write = match alias {
-        None => Action::CreateAlias { version, marker },
+        None => Action::RecreateAlias { version, marker },
         Some(alias) => Action::Return { version, marker, if_revision: alias.revision.clone() },
     };
     if !planted!(RollbackMissesAlias) {
@@ -82,6 +89,8 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, asked: Asked<'_>) -> Re
     let remind = asked.remind_after.map(|seconds| subject.now + Duration::seconds(seconds.into()));
     let actor = asked.said.actor.clone();
     let edit = world.state.as_ref().zip(alias).and_then(|(state, alias)| gone_over(subject, state, alias));
+    let moved = alias.filter(|alias| is_moved(world, head, alias));
+    let edit = edit.or_else(|| moved.map(|alias| super::alias::edit(subject, Shape::from(alias))));
     let done = RolledBack { number, from, to, held, reason, actor, remind, edit };
     let standing = standing(subject, &done);
     actions.extend(after(subject, world, done, version));
@@ -99,12 +108,38 @@ fn leaving(
     if let Some(state) = rolling {
         return Ok(Some(record::deployed(&state.release, state.phase.version())));
     }
+    if let Some((state, alias)) = moved_since(world, alias) {
+        let stable = state.from.as_ref().and_then(|from| from.version);
+        let named = [alias.version, alias.additional.map(|other| other.version)];
+        let other = named.into_iter().flatten().find(|version| Some(*version) != stable);
+        return Ok(Some(record::deployed(&state.release, other)));
+    }
     if let Some(lost) = lost::rolling(subject, world, alias)? {
         return Ok(Some(lost));
     }
     let named = alias.and_then(|alias| alias.version);
     let by_version = head.recent.iter().map(|record| &record.to).find(|to| named.is_some() && to.version == named);
     Ok(by_version.or_else(|| head.last_live().map(|record| &record.to)).cloned())
+}
+
+/// The hold, and the alias, where somebody moved that since: it is not where the rollback left it.
+fn moved_since<'a>(world: &'a World, alias: Option<&'a LiveAlias>) -> Option<(&'a ServiceState, &'a LiveAlias)> {
+    let state = world.state.as_ref().filter(|state| matches!(state.phase, Phase::Held { .. }))?;
+    let left = Shape::all(state.from.as_ref()?.version?);
+    alias.filter(|alias| Shape::from(*alias) != left).map(|alias| (state, alias))
+}
+
+/// Whether somebody moved the alias of a service that has no release with traffic: it is not where the last transition left it.
+fn is_moved(world: &World, head: &Head, alias: &LiveAlias) -> bool {
+    let left = match &world.state {
+        Some(state) if state.phase.has_traffic() => return false,
+        Some(state) => state.from.as_ref(),
+        None => head.last_live().map(|record| &record.to),
+    };
+    // A write of ours whose record is missing still.
+    let is_ours = alias.marker.as_ref().is_some_and(|marker| marker.transition > head.number);
+    let left = left.and_then(|left| left.version).map(Shape::all);
+    !is_ours && left.is_some_and(|left| left != Shape::from(alias))
 }
 
 /// The same word once more: it changed everything already, or somebody else was faster. What is missing is completed.
@@ -116,6 +151,7 @@ fn said_before(subject: &Subject<'_>, world: &World, head: &Head, alias: Option<
     let marker = alias.marker.as_ref()?;
     let held = marker.held.clone()?;
     match &world.state {
+        Some(_) if moved_since(world, Some(alias)).is_some() => None,
         Some(ServiceState { phase: Phase::Held { .. }, .. }) => {
             Some(Plan::rest(super::hold::standing(world.state.as_ref(), subject.now)))
         }
@@ -123,6 +159,9 @@ fn said_before(subject: &Subject<'_>, world: &World, head: &Head, alias: Option<
         // Recorded, and not yet stored.
         None => {
             let record = head.recent.first().filter(|record| is_of(head, record, marker))?;
+            if alias.version != record.to.version || alias.additional.is_some() {
+                return None;
+            }
             remaining(subject, world, record, held, alias.version?)
         }
     }

@@ -3,7 +3,7 @@ use super::alias::{Sight, described, sight, stable};
 use super::turn_back::{self, End};
 use super::watch::{Watch, Watched, watch};
 use super::{Look, Subject, World, alias, command, overdue, promote, seen, suspended, waiting};
-use crate::history::{Kind, StepResult};
+use crate::history::{Kind, Said, StepResult};
 use crate::ids::Version;
 use crate::live::{LiveAlias, Weighted};
 use crate::marker::Marker;
@@ -28,7 +28,7 @@ pub(super) fn begin(
     version: Version,
 ) -> Result<Plan, Look> {
     let Some(alias) = seen(&world.alias, Look::Alias)? else {
-        return Ok(suspended(PhaseName::Preparing, gone(subject)));
+        return Ok(on_stable(subject, state).unwrap_or_else(|| suspended(PhaseName::Preparing, gone(subject))));
     };
     let expected = stable(state) == Some(Shape::from(alias));
     if !expected && !subject.goes_over_edits() {
@@ -36,6 +36,21 @@ pub(super) fn begin(
     }
     let told = if expected { state.clone() } else { alias::told(subject, state, alias) };
     to_step(subject, world, &told, version, 0, alias)
+}
+
+/// Somebody deleted the alias: it is created again on stable, so that there is something to share or to return to.
+pub(super) fn on_stable(subject: &Subject<'_>, state: &ServiceState) -> Option<Plan> {
+    let (version, marker) = turn_back::stable(state)?;
+    let told = Said {
+        what: "edit".to_owned(),
+        actor: "somebody outside Tidegate".to_owned(),
+        reason: Some("the alias is gone".to_owned()),
+        at: subject.now,
+    };
+    let said = state.said.iter().cloned().chain([told]).collect();
+    let save = Action::SaveState(Box::new(ServiceState { said, ..state.clone() }));
+    let actions = vec![save, Action::CreateAlias { version, marker }];
+    Some(Plan { actions, ..waiting(PhaseName::Preparing, WaitingOn::NextTick) })
 }
 
 fn gone(subject: &Subject<'_>) -> WaitingOn {
@@ -213,7 +228,8 @@ pub(super) fn restart(
     // That it follows no strategy is stored first: who finds the alias on stable then knows that this brought it there.
     let rollout = Rollout { strategy: None, ..state.rollout.clone() };
     let intent = state.rollout.strategy.is_some().then(|| ServiceState { rollout, ..state.clone() });
-    let back = Action::Return { version: stable, marker: promote::marker(state), if_revision: alias.revision.clone() };
+    let Some((_, marker)) = turn_back::stable(state) else { return Ok(None) };
+    let back = Action::Return { version: stable, marker, if_revision: alias.revision.clone() };
     let intent = intent.map(|intent| Action::SaveState(Box::new(intent)));
     let actions = intent.into_iter().chain([back, Action::SaveState(Box::new(again))]).collect();
     Ok(Some(Plan { actions, ..waiting(PhaseName::Preparing, WaitingOn::NextTick) }))

@@ -16,7 +16,8 @@ pub(super) struct End {
 
 /// Ends `state`, unless history tells of its end. Where it may have traffic, that it returns is stored before it does.
 pub(super) fn begin(subject: &Subject<'_>, world: &World, state: &ServiceState, end: End) -> Result<Plan, Look> {
-    let Some(version) = state.phase.version().filter(|_| state.phase.has_traffic()) else {
+    let has_traffic = state.phase.has_traffic() || has_landed(world, state)?;
+    let Some(version) = state.phase.version().filter(|_| has_traffic) else {
         let actions = ended(subject, world, state, &end)?;
         return Ok(Plan { actions, standing: standing(subject, state, &end) });
     };
@@ -31,6 +32,17 @@ pub(super) fn begin(subject: &Subject<'_>, world: &World, state: &ServiceState, 
     let returning = ServiceState { phase, since: subject.now, edited: None, paused: None, said, ..state.clone() };
     let plan = go_on(subject, world, &returning)?;
     Ok(Plan { actions: [vec![Action::SaveState(Box::new(returning))], plan.actions].concat(), ..plan })
+}
+
+/// Whether the tick that gave it all traffic died right after that, and there is something to return to.
+fn has_landed(world: &World, state: &ServiceState) -> Result<bool, Look> {
+    let Phase::Preparing { version, .. } = state.phase else { return Ok(false) };
+    if stable(state).is_none() {
+        return Ok(false);
+    }
+    let alias = seen(&world.alias, Look::Alias)?;
+    Ok(alias
+        .is_some_and(|alias| Shape::from(alias) == Shape::all(version) && alias.marker == Some(promote::marker(state))))
 }
 
 /// Brings a return to its end.
@@ -64,7 +76,7 @@ fn back(world: &World, state: &ServiceState) -> Result<Option<Action>, Look> {
     let alias = seen(&world.alias, Look::Alias)?;
     let Some((version, marker)) = stable(state) else { return Ok(None) };
     Ok(match alias {
-        None => Some(Action::CreateAlias { version, marker }),
+        None => Some(Action::RecreateAlias { version, marker }),
         Some(alias) if is_back(state, alias) => None,
         Some(_) if planted!(AbortedKeepsWeight) => None,
         Some(alias) if planted!(FailureGoesToBroken) && alias.version == state.phase.version() => {
@@ -82,7 +94,7 @@ fn is_back(state: &ServiceState, alias: &LiveAlias) -> bool {
 }
 
 /// Where traffic returns to, and the marker that says that this transition sent it back.
-fn stable(state: &ServiceState) -> Option<(crate::ids::Version, Marker)> {
+pub(super) fn stable(state: &ServiceState) -> Option<(crate::ids::Version, Marker)> {
     let from = state.from.as_ref()?;
     let marker = Marker { release: from.release.clone(), transition: state.transition, weight: None, held: None };
     Some((from.version?, marker))

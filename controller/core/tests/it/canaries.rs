@@ -21,7 +21,7 @@ fn the_first_weight_is_an_intent_and_one_write_and_stable_stays_the_primary() {
         standing: waits(PhaseName::Shifting, WaitingOn::NextTick),
     };
     let (looks, plan) = sim.decide();
-    assert_eq!(looks, [Look::Alias, Look::Version(v(2)), Look::Serving]);
+    assert_eq!(looks, [Look::Alias, Look::Version(v(2)), Look::Serving, Look::Head]);
     assert_eq!(plan, expected);
     sim.tick();
     let alias = sim.alias.as_ref().unwrap();
@@ -312,11 +312,7 @@ fn a_rollout_that_became_a_switch_goes_back_before_it_is_prepared_again() {
     let again = rolling(phase, 5, &sim.service.strategy);
     let held = sim.state.clone().unwrap();
     let restarting = ServiceState { rollout: Rollout { strategy: None, ..held.rollout.clone() }, ..held };
-    let back = Action::Return {
-        version: v(1),
-        marker: marker(2, &release('b')),
-        if_revision: sim.alias.as_ref().unwrap().revision.clone(),
-    };
+    let back = back(&sim);
     for crash in [None, Some(Crash::After(0)), Some(Crash::After(1))] {
         let mut sim = sim.clone();
         let plan = sim.tick_until(crash).0;

@@ -52,7 +52,7 @@ fn blue_green_shows_the_new_version_tests_it_waits_for_a_person_switches_and_bak
     let qualifier = "candidate".to_owned();
     let invoke = Action::SmokeTest { qualifier, test: smoke_test(), state: Box::new(state_now.clone()) };
     let (looks, plan) = sim.decide();
-    assert_eq!(looks, [Look::Alias, Look::Version(v(2)), Look::Preview]);
+    assert_eq!(looks, [Look::Alias, Look::Version(v(2)), Look::Preview, Look::Head]);
     assert_eq!(plan.actions, [preview, invoke]);
     sim.tick();
     let gate = nothing(needs_a_person(PhaseName::Preparing, WaitingOn::Promotion));

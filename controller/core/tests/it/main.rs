@@ -22,6 +22,7 @@ mod losses;
 mod merging;
 mod promoting;
 mod publishing;
+mod rare_orders;
 mod reports;
 mod resting;
 mod reverts;

@@ -3,7 +3,7 @@ use tidegate_core::decide::Look;
 use tidegate_core::history::{Deployed, Kind};
 use tidegate_core::live::VersionState;
 use tidegate_core::plan::{Action, Plan};
-use tidegate_core::state::{Phase, ServiceState};
+use tidegate_core::state::{Phase, Rollout, ServiceState};
 use tidegate_core::status::{PhaseName, WaitingOn};
 
 use crate::build::*;
@@ -235,7 +235,8 @@ fn a_known_version_that_is_waking_up_is_waited_for() {
     sim.at(25);
     assert_eq!(sim.decide().1, nothing(standing));
     sim.at(26);
-    let anew = ServiceState { since: at(26), phase: Phase::Publishing { revision_before: None }, ..intent };
+    let rollout = Rollout { direct: None, ..intent.rollout.clone() };
+    let anew = ServiceState { since: at(26), phase: Phase::Publishing { revision_before: None }, rollout, ..intent };
     assert_eq!(
         sim.decide().1,
         Plan {

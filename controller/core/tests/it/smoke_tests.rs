@@ -126,6 +126,7 @@ fn a_smoke_test_that_cannot_be_run_is_tried_again_until_the_deadline() {
     sim.at(15);
     assert_eq!(sim.decide().1.actions.len(), 1);
     sim.at(16);
+    sim.tick();
     let reason = "the smoke test could not be run for 15 minutes: Rate exceeded";
     assert_eq!(sim.tick().standing, failed(reason));
 }

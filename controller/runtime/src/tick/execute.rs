@@ -192,7 +192,7 @@ impl One<'_> {
             Action::PublishVersion { code, if_revision } => {
                 done.published = lambda::publish_version(client, function, code, if_revision).await?;
             }
-            Action::CreateAlias { version, marker } => {
+            Action::CreateAlias { version, marker } | Action::RecreateAlias { version, marker } => {
                 lambda::create_alias(client, function, alias, *version, marker).await?;
                 done.shape = Some(Shape::all(*version));
             }

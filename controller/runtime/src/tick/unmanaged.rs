@@ -6,7 +6,7 @@ use futures::StreamExt as _;
 use release_schema::{Environment, ServiceName};
 use tidegate_core::history::Record;
 use tidegate_core::report::Unmanaged;
-use tidegate_core::state::ServiceState;
+use tidegate_core::state::{Phase, ServiceState};
 use tidegate_core::unmanaged::{self, Back, Closing, Removed};
 
 use super::service::quarantined;
@@ -81,7 +81,10 @@ async fn close(
     let (state, etag) = if has_state { read(tick, service).await? } else { (None, None) };
     let head = history::head(tick.store, tick.name, service).await.map_err(|error| error.to_string())?;
     let place = alias.split_once(':');
-    let live = match (place, state.as_ref().filter(|state| state.phase.has_traffic())) {
+    let live = match (
+        place,
+        state.as_ref().filter(|state| state.phase.has_traffic() || matches!(state.phase, Phase::Preparing { .. })),
+    ) {
         (Some((function, alias)), Some(_)) => match lambda::get_alias(tick.lambda(), function, alias).await {
             Ok(read) => Some(read.live),
             // There is nothing to turn back.

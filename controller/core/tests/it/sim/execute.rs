@@ -75,7 +75,7 @@ impl Sim {
                 }
                 *published = Some(self.publish(latest, false));
             }
-            Action::CreateAlias { version, marker } => {
+            Action::CreateAlias { version, marker } | Action::RecreateAlias { version, marker } => {
                 if self.alias.is_some() {
                     return Err("409");
                 }
