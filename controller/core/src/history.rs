@@ -146,6 +146,10 @@ pub struct Record {
     /// The release under way that a rollback ended before it had any traffic, where a version was published for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Deployed>,
+    /// The number in the alias's marker, where this rollback was recorded from it and has another: history began anew, or somebody
+    /// else's record took the number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marked: Option<TransitionNumber>,
     /// Where Git said so.
     pub commit: Option<Commit>,
     /// Who caused it: `controller` for what a tick did by itself.

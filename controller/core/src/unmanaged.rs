@@ -191,6 +191,7 @@ fn record(removed: &Removed<'_>, number: TransitionNumber, to: Deployed) -> Reco
         to,
         held: None,
         ended: None,
+        marked: None,
         commit: Some(removed.commit.clone()),
         actor: removed.actor.to_owned(),
         reason: None,

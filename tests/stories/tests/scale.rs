@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use local_aws::{CallRecord, Options};
+use local_aws::CallRecord;
 use stories::account::environment_configuration;
 use stories::releases::Releases;
 use stories::world::{World, options};
@@ -27,10 +27,11 @@ async fn sixty_services_converge_under_the_rates_of_aws() {
              ecrRepository: company/service-{number}\n"
         );
     }
-    let world = World::empty(Arc::new(Releases::of(&text)), Options { rates: true, ..options() }).await;
+    let world = World::empty(Arc::new(Releases::of(&text)), options()).await;
     for number in 0..SERVICES {
         world.create_service(&format!("service-{number}"), &format!("StagingService{number}")).await;
     }
+    world.aws.enforce_rates(true);
     world.configure("staging", &environment_configuration("Staging")).await;
     let converged = converge(&world).await;
     assert!(converged <= TICKS, "the first deploys take {converged} ticks");

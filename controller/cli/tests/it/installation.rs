@@ -203,6 +203,7 @@ async fn with_history(installation: &Installation) -> Vec<Vec<u8>> {
             to,
             held: None,
             ended: None,
+            marked: None,
             commit: None,
             actor: "controller".to_owned(),
             reason: None,

@@ -208,6 +208,7 @@ fn given_back(subject: &Subject<'_>, stable: &Deployed, orphan: &Orphan<'_>) -> 
         to: orphan.deployed(subject)?,
         held: None,
         ended: None,
+        marked: None,
         commit: None,
         actor: subject.actor.to_owned(),
         reason: Some(format!("{}; what was stored of it was lost", record::superseded_by(subject))),

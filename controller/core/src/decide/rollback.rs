@@ -37,6 +37,8 @@ struct RolledBack {
     to: Deployed,
     /// What is kept out.
     held: ReleaseId,
+    /// The number in the marker that this was told by, where that is another.
+    marked: Option<TransitionNumber>,
     reason: String,
     actor: String,
     remind: Option<DateTime<Utc>>,
@@ -91,7 +93,7 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, asked: Asked<'_>) -> Re
     let edit = world.state.as_ref().zip(alias).and_then(|(state, alias)| gone_over(subject, state, alias));
     let moved = alias.filter(|alias| is_moved(world, head, alias));
     let edit = edit.or_else(|| moved.map(|alias| super::alias::edit(subject, Shape::from(alias))));
-    let done = RolledBack { number, from, to, held, reason, actor, remind, edit };
+    let done = RolledBack { number, from, to, held, marked: None, reason, actor, remind, edit };
     let standing = standing(subject, &done);
     actions.extend(after(subject, world, done, version));
     Ok(Plan { actions, standing })
@@ -158,7 +160,7 @@ fn said_before(subject: &Subject<'_>, world: &World, head: &Head, alias: Option<
         Some(_) => None,
         // Recorded, and not yet stored.
         None => {
-            let record = head.recent.first().filter(|record| is_of(head, record, marker))?;
+            let record = head.recent.first().filter(|record| is_of(record, marker))?;
             if alias.version != record.to.version || alias.additional.is_some() {
                 return None;
             }
@@ -167,13 +169,12 @@ fn said_before(subject: &Subject<'_>, world: &World, head: &Head, alias: Option<
     }
 }
 
-/// Whether a record tells of the rollback that wrote this marker.
-fn is_of(head: &Head, record: &Record, marker: &Marker) -> bool {
-    // Where all that was stored is lost, numbers begin anew, below the marker's: such a record was made from the marker.
-    let made_of_it = record.actor == FROM_MARKER && record.held == marker.held;
-    record.kind == Kind::RolledBack
-        && (record.to.release == marker.release || (made_of_it && !is_known(head, marker)))
-        && (record.number >= marker.transition || made_of_it)
+/// Whether a record tells of the rollback that wrote this marker: one of its number or a later one, as somebody else's may have
+/// taken that, or the one that was made from it. Where all that was stored is lost, numbers begin anew, below the marker's.
+fn is_of(record: &Record, marker: &Marker) -> bool {
+    let is_as_new = record.number >= marker.transition && record.to.release == marker.release;
+    let made_of_it = record.marked == Some(marker.transition) && record.held == marker.held;
+    record.kind == Kind::RolledBack && (is_as_new || made_of_it)
 }
 
 /// Whether history tells of the release that a marker names. Where it was lost, what the alias names was taken over by what Git
@@ -189,6 +190,7 @@ fn remaining(subject: &Subject<'_>, world: &World, record: &Record, held: Releas
         from: record.from.clone()?,
         to: record.to.clone(),
         held,
+        marked: record.marked,
         reason: record.reason.clone().unwrap_or_default(),
         actor: record.actor.clone(),
         remind: None,
@@ -220,8 +222,8 @@ fn target(
         Some(number) => vec![of_record(head, number, name)?],
     };
     let lower = from.version.and_then(|version| Version::new(version.number().saturating_sub(1)));
-    let lower = lower.map(|version| Deployed { version: Some(version), ..from.clone() });
-    let candidates = if planted!(PreviousIsLowerNumber) { lower.iter().collect() } else { candidates };
+    let lower = || head.recent.iter().map(|record| &record.to).find(|to| lower.is_some() && to.version == lower);
+    let candidates = if planted!(PreviousIsLowerNumber) { lower().into_iter().collect() } else { candidates };
     let mut notes = Vec::new();
     for to in candidates {
         let Some(version) = to.version else { continue };
@@ -230,7 +232,7 @@ fn target(
             continue;
         };
         // Numbers begin anew where a function was deleted and created again.
-        if found.code.as_ref() != Some(&to.code) && !planted!(PreviousIsLowerNumber) {
+        if found.code.as_ref() != Some(&to.code) {
             notes.push(format!("version {version} is not {} any more", to.label()));
             continue;
         }
@@ -282,7 +284,7 @@ fn ended(state: &ServiceState) -> Option<Deployed> {
 
 /// Everything after the alias was written.
 fn after(subject: &Subject<'_>, world: &World, done: RolledBack, version: Version) -> Vec<Action> {
-    let RolledBack { number, from, to, held, reason, actor, remind, edit } = done;
+    let RolledBack { number, from, to, held, marked, reason, actor, remind, edit } = done;
     let under_way = world.state.as_ref();
     let record = Record {
         schema_version: SCHEMA_VERSION,
@@ -295,6 +297,7 @@ fn after(subject: &Subject<'_>, world: &World, done: RolledBack, version: Versio
         to: to.clone(),
         held: Some(held.clone()),
         ended: under_way.and_then(ended),
+        marked,
         commit: Some(subject.commit.clone()),
         actor: actor.clone(),
         reason: Some(reason.clone()),
@@ -349,7 +352,7 @@ fn standing(subject: &Subject<'_>, done: &RolledBack) -> Standing {
 pub(super) fn completion(subject: &Subject<'_>, world: &World, head: &Head, alias: &LiveAlias) -> Option<Plan> {
     let marker = alias.marker.as_ref()?;
     let (held, version) = (marker.held.clone()?, alias.version.filter(|_| alias.additional.is_none())?);
-    let Some(record) = head.recent.iter().find(|record| is_of(head, record, marker)) else {
+    let Some(record) = head.recent.iter().find(|record| is_of(record, marker)) else {
         let done = unrecorded(world, head, marker, held, version)?;
         let standing = standing(subject, &done);
         return Some(Plan { actions: after(subject, world, done, version), standing });
@@ -372,6 +375,7 @@ fn unrecorded(world: &World, head: &Head, marker: &Marker, held: ReleaseId, vers
         None => head.last_live()?.to.clone(),
     };
     let reason = "rolled back; its command ended before it could record why".to_owned();
-    let actor = FROM_MARKER.to_owned();
-    Some(RolledBack { number: head.number.next(), from, to, held, reason, actor, remind: None, edit: None })
+    let (number, actor) = (head.number.next(), FROM_MARKER.to_owned());
+    let marked = (number != marker.transition).then_some(marker.transition);
+    Some(RolledBack { number, from, to, held, marked, reason, actor, remind: None, edit: None })
 }

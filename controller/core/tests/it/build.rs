@@ -157,6 +157,7 @@ pub(crate) fn record(
         to,
         held: None,
         ended: None,
+        marked: None,
         commit: Some(commit),
         actor: "controller".to_owned(),
         reason: None,

@@ -217,3 +217,36 @@ fn a_hold_survives_the_loss_of_its_document_and_so_do_an_abort_and_a_failure() {
         assert_eq!((&restored.phase, restored.transition), (&stored.phase, stored.transition));
     }
 }
+
+#[test]
+fn a_rollback_that_was_recorded_from_its_marker_is_not_the_next_one_to_the_same() {
+    let mut sim = b_is_live();
+    dies_after_its_alias(&mut sim);
+    sim.tick();
+    held_back(&sim);
+    sim.service = service_with(blue_green(false, true, 5));
+    for wanted in ['c', 'b'] {
+        sim.git_wants(wanted);
+        for _ in 0..4 {
+            sim.tick();
+            sim.aws_finishes();
+        }
+    }
+    told_to(&mut sim, Word::Promote(FULL), "good by now");
+    sim.tick();
+    assert_eq!(live(&sim), (Some(v(2)), false));
+    dies_after_its_alias(&mut sim);
+    // Said once more, it writes no alias; and the next tick would record it as well.
+    says(&mut sim, BACK, Some("5xx"));
+    assert!(sim.decide().1.actions.iter().all(|action| !action.mutates_lambda()));
+    sim.word = None;
+    sim.tick();
+    assert_eq!(kinds(&sim).iter().filter(|kind| **kind == Kind::RolledBack).count(), 2, "{:?}", kinds(&sim));
+    held_back(&sim);
+}
+
+fn dies_after_its_alias(sim: &mut Sim) {
+    says(sim, BACK, Some("5xx"));
+    sim.tick_until(Some(Crash::After(0))).1.unwrap_err();
+    sim.word = None;
+}

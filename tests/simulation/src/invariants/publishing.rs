@@ -11,7 +11,9 @@ pub(super) fn one_version_a_release(moment: &Moment<'_>) -> Result<(), Violation
     let (Some(known), Some(after)) = (moment.known(), moment.after) else { return Ok(()) };
     let before = known.view.as_ref();
     let wanted = moment.intended();
-    let (memory, smoke) = (wanted.and_then(|wanted| wanted.memory), wanted.is_some_and(|wanted| wanted.smoke));
+    let memory = wanted.and_then(|wanted| wanted.memory);
+    // Nothing wakes a version by a smoke test that Git has taken away since.
+    let smoke = wanted.is_some_and(|wanted| wanted.smoke) && moment.wanted().is_none_or(|wanted| wanted.smoke);
     for (number, version) in &after.versions {
         if before.is_some_and(|before| before.versions.contains_key(number)) {
             continue;

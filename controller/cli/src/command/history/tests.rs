@@ -34,6 +34,7 @@ fn record(number: u64, kind: Kind, from: Option<Deployed>, to: Deployed) -> Reco
         to,
         held: None,
         ended: None,
+        marked: None,
         commit: Some(Commit {
             id: "3f2a9c1d4e5b6a7f8091a2b3c4d5e6f708192a3b".to_owned(),
             author: "Anna".to_owned(),
@@ -123,6 +124,7 @@ fn full() -> Record {
         previous: Some(RecordHash("5f".repeat(32))),
         held: Some(ReleaseId::from_sha256([9; 32])),
         ended: Some(deployed(Some(8), Some("v1.3.0"))),
+        marked: None,
         actor: "arn:aws:sts::111111111111:assumed-role/engineer/anna".to_owned(),
         reason: Some("5xx after 14:02 \u{1b}[31m, and the queue of the payment service grew".to_owned()),
         started: at("05:20:00"),
