@@ -9,6 +9,7 @@ use crate::analysis::Verdict;
 use crate::history::{Deployed, Head, Kind, Record, Said, StepResult};
 use crate::ids::{Commit, RevisionId, TransitionNumber, Version};
 use crate::live::{LiveAlias, Weighted};
+use crate::marker::Marker;
 use crate::release::Release;
 use crate::smoke;
 
@@ -363,6 +364,14 @@ impl ServiceState {
             revert: now.clone(),
         };
         (now != *revert).then(|| Self { phase, ..self.clone() })
+    }
+
+    /// Whether its own write gave it all of this alias's traffic, and whoever made that died before anything told of it.
+    #[must_use]
+    pub fn has_landed(&self, alias: &LiveAlias) -> bool {
+        let Phase::Preparing { version, .. } = self.phase else { return false };
+        let marker = Marker { release: self.release.id.clone(), transition: self.transition, weight: None, held: None };
+        Shape::from(alias) == Shape::all(version) && alias.marker.as_ref() == Some(&marker)
     }
 
     /// The same transition in another phase, since `now`. What was looked at and said in the phase before does not count for

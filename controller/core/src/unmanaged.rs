@@ -142,19 +142,10 @@ fn why(removed: &Removed<'_>) -> String {
     format!("commit {} does not have the service", removed.commit.short())
 }
 
-/// Whether the tick that gave it all traffic for good died before it recorded that.
-fn has_landed(removed: &Removed<'_>, state: &ServiceState) -> bool {
-    let Phase::Preparing { version, .. } = state.phase else { return false };
-    let marker = Marker { release: state.release.id.clone(), transition: state.transition, weight: None, held: None };
-    removed
-        .alias
-        .is_some_and(|alias| Shape::from(alias) == Shape::all(version) && alias.marker.as_ref() == Some(&marker))
-}
-
 fn ended(removed: &Removed<'_>, state: &ServiceState, number: TransitionNumber) -> Record {
     let (kind, reason, actor) = if let Phase::Returning { ending, reason, actor, .. } = &state.phase {
         (*ending, reason.clone(), actor.clone())
-    } else if has_landed(removed, state) {
+    } else if removed.alias.is_some_and(|alias| state.has_landed(alias)) {
         (Kind::Promoted, String::new(), removed.actor.to_owned())
     } else if state.edited.is_some() {
         let reason = format!("{}, and the alias is as somebody else left it", why(removed));

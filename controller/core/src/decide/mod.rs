@@ -3,6 +3,7 @@
 //! A decision that lacks something asks for it, and is made again when it was looked at; so a converged service costs one
 //! read, and what to read next is decided here, apart from reading.
 mod alias;
+mod begin;
 mod command;
 mod heal;
 mod hold;

@@ -2,17 +2,16 @@
 use release_schema::Strategy;
 
 use super::{
-    Look, Subject, World, blocked, heal, lost, prepare, publish, record, rollback, seen, suspended, undecryptable,
-    unknown,
+    Look, Subject, World, begin, blocked, heal, lost, record, rollback, seen, suspended, undecryptable, unknown,
 };
 use crate::SCHEMA_VERSION;
 use crate::drift::Drift;
-use crate::history::{Deployed, Head, Kind, Record, Said};
+use crate::history::{Deployed, Head, Kind};
 use crate::ids::Version;
 use crate::live::{ConfigurationChange, LiveAlias, LiveVersion, VersionState};
 use crate::plan::{Action, Plan, Standing};
 use crate::release::{Package, Release};
-use crate::state::{Direct, Phase, Revert, Rollout, ServiceState, Shape};
+use crate::state::{Phase, Revert, Rollout, ServiceState};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
 /// Decides a service at rest. `first` is what has to be done before, by a transition that just ended.
@@ -66,7 +65,7 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
     };
     let from = stable.cloned().or_else(|| record::deployed_live(subject, world, serving));
     if head.is_some_and(|head| !head.is_unmanaged()) {
-        return begin(subject, world, wanted, from, first);
+        return begin::plan(subject, world, wanted, from, first);
     }
     // The first look at a function that lives already, or the first again: what it serves is recorded before anything changes
     // it.
@@ -82,7 +81,7 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
             return Ok(after(first, plan));
         }
     }
-    begin(subject, world, wanted, from, first)
+    begin::plan(subject, world, wanted, from, first)
 }
 
 /// What a release begins from where somebody shares the traffic by hand, and the alias's primary version may never have earned
@@ -216,14 +215,14 @@ fn as_wanted(
     if edit.is_some()
         && let (Some(stable), Some(version)) = (beside(world, world.head.found(), wanted)?, serving.version)
     {
-        return begin_with(subject, world, wanted, version, Some(stable.clone()), first);
+        return begin::with_version(subject, world, wanted, version, Some(stable.clone()), first);
     }
     let released = if recorded { None } else { released_version(world, wanted, serving)? };
     if let Some(released) = released {
         let edit = WaitingOn::HandEdit { found: serving.version, expected: Some(released) };
         return match heal::left_alone(subject, world.head.found(), edit) {
             Some(plan) => Ok(after(first, plan)),
-            None => begin_with(subject, world, wanted, released, Some(to), first),
+            None => begin::with_version(subject, world, wanted, released, Some(to), first),
         };
     }
     // What a hand gave it does not lift what history ends with, where the document that says so as well is lost.
@@ -243,7 +242,7 @@ fn as_wanted(
         actions.push(adopted);
     }
     if let (Some(_), Some(version)) = (edit, serving.version) {
-        return begin_with(subject, world, wanted, version, Some(to), actions);
+        return begin::with_version(subject, world, wanted, version, Some(to), actions);
     }
     let health = health_of(&serving.state);
     let at_rest = heal::AtRest { wanted, serving, live: &to, health, first: &actions };
@@ -285,7 +284,7 @@ fn ends_with(world: &World, live: &Deployed) -> Result<bool, Look> {
     Ok(last.is_some_and(|last| last.release == live.release && last.version == live.version))
 }
 
-fn health_of(state: &VersionState) -> Health {
+pub(super) fn health_of(state: &VersionState) -> Health {
     match state {
         VersionState::Active | VersionState::Inactive => Health::Healthy,
         VersionState::Pending => Health::Progressing,
@@ -316,7 +315,7 @@ fn nothing_serves(subject: &Subject<'_>, world: &World, wanted: &Release, first:
         return Ok(after(first, Plan::rest(standing)));
     }
     let stable = if was_live(head, wanted) { None } else { still_there(subject, world, head)?.cloned() };
-    begin(subject, world, wanted, stable, first)
+    begin::plan(subject, world, wanted, stable, first)
 }
 
 /// One of them is out of date, and nothing follows from that.
@@ -359,129 +358,8 @@ fn weights(alias: &LiveAlias) -> Option<WaitingOn> {
 }
 
 /// Whether history ends with the release that Git wants: what is not as it was is somebody else's doing then.
-fn was_live(head: Option<&Head>, wanted: &Release) -> bool {
+pub(super) fn was_live(head: Option<&Head>, wanted: &Release) -> bool {
     head.and_then(Head::last_live).is_some_and(|last| last.to.release == wanted.id)
-}
-
-/// A release that only a person lets begin.
-fn left_to_a_person(world: &World) -> Plan {
-    let health = world.serving.found().map_or(Health::Missing, |serving| health_of(&serving.state));
-    let (sync, phase) = (SyncStatus::OutOfSync, PhaseName::Idle);
-    Plan::rest(Standing { sync, health, phase, waiting_on: Some(WaitingOn::Sync) })
-}
-
-/// A release begins: with a version that was published for it once and can serve, else by publishing it.
-fn begin(
-    subject: &Subject<'_>,
-    world: &World,
-    wanted: &Release,
-    from: Option<Deployed>,
-    first: Vec<Action>,
-) -> Result<Plan, Look> {
-    if !subject.may_begin() {
-        return Ok(after(first, left_to_a_person(world)));
-    }
-    for version in seen(&world.head, Look::Head)?.map(|head| head.versions_of(&wanted.id)).unwrap_or_default() {
-        let candidate = world.version(version)?;
-        if candidate.is_some_and(|candidate| prepare::can_be_reused(subject, candidate, wanted)) {
-            return begin_with(subject, world, wanted, version, from, first);
-        }
-    }
-    let phase = Phase::Publishing { revision_before: None };
-    let plan = publish::plan(subject, world, &intent(subject, world, wanted, from, &first, phase)?)?;
-    Ok(after(first, plan))
-}
-
-/// A release begins with a version that is published already.
-fn begin_with(
-    subject: &Subject<'_>,
-    world: &World,
-    wanted: &Release,
-    version: Version,
-    from: Option<Deployed>,
-    first: Vec<Action>,
-) -> Result<Plan, Look> {
-    let phase = Phase::Preparing { version, reused: true, smoke: None };
-    let state = intent(subject, world, wanted, from, &first, phase)?;
-    let plan = prepare::plan(subject, world, &state, version, true)?;
-    // Where the next phase follows at once, storing that one stores the intent.
-    let stores = matches!(plan.actions.first(), Some(Action::SaveState(_)));
-    let save = (!stores).then(|| Action::SaveState(Box::new(state)));
-    Ok(after(first.into_iter().chain(save).collect(), plan))
-}
-
-fn intent(
-    subject: &Subject<'_>,
-    world: &World,
-    wanted: &Release,
-    from: Option<Deployed>,
-    first: &[Action],
-    phase: Phase,
-) -> Result<ServiceState, Look> {
-    let head = seen(&world.head, Look::Head)?;
-    // A version that has to be published first, or that was and came no further, had no traffic yet, whatever its content had.
-    let earned = |head: &&Head| phase.version().is_some_and(|version| head.was_live(&wanted.id, version));
-    let direct = match &from {
-        None if was_live(head, wanted) => Some(Direct::Healed),
-        None => Some(Direct::FirstDeploy),
-        Some(_) if was_live(head.filter(earned), wanted) => Some(Direct::Healed),
-        Some(from) => {
-            let lately = |head: &Head| from.release == wanted.id || head.in_rollback_window(&wanted.id);
-            head.filter(earned).is_some_and(lately).then_some(Direct::RollbackWindow)
-        }
-    };
-    let heals = direct.filter(|direct| *direct == Direct::Healed).map(|_| heal::because(subject, world));
-    // What heals says itself what it heals.
-    let edit = if heals.is_none() { moved_by_hand(subject, world, head, first)? } else { None };
-    Ok(ServiceState {
-        schema_version: SCHEMA_VERSION,
-        transition: record::next_number(world, first)?,
-        release: wanted.clone(),
-        from,
-        commit: subject.commit.clone(),
-        started: subject.now,
-        since: subject.now,
-        phase,
-        rollout: Rollout { direct, heals, ..Rollout::default() },
-        paused: None,
-        edited: None,
-        said: edit.into_iter().chain(subject.word.map(|(_, said)| said.clone())).collect(),
-    })
-}
-
-/// A release that goes over an alias that somebody moved tells of it: another version serves than the one that the newest
-/// transition left there, or what is gone is what a transition without a record gave.
-fn moved_by_hand(
-    subject: &Subject<'_>,
-    world: &World,
-    head: Option<&Head>,
-    first: &[Action],
-) -> Result<Option<Said>, Look> {
-    let Some((head, serving)) = head.zip(world.serving.found()) else { return Ok(None) };
-    let found = serving.version;
-    let returned = head.recent.first().filter(|record| !record.kind.is_live()).and_then(|record| record.from.as_ref());
-    let Some(left) = returned.or_else(|| head.last_live().map(|record| &record.to)) else { return Ok(None) };
-    let is_it = |record: &Record| record.kind.is_live() && record.to.version == found;
-    let is_recorded = first.iter().any(|action| matches!(action, Action::AppendRecord(record) if is_it(record)));
-    // A release that is watched after its switch is live for long, and only the marker tells who took that back.
-    let alias = if watches(subject) { seen(&world.alias, Look::Alias)? } else { world.alias.found() };
-    let next = record::next_number(world, first)?;
-    let is_taken_back = alias.and_then(|alias| Some((alias, alias.marker.as_ref()?))).is_some_and(|(alias, marker)| {
-        let has = alias.additional.map(|other| other.basis_points);
-        let given = match marker.weight {
-            Some(weight) => has == Some(weight),
-            None => has.is_some() || left.version != found || marker.release == left.release,
-        };
-        marker.transition == next && marker.held.is_none() && !given
-    });
-    let is_moved = left.version.is_some() && left.version != found && !is_recorded;
-    let shape = alias.map_or(Shape { version: found, additional: None }, Shape::from);
-    Ok((is_moved || is_taken_back).then(|| super::alias::edit(subject, shape)))
-}
-
-/// Whether the strategy watches the new version once it has all traffic.
-fn watches(subject: &Subject<'_>) -> bool {
-    matches!(&subject.service.strategy, Strategy::BlueGreen(blue_green) if !blue_green.bake.is_zero())
 }
 
 /// `first`, then what completes a rollback: in the next tick, where `first` takes the number that it would have.
@@ -491,6 +369,6 @@ fn completed(first: Vec<Action>, plan: Plan) -> Plan {
 }
 
 /// `first`, then the plan.
-fn after(first: Vec<Action>, plan: Plan) -> Plan {
+pub(super) fn after(first: Vec<Action>, plan: Plan) -> Plan {
     Plan { actions: [first, plan.actions].concat(), ..plan }
 }

@@ -36,13 +36,10 @@ pub(super) fn begin(subject: &Subject<'_>, world: &World, state: &ServiceState, 
 
 /// Whether the tick that gave it all traffic died right after that, and there is something to return to.
 fn has_landed(world: &World, state: &ServiceState) -> Result<bool, Look> {
-    let Phase::Preparing { version, .. } = state.phase else { return Ok(false) };
-    if stable(state).is_none() {
+    if !matches!(state.phase, Phase::Preparing { .. }) || stable(state).is_none() {
         return Ok(false);
     }
-    let alias = seen(&world.alias, Look::Alias)?;
-    Ok(alias
-        .is_some_and(|alias| Shape::from(alias) == Shape::all(version) && alias.marker == Some(promote::marker(state))))
+    Ok(seen(&world.alias, Look::Alias)?.is_some_and(|alias| state.has_landed(alias)))
 }
 
 /// Brings a return to its end.

@@ -1,0 +1,133 @@
+//! How a release begins: from a version that exists or by publishing one, with a note of what somebody did to the alias before.
+use release_schema::Strategy;
+
+use super::rest::after;
+use super::{Look, Subject, World, alias, heal, prepare, publish, record, rest, seen};
+use crate::SCHEMA_VERSION;
+use crate::history::{Deployed, Head, Record, Said};
+use crate::ids::Version;
+use crate::plan::{Action, Plan, Standing};
+use crate::release::Release;
+use crate::state::{Direct, Phase, Rollout, ServiceState, Shape};
+use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
+
+/// A release that only a person lets begin.
+fn left_to_a_person(world: &World) -> Plan {
+    let health = world.serving.found().map_or(Health::Missing, |serving| rest::health_of(&serving.state));
+    let (sync, phase) = (SyncStatus::OutOfSync, PhaseName::Idle);
+    Plan::rest(Standing { sync, health, phase, waiting_on: Some(WaitingOn::Sync) })
+}
+
+/// A release begins: with a version that was published for it once and can serve, else by publishing it.
+pub(super) fn plan(
+    subject: &Subject<'_>,
+    world: &World,
+    wanted: &Release,
+    from: Option<Deployed>,
+    first: Vec<Action>,
+) -> Result<Plan, Look> {
+    if !subject.may_begin() {
+        return Ok(after(first, left_to_a_person(world)));
+    }
+    for version in seen(&world.head, Look::Head)?.map(|head| head.versions_of(&wanted.id)).unwrap_or_default() {
+        let candidate = world.version(version)?;
+        if candidate.is_some_and(|candidate| prepare::can_be_reused(subject, candidate, wanted)) {
+            return with_version(subject, world, wanted, version, from, first);
+        }
+    }
+    let phase = Phase::Publishing { revision_before: None };
+    let plan = publish::plan(subject, world, &intent(subject, world, wanted, from, &first, phase)?)?;
+    Ok(after(first, plan))
+}
+
+/// A release begins with a version that is published already.
+pub(super) fn with_version(
+    subject: &Subject<'_>,
+    world: &World,
+    wanted: &Release,
+    version: Version,
+    from: Option<Deployed>,
+    first: Vec<Action>,
+) -> Result<Plan, Look> {
+    let phase = Phase::Preparing { version, reused: true, smoke: None };
+    let state = intent(subject, world, wanted, from, &first, phase)?;
+    let plan = prepare::plan(subject, world, &state, version, true)?;
+    // Where the next phase follows at once, storing that one stores the intent.
+    let stores = matches!(plan.actions.first(), Some(Action::SaveState(_)));
+    let save = (!stores).then(|| Action::SaveState(Box::new(state)));
+    Ok(after(first.into_iter().chain(save).collect(), plan))
+}
+
+fn intent(
+    subject: &Subject<'_>,
+    world: &World,
+    wanted: &Release,
+    from: Option<Deployed>,
+    first: &[Action],
+    phase: Phase,
+) -> Result<ServiceState, Look> {
+    let head = seen(&world.head, Look::Head)?;
+    // A version that has to be published first, or that was and came no further, had no traffic yet, whatever its content had.
+    let earned = |head: &&Head| phase.version().is_some_and(|version| head.was_live(&wanted.id, version));
+    let direct = match &from {
+        None if rest::was_live(head, wanted) => Some(Direct::Healed),
+        None => Some(Direct::FirstDeploy),
+        Some(_) if rest::was_live(head.filter(earned), wanted) => Some(Direct::Healed),
+        Some(from) => {
+            let lately = |head: &Head| from.release == wanted.id || head.in_rollback_window(&wanted.id);
+            head.filter(earned).is_some_and(lately).then_some(Direct::RollbackWindow)
+        }
+    };
+    let heals = direct.filter(|direct| *direct == Direct::Healed).map(|_| heal::because(subject, world));
+    // What heals says itself what it heals.
+    let edit = if heals.is_none() { moved_by_hand(subject, world, head, first)? } else { None };
+    Ok(ServiceState {
+        schema_version: SCHEMA_VERSION,
+        transition: record::next_number(world, first)?,
+        release: wanted.clone(),
+        from,
+        commit: subject.commit.clone(),
+        started: subject.now,
+        since: subject.now,
+        phase,
+        rollout: Rollout { direct, heals, ..Rollout::default() },
+        paused: None,
+        edited: None,
+        said: edit.into_iter().chain(subject.word.map(|(_, said)| said.clone())).collect(),
+    })
+}
+
+/// A release that goes over an alias that somebody moved tells of it: another version serves than the one that the newest
+/// transition left there, or what is gone is what a transition without a record gave.
+fn moved_by_hand(
+    subject: &Subject<'_>,
+    world: &World,
+    head: Option<&Head>,
+    first: &[Action],
+) -> Result<Option<Said>, Look> {
+    let Some((head, serving)) = head.zip(world.serving.found()) else { return Ok(None) };
+    let found = serving.version;
+    let returned = head.recent.first().filter(|record| !record.kind.is_live()).and_then(|record| record.from.as_ref());
+    let Some(left) = returned.or_else(|| head.last_live().map(|record| &record.to)) else { return Ok(None) };
+    let is_it = |record: &Record| record.kind.is_live() && record.to.version == found;
+    let is_recorded = first.iter().any(|action| matches!(action, Action::AppendRecord(record) if is_it(record)));
+    // A release that is watched after its switch is live for long, and only the marker tells who took that back.
+    let alias = if watches(subject) { seen(&world.alias, Look::Alias)? } else { world.alias.found() };
+    let next = record::next_number(world, first)?;
+    let is_taken_back = alias.and_then(|alias| Some((alias, alias.marker.as_ref()?))).is_some_and(|(alias, marker)| {
+        let has = alias.additional.map(|other| other.basis_points);
+        let given = match marker.weight {
+            Some(weight) => has == Some(weight),
+            None => has.is_some() || left.version != found || marker.release == left.release,
+        };
+        marker.transition == next && marker.held.is_none() && !given
+    });
+    let is_moved = left.version.is_some() && left.version != found && !is_recorded;
+    let shape = alias.map_or(Shape { version: found, additional: None }, Shape::from);
+    Ok((is_moved || is_taken_back).then(|| alias::edit(subject, shape)))
+}
+
+/// Whether the strategy watches the new version once it has all traffic.
+fn watches(subject: &Subject<'_>) -> bool {
+    matches!(&subject.service.strategy, Strategy::BlueGreen(blue_green) if !blue_green.bake.is_zero())
+}
