@@ -31,6 +31,9 @@ const SIX: [(u8, Option<u32>); 6] =
 /// Two steps of two minutes.
 const SHORT: [(u8, Option<u32>); 2] = [(10, Some(2)), (50, Some(2))];
 
+/// The same, each for so long that two ticks which die make no difference.
+const LONG: [(u8, Option<u32>); 2] = [(10, Some(4)), (50, Some(4))];
+
 /// All of them.
 #[must_use]
 pub fn all() -> Vec<Story> {
@@ -70,12 +73,13 @@ pub fn all() -> Vec<Story> {
             ..one("failing-analysis", "a canary whose requests fail is turned back at its first step", plain())
         },
         Story {
+            // In its middle also where two ticks died before it had any traffic: an alarm that is red before that is not its own.
             events: vec![
-                (0, Event::Merge(FLIGHT, Wanted { judged: false, alarmed: true, ..canary("v1.1.0", &SHORT) })),
-                (4, Event::Alarm(FLIGHT, true)),
+                (0, Event::Merge(FLIGHT, Wanted { judged: false, alarmed: true, ..canary("v1.1.0", &LONG) })),
+                (8, Event::Alarm(FLIGHT, true)),
             ],
             endings: to_old.clone(),
-            minutes: 10,
+            minutes: 14,
             ..one("alarm", "an alarm goes red in the middle of a canary", plain())
         },
         Story {
