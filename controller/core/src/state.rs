@@ -370,8 +370,13 @@ impl ServiceState {
     #[must_use]
     pub fn has_landed(&self, alias: &LiveAlias) -> bool {
         let Phase::Preparing { version, .. } = self.phase else { return false };
-        let marker = Marker { release: self.release.id.clone(), transition: self.transition, weight: None, held: None };
-        Shape::from(alias) == Shape::all(version) && alias.marker.as_ref() == Some(&marker)
+        Shape::from(alias) == Shape::all(version) && alias.marker == Some(self.marker())
+    }
+
+    /// What a write that gives all traffic to its version says of itself.
+    #[must_use]
+    pub fn marker(&self) -> Marker {
+        Marker { release: self.release.id.clone(), transition: self.transition, weight: None, held: None }
     }
 
     /// The same transition in another phase, since `now`. What was looked at and said in the phase before does not count for

@@ -144,21 +144,21 @@ fn why(removed: &Removed<'_>) -> String {
 
 fn ended(removed: &Removed<'_>, state: &ServiceState, number: TransitionNumber) -> Record {
     let (kind, reason, actor) = if let Phase::Returning { ending, reason, actor, .. } = &state.phase {
-        (*ending, reason.clone(), actor.clone())
+        (*ending, Some(reason.clone()), actor.clone())
     } else if removed.alias.is_some_and(|alias| state.has_landed(alias)) {
-        (Kind::Promoted, String::new(), removed.actor.to_owned())
+        (Kind::Promoted, None, removed.actor.to_owned())
     } else if state.edited.is_some() {
         let reason = format!("{}, and the alias is as somebody else left it", why(removed));
-        (Kind::Superseded, reason, removed.actor.to_owned())
+        (Kind::Superseded, Some(reason), removed.actor.to_owned())
     } else {
-        (Kind::Superseded, why(removed), removed.actor.to_owned())
+        (Kind::Superseded, Some(why(removed)), removed.actor.to_owned())
     };
     Record {
         kind,
         from: state.from.clone(),
         commit: Some(state.commit.clone()),
         actor,
-        reason: Some(reason).filter(|reason| !reason.is_empty()),
+        reason,
         started: state.started,
         steps: state.rollout.results.clone(),
         said: state.said.clone(),

@@ -172,7 +172,7 @@ fn point_preview(
     Ok((!points).then(|| Action::PointPreview {
         alias: alias.clone(),
         version,
-        marker: promote::marker(state),
+        marker: state.marker(),
         if_revision: preview.map(|preview| preview.revision.clone()),
     }))
 }

@@ -21,7 +21,7 @@ pub(super) fn completion(
     version: Version,
 ) -> Result<Option<Plan>, Look> {
     let landed = seen(&world.alias, Look::Alias)?
-        .is_some_and(|alias| Shape::from(alias) == Shape::all(version) && alias.marker == Some(marker(state)));
+        .is_some_and(|alias| Shape::from(alias) == Shape::all(version) && alias.marker == Some(state.marker()));
     if !landed {
         return Ok(None);
     }
@@ -58,7 +58,7 @@ pub(super) fn at_once(
         return Ok(suspended(PhaseName::Preparing, alias::edited(Shape::from(edit))));
     }
     let mut actions = vec![match alias {
-        None => Action::CreateAlias { version, marker: marker(state) },
+        None => Action::CreateAlias { version, marker: state.marker() },
         Some(alias) => give_all(state, version, alias),
     }];
     actions.extend(finish(subject, world, state, version, edit.map(went_over))?);
@@ -69,8 +69,8 @@ pub(super) fn at_once(
 /// moved back.
 fn is_edited(state: &ServiceState, alias: &LiveAlias) -> bool {
     let expected = state.from.as_ref().and_then(|from| from.version);
-    // A restart of the rollout writes that marker with stable as well.
-    let undone = is_marked(state, alias) && state.rollout.strategy.is_none();
+    // Our own way back carries stable's marker.
+    let undone = is_marked(state, alias);
     let heals = state.rollout.direct == Some(Direct::Healed);
     // What a rollout of which nothing is stored any more gave, under this very number.
     let is_lost = alias.marker.as_ref().is_some_and(|marker| {
@@ -108,7 +108,7 @@ pub(super) fn switch(
 }
 
 fn give_all(state: &ServiceState, version: Version, alias: &LiveAlias) -> Action {
-    Action::UpdateAlias { version, marker: marker(state), if_revision: alias.revision.clone() }
+    Action::UpdateAlias { version, marker: state.marker(), if_revision: alias.revision.clone() }
 }
 
 /// All traffic was given to the new version: is it there?
@@ -206,14 +206,9 @@ fn finish(
     Ok(actions)
 }
 
-/// What a write that gives all traffic to one version says of itself.
-pub(super) fn marker(state: &ServiceState) -> Marker {
-    Marker { release: state.release.id.clone(), transition: state.transition, weight: None, held: None }
-}
-
 /// Whether a write on the way of this very transition left the marker.
 pub(super) fn is_marked(state: &ServiceState, alias: &LiveAlias) -> bool {
-    alias.marker.as_ref().is_some_and(|marked| Marker { weight: None, ..marked.clone() } == marker(state))
+    alias.marker.as_ref().is_some_and(|marked| Marker { weight: None, ..marked.clone() } == state.marker())
 }
 
 const fn synced() -> Standing {

@@ -51,7 +51,7 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
     if let Some(plan) = lost::plan(subject, world, &first)? {
         return Ok(after(first, plan));
     }
-    if let Some(plan) = head.and_then(|head| kept_out(subject, head, wanted)).filter(|_| !subject.starts_anew()) {
+    if let Some(plan) = head.and_then(|head| kept_out(subject, head, wanted)) {
         return Ok(after(first, plan));
     }
     if let Some(edit) = hand_edit(head, wanted, serving)
@@ -90,14 +90,20 @@ fn beside<'w>(world: &World, head: Option<&'w Head>, wanted: &Release) -> Result
     let (Some(alias), Some(head)) = (world.alias.found(), head) else { return Ok(None) };
     let Some(other) = alias.additional else { return Ok(None) };
     let last = head.last_live().map(|record| &record.to).filter(|last| last.release != wanted.id);
-    let Some((last, version)) = last.and_then(|last| Some((last, last.version?))) else { return Ok(None) };
-    if version == other.version {
+    let Some(last) = last else { return Ok(None) };
+    if last.version == Some(other.version) {
         return Ok(Some(last));
     }
-    if alias.version == Some(version) || head.is_unmanaged() {
+    if alias.version == last.version || head.is_unmanaged() {
         return Ok(None);
     }
-    Ok(world.version(version)?.filter(|found| found.code.as_ref() == Some(&last.code)).map(|_| last))
+    existing(world, last)
+}
+
+/// The same, as long as its version exists with its code.
+fn existing<'w>(world: &World, deployed: &'w Deployed) -> Result<Option<&'w Deployed>, Look> {
+    let Some(version) = deployed.version else { return Ok(None) };
+    Ok(world.version(version)?.filter(|found| found.code.as_ref() == Some(&deployed.code)).map(|_| deployed))
 }
 
 /// What a release with steps or a bake begins from where somebody let the alias name `$LATEST`, which can neither share traffic nor be
@@ -116,9 +122,7 @@ fn still_there<'w>(subject: &Subject<'_>, world: &World, head: Option<&'w Head>)
     if subject.service.strategy == Strategy::AllAtOnce {
         return Ok(None);
     }
-    let last = head.and_then(Head::last_live).map(|record| &record.to);
-    let Some((last, version)) = last.and_then(|last| Some((last, last.version?))) else { return Ok(None) };
-    Ok(world.version(version)?.filter(|found| found.code.as_ref() == Some(&last.code)).map(|_| last))
+    head.and_then(Head::last_live).map_or(Ok(None), |last| existing(world, &last.to))
 }
 
 /// What follows a history's first record where the alias tells of a rollback: what was stored before is lost, and the hold is not.
@@ -129,9 +133,9 @@ fn held_before(subject: &Subject<'_>, world: &World, adopted: &Action) -> Option
 }
 
 /// The newest record says that just this release was turned back, failed, or is held out, and the document that said so as
-/// well is lost: it is made again.
+/// well is lost: it is made again, unless a person said to try the release again.
 fn kept_out(subject: &Subject<'_>, head: &Head, wanted: &Release) -> Option<Plan> {
-    let last = head.recent.first()?;
+    let last = head.recent.first().filter(|_| !subject.starts_anew())?;
     let reason = last.reason.clone().unwrap_or_default();
     let is_it = last.to.release == wanted.id;
     let phase = match last.kind {
@@ -229,7 +233,6 @@ fn as_wanted(
     if !recorded
         && !is_ours(world, wanted)
         && let Some(plan) = world.head.found().and_then(|head| kept_out(subject, head, wanted))
-        && !subject.starts_anew()
     {
         return Ok(after(first, plan));
     }
@@ -305,7 +308,7 @@ fn nothing_serves(subject: &Subject<'_>, world: &World, wanted: &Release, first:
         return Ok(after(first, two_reads_disagree()));
     }
     let head = seen(&world.head, Look::Head)?;
-    if let Some(plan) = head.and_then(|head| kept_out(subject, head, wanted)).filter(|_| !subject.starts_anew()) {
+    if let Some(plan) = head.and_then(|head| kept_out(subject, head, wanted)) {
         return Ok(after(first, plan));
     }
     if was_live(head, wanted)

@@ -66,7 +66,7 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, asked: Asked<'_>) -> Re
     let held = wanted.unwrap_or_else(|| from.release.clone());
     if held == to.release {
         let why =
-            format!("{name} serves {} already, and that is what Git wants: there is nothing to hold out", to.label());
+            format!("{name} serves {} already; without `--to` it goes back to the release before that", to.label());
         return Err(Stop::Refuse(why));
     }
     let mut actions: Vec<Action> = Vec::new();

@@ -86,7 +86,7 @@ fn set_weight(state: &ServiceState, stable: Version, at: At, alias: &LiveAlias) 
     Action::SetWeight {
         stable,
         canary: Weighted { version: at.version, basis_points: at.weight },
-        marker: Marker { weight: Some(at.weight), ..promote::marker(state) },
+        marker: Marker { weight: Some(at.weight), ..state.marker() },
         if_revision: alias.revision.clone(),
     }
 }
