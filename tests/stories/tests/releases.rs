@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_sdk_lambda::types::Environment;
 use stories::account::{BUCKET, Build};
 use stories::releases::Releases;
-use stories::world::{World, archive, options, service, waiting};
+use stories::world::{World, archive, only, options, service, sync, waiting};
 use tidegate_core::history::Kind;
 use tidegate_core::marker::Marker;
 use tidegate_core::status::{Health, SyncStatus};
@@ -182,6 +182,11 @@ async fn reserved_concurrency_is_set_once_beside_a_release_and_on_its_own_and_se
     world.releases.replace("staging", &world.releases.services("staging").replace("Concurrency: 5", "Concurrency: 7"));
     world.settle().await;
     assert_eq!((reserved().await, world.live("StagingFlightService").await.as_str()), (Some(7), "2"));
+    let call = world.account.lambda.put_function_concurrency().function_name("StagingFlightService");
+    call.reserved_concurrent_executions(0).send().await.expect("a hand");
+    assert_eq!((world.tick().await.sync(), reserved().await), (SyncStatus::OutOfSync, Some(0)));
+    only(world.run(&sync("staging", Some("flight-service"), None)).await).expect("a tick");
+    assert_eq!((world.tick().await.sync(), reserved().await), (SyncStatus::Synced, Some(7)));
 }
 
 #[tokio::test(start_paused = true)]

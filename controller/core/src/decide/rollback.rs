@@ -114,7 +114,9 @@ fn leaving(
         let stable = state.from.as_ref().and_then(|from| from.version);
         let named = [alias.version, alias.additional.map(|other| other.version)];
         let other = named.into_iter().flatten().find(|version| Some(*version) != stable);
-        return Ok(Some(record::deployed(&state.release, other)));
+        // What a hand published is none of the release that is held out.
+        let its_own = other.filter(|version| head.versions_of(&state.release.id).contains(version));
+        return Ok(Some(record::deployed(&state.release, its_own)));
     }
     if let Some(lost) = lost::rolling(subject, world, alias)? {
         return Ok(Some(lost));

@@ -122,6 +122,18 @@ fn a_rollback_once_more_after_a_hand_gave_traffic_to_what_is_held_out_takes_it_b
 }
 
 #[test]
+fn a_rollback_over_a_version_that_a_hand_published_does_not_take_it_for_what_is_held_out() {
+    let mut sim = b_is_live();
+    told_to(&mut sim, BACK, "5xx");
+    sim.add_version(7, release('c').code);
+    sim.move_by_hand(7, None);
+    told_to(&mut sim, BACK, "v7 is bad");
+    let record = sim.records.last().unwrap();
+    assert_eq!((live(&sim), record.from.as_ref().and_then(|from| from.version)), ((Some(v(1)), false), None));
+    assert_eq!(record.said[0].reason.as_deref(), Some("the alias names version 7"));
+}
+
+#[test]
 fn what_failed_to_stay_live_stays_out_where_its_document_and_the_alias_are_gone() {
     let mut held = b_is_live();
     told_to(&mut held, BACK, "5xx");
