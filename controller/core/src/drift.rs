@@ -200,7 +200,7 @@ fn whose(world: &World) -> Option<Whose> {
     let Some(marker) = &alias.marker else { return Some(Whose::OtherDescription) };
     let transition = marker.transition;
     let last = world.head.found()?.number;
-    let moved = world.head.found()?.recent.iter().find(|record| record.kind.is_live())?;
+    let moved = world.head.found()?.known().find(|record| record.kind.is_live())?;
     Some(if transition > last {
         Whose::Newer { transition }
     } else if moved.to.release == marker.release || moved.number <= transition {

@@ -143,7 +143,8 @@ pub struct Record {
     /// The release that a rollback holds out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<ReleaseId>,
-    /// The release under way that a rollback ended before it had any traffic, where a version was published for it.
+    /// The release under way that a rollback ended before it had any traffic, where a version was published for it, or may
+    /// have been.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Deployed>,
     /// The number in the alias's marker, where this rollback was recorded from it and has another: history began anew, or somebody
@@ -182,6 +183,10 @@ pub struct Head {
     pub hash: RecordHash,
     /// The last records, newest first, at most [`Head::RECENT`].
     pub recent: Vec<Record>,
+    /// Of those before them the ones by which a good release went live last, newest first, at most [`Head::ROLLBACK_WINDOW`]:
+    /// what to go back to does not end with a night of releases that never were live.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub older: Vec<Record>,
 }
 
 /// A record as it is stored, and the head that names it as the last.
@@ -230,6 +235,9 @@ impl Head {
     /// How many releases that were live lately may come back without steps and analysis.
     pub const ROLLBACK_WINDOW: usize = 5;
 
+    /// How many versions are looked at for one that no record tells of.
+    const UNTOLD: usize = 3;
+
     /// Chains `record` to what stands before it.
     ///
     /// # Errors
@@ -246,39 +254,56 @@ impl Head {
     #[must_use]
     pub fn after(before: Option<&Self>, record: Record, hash: RecordHash) -> Self {
         let number = record.number;
-        let older = before.into_iter().flat_map(|head| head.recent.iter().cloned());
-        let recent = std::iter::once(record).chain(older).take(Self::RECENT).collect();
-        Self { schema_version: crate::SCHEMA_VERSION, number, hash, recent }
+        let known = before.into_iter().flat_map(Self::known).cloned();
+        let mut recent: Vec<Record> = std::iter::once(record).chain(known).collect();
+        let older = recent.split_off(recent.len().min(Self::RECENT));
+        let head = Self { schema_version: crate::SCHEMA_VERSION, number, hash, recent, older };
+        let older = head.good().skip_while(|record| head.is_recent(record)).take(Self::ROLLBACK_WINDOW).cloned();
+        Self { older: older.collect(), ..head }
     }
 
     /// The head that was lost, from the newest records: each under the number in its name, with the hash of its stored bytes.
+    /// Those that are not there end what is older than [`Head::RECENT`].
     ///
     /// # Errors
-    /// Where one of the last [`Head::RECENT`] is missing, or is not chained to the one before it. Nothing proves the last one
+    /// Where one of the last [`Head::RECENT`] is missing, or one is not chained to the one before it. Nothing proves the last one
     /// itself; that is what the alias's marker is for.
     pub fn rebuilt(
         last: TransitionNumber,
         records: &BTreeMap<TransitionNumber, (RecordHash, Record)>,
     ) -> Result<Self, Unproven> {
         let first = last.0.saturating_sub(Self::RECENT as u64 - 1).max(TransitionNumber::FIRST.0);
-        let mut recent = Vec::new();
-        let mut before: Option<&RecordHash> = None;
+        let older = (1..first).rev().take_while(|number| records.contains_key(&TransitionNumber(*number)));
+        let first = older.last().unwrap_or(first);
+        let mut head: Option<Self> = None;
         for number in (first..=last.0).map(TransitionNumber) {
             let (hash, record) = records.get(&number).ok_or(Unproven::Missing(number))?;
             if record.number != number {
                 return Err(Unproven::Misplaced(number));
             }
             // What the oldest of them follows was not read, unless it is the very first.
-            let is_chained = record.previous.as_ref() == before;
-            if !is_chained && (before.is_some() || number == TransitionNumber::FIRST) {
+            let is_chained = record.previous.as_ref() == head.as_ref().map(|head| &head.hash);
+            if !is_chained && (head.is_some() || number == TransitionNumber::FIRST) {
                 return Err(Unproven::Unchained(number));
             }
-            before = Some(hash);
-            recent.push(record.clone());
+            head = Some(Self::after(head.as_ref(), record.clone(), hash.clone()));
         }
-        recent.reverse();
-        let hash = before.cloned().ok_or(Unproven::Missing(last))?;
-        Ok(Self { schema_version: crate::SCHEMA_VERSION, number: last, hash, recent })
+        head.ok_or(Unproven::Missing(last))
+    }
+
+    /// Whether records before those that it was made from would add nothing to it.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.older.len() == Self::ROLLBACK_WINDOW || self.managed().count() < self.known().count()
+    }
+
+    /// All records that it carries, newest first.
+    pub fn known(&self) -> impl Iterator<Item = &Record> {
+        self.recent.iter().chain(&self.older)
+    }
+
+    fn is_recent(&self, record: &Record) -> bool {
+        self.recent.last().is_some_and(|oldest| oldest.number <= record.number)
     }
 
     /// Whether nobody manages the service since the last record.
@@ -290,12 +315,23 @@ impl Head {
     /// The records since the service was taken up last, newest first. What was live before nobody managed it is neither what
     /// should be live, nor known to be good still.
     fn managed(&self) -> impl Iterator<Item = &Record> {
-        self.recent.iter().take_while(|record| record.kind != Kind::Unmanaged)
+        self.known().take_while(|record| record.kind != Kind::Unmanaged)
     }
 
     /// The records that moved traffic or took it over, newest first.
     fn live(&self) -> impl Iterator<Item = &Record> {
         self.managed().filter(|record| record.kind.is_live())
+    }
+
+    /// Those of them by which a release went live last that is good still.
+    fn good(&self) -> impl Iterator<Item = &Record> {
+        let mut seen: Vec<&ReleaseId> = Vec::new();
+        self.live().filter(move |record| {
+            let release = &record.to.release;
+            let new = !seen.contains(&release);
+            seen.push(release);
+            new && self.is_good(release)
+        })
     }
 
     /// The last of them: what should be live.
@@ -338,12 +374,7 @@ impl Head {
 
     /// The releases to go back to from `bad`, the last that was live first; each once.
     pub fn good_before<'h>(&'h self, bad: &'h ReleaseId) -> impl Iterator<Item = &'h Deployed> {
-        let mut seen: Vec<&ReleaseId> = Vec::new();
-        self.live().map(|record| &record.to).filter(move |to| {
-            let new = !seen.contains(&&to.release);
-            seen.push(&to.release);
-            new && to.release != *bad && to.version.is_some() && self.is_good(&to.release)
-        })
+        self.good().map(|record| &record.to).filter(move |to| to.release != *bad && to.version.is_some())
     }
 
     /// The versions that have this content, newest first: a release is published at most once, unless what was published cannot serve
@@ -351,7 +382,7 @@ impl Head {
     #[must_use]
     pub fn versions_of(&self, release: &ReleaseId) -> Vec<Version> {
         let (failed, others): (Vec<_>, Vec<_>) =
-            self.recent.iter().partition(|record| matches!(record.kind, Kind::Failed | Kind::Unmanaged));
+            self.known().partition(|record| matches!(record.kind, Kind::Failed | Kind::Unmanaged));
         // What a rollback left is told of only as where it came from, or as what it ended.
         let of = |deployed: &Deployed| deployed.version.filter(|_| deployed.release == *release);
         let told = |record: &Record| {
@@ -367,15 +398,35 @@ impl Head {
         versions
     }
 
+    /// Versions that may have this content although no record tells: an attempt at it ended before the number was known, so they lie
+    /// between what was published before that, and after.
+    #[must_use]
+    pub fn untold_versions_of(&self, release: &ReleaseId) -> Vec<Version> {
+        let told =
+            |record: &Record| [Some(&record.to), record.ended.as_ref(), record.from.as_ref()].map(Option::<&_>::cloned);
+        let is_attempt = |deployed: &Deployed| deployed.release == *release && deployed.version.is_none();
+        let records: Vec<_> = self.known().map(told).collect();
+        let attempt = records.iter().position(|told| told.iter().flatten().any(is_attempt));
+        let Some((newer, older)) = attempt.map(|attempt| records.split_at(attempt)) else { return Vec::new() };
+        let numbers = |records: &[[Option<Deployed>; 3]]| {
+            let versions = records.iter().flatten().flatten().filter_map(|deployed| deployed.version);
+            versions.map(Version::number).collect::<Vec<_>>()
+        };
+        let before = numbers(older).into_iter().max().unwrap_or_default();
+        let after = numbers(newer).into_iter().filter(|number| *number > before).min();
+        let between = before + 1..after.unwrap_or(u64::MAX);
+        between.take(Self::UNTOLD).filter_map(Version::new).collect()
+    }
+
     /// Whether any version was published with this content, whatever became of it.
     #[must_use]
     pub fn has_published(&self, release: &ReleaseId) -> bool {
-        self.recent.iter().any(|record| record.to.release == *release && record.to.version.is_some())
+        self.known().any(|record| record.to.release == *release && record.to.version.is_some())
     }
 
     /// What a version was called, as far as recent history knows.
     #[must_use]
     pub fn tag_of(&self, version: Version) -> Option<&Tag> {
-        self.recent.iter().find(|record| record.to.version == Some(version)).and_then(|record| record.to.tag.as_ref())
+        self.known().find(|record| record.to.version == Some(version)).and_then(|record| record.to.tag.as_ref())
     }
 }

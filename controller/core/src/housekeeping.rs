@@ -327,7 +327,7 @@ fn held(evidence: &Evidence<'_>, head: &Head) -> BTreeSet<Version> {
     let by_state = evidence.state.map(|state| &state.release.id);
     let by_marker = evidence.aliases.iter().filter_map(|alias| alias.marker.as_ref()?.held.as_ref());
     let releases: BTreeSet<&ReleaseId> = by_state.into_iter().chain(by_marker).collect();
-    let known = head.recent.iter().flat_map(|record| [Some(&record.to), record.from.as_ref()]).flatten();
+    let known = head.known().flat_map(|record| [Some(&record.to), record.from.as_ref()]).flatten();
     let versions =
         known.filter(|deployed| releases.contains(&deployed.release)).filter_map(|deployed| deployed.version);
     let instead = evidence.state.and_then(|state| state.from.as_ref()?.version);
@@ -340,7 +340,7 @@ fn newest(evidence: &Evidence<'_>, head: &Head) -> BTreeSet<Version> {
     let count = evidence.policy.keep_versions;
     let all: BTreeSet<Version> = evidence.versions.iter().map(|published| published.version).collect();
     let mut newest: BTreeSet<Version> = all.into_iter().rev().take(count).collect();
-    let live = head.recent.iter().filter(|record| record.kind.is_live() && head.is_good(&record.to.release));
+    let live = head.known().filter(|record| record.kind.is_live() && head.is_good(&record.to.release));
     let mut good = Vec::new();
     for version in live.filter_map(|record| record.to.version) {
         if !good.contains(&version) && good.len() < count {
@@ -354,7 +354,7 @@ fn newest(evidence: &Evidence<'_>, head: &Head) -> BTreeSet<Version> {
 /// When a version stopped being live, as far as the newest records know; far in the future for the one that is live.
 fn live_until(head: &Head, version: Version) -> Option<DateTime<Utc>> {
     let mut next = DateTime::<Utc>::MAX_UTC;
-    for record in head.recent.iter().filter(|record| record.kind.is_live()) {
+    for record in head.known().filter(|record| record.kind.is_live()) {
         if record.to.version == Some(version) {
             return Some(next);
         }

@@ -7,7 +7,7 @@ use git_server::Behaviour;
 use stories::releases::Releases;
 use stories::world::{World, only, service, sync};
 use tidegate_core::command::Command;
-use tidegate_core::history::{Head, Kind};
+use tidegate_core::history::{Head, Kind, Record};
 use tidegate_core::ids::TransitionNumber;
 use tidegate_core::report::Answer;
 use tidegate_core::status::{Health, SyncStatus};
@@ -67,10 +67,12 @@ async fn lose(world: &World, name: &str, loss: Loss) {
     }
 }
 
-/// The head has the last twenty records, newest first, and all of it is proven.
+/// The head has the last twenty records, newest first, and the first, which is good still; and all of it is proven.
 async fn assert_whole(world: &World, last: u64, when: &str) {
-    let recent: Vec<u64> = head(world).await.recent.iter().map(|record| record.number.0).collect();
-    assert_eq!(recent, (last.saturating_sub(19).max(1)..=last).rev().collect::<Vec<_>>(), "{when}");
+    let head = head(world).await;
+    let numbers = |records: &[Record]| records.iter().map(|record| record.number.0).collect::<Vec<_>>();
+    assert_eq!(numbers(&head.recent), (last.saturating_sub(19).max(1)..=last).rev().collect::<Vec<_>>(), "{when}");
+    assert_eq!(numbers(&head.older), if last > 20 { vec![1] } else { Vec::new() }, "{when}");
     let found = world.verify(SERVICE).await.unwrap_or_else(|failure| panic!("{failure:?}"));
     assert_eq!(found.findings, [], "{when}");
 }

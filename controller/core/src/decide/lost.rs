@@ -6,7 +6,7 @@ use release_schema::Strategy;
 use super::{Look, Subject, World, alias, record, seen, unknown, waiting};
 use crate::SCHEMA_VERSION;
 use crate::history::{Deployed, Kind, Record, Said};
-use crate::ids::Version;
+use crate::ids::{TransitionNumber, Version};
 use crate::live::{ConfigurationChange, LiveAlias, LiveVersion};
 use crate::marker::Marker;
 use crate::plan::{Action, Plan};
@@ -168,9 +168,14 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: &[Action]) -> Re
         let actions = vec![Action::SaveState(Box::new(state))];
         return Ok(Some(Plan { actions, ..unknown(phase, WaitingOn::NextTick) }));
     }
-    let Some((stable, orphan)) = beside_stable(subject, world, first)? else { return Ok(None) };
-    let unwanted = subject.wanted.is_ok_and(|wanted| wanted.id != orphan.marker.release);
-    Ok(if unwanted { given_back(subject, &stable, &orphan) } else { None })
+    let actions = match beside_stable(subject, world, first)? {
+        Some((stable, orphan)) if subject.wanted.is_ok_and(|wanted| wanted.id != orphan.marker.release) => {
+            given_back(subject, world, first, &stable, &orphan)?
+        }
+        Some(_) => None,
+        None => left_over(subject, world, first)?,
+    };
+    Ok(actions.map(|actions| Plan { actions, ..waiting(PhaseName::Idle, WaitingOn::NextTick) }))
 }
 
 /// The orphan that has a share, and what has the rest. It is looked for where a strategy gives shares: `GetAlias` is scarce.
@@ -189,14 +194,17 @@ fn beside_stable<'a>(
     Ok(stable.zip(orphan))
 }
 
-/// Git wants something else by now: its traffic returns, and that is recorded.
-fn given_back(subject: &Subject<'_>, stable: &Deployed, orphan: &Orphan<'_>) -> Option<Plan> {
+/// Git wants something else by now: its traffic returns, and that is recorded. An edit is told before it is answered.
+fn given_back(
+    subject: &Subject<'_>,
+    world: &World,
+    first: &[Action],
+    stable: &Deployed,
+    orphan: &Orphan<'_>,
+) -> Result<Option<Vec<Action>>, Look> {
+    let (Some(version), Some(to)) = (stable.version, orphan.deployed(subject)) else { return Ok(None) };
     let number = orphan.marker.transition;
-    let back = Action::Return {
-        version: stable.version?,
-        marker: Marker { release: stable.release.clone(), transition: number, weight: None, held: None },
-        if_revision: orphan.alias.revision.clone(),
-    };
+    let edited = orphan.edited();
     let record = Record {
         schema_version: SCHEMA_VERSION,
         number,
@@ -205,7 +213,7 @@ fn given_back(subject: &Subject<'_>, stable: &Deployed, orphan: &Orphan<'_>) -> 
         service: subject.service.name.clone(),
         kind: Kind::Superseded,
         from: Some(stable.clone()),
-        to: orphan.deployed(subject)?,
+        to,
         held: None,
         ended: None,
         marked: None,
@@ -216,8 +224,50 @@ fn given_back(subject: &Subject<'_>, stable: &Deployed, orphan: &Orphan<'_>) -> 
         finished: subject.now,
         tick: subject.tick.to_owned(),
         steps: Vec::new(),
-        said: orphan.edited().map(|shape| alias::edit(subject, shape)).into_iter().collect(),
+        said: edited.map(|shape| alias::edit(subject, shape)).into_iter().collect(),
     };
-    let actions = vec![back, Action::AppendRecord(Box::new(record))];
-    Some(Plan { actions, ..waiting(PhaseName::Idle, WaitingOn::NextTick) })
+    let told = Action::AppendRecord(Box::new(record));
+    if edited.is_none() {
+        return Ok(Some(vec![back(stable, version, number, orphan.alias), told]));
+    }
+    let told = vec![told];
+    let after = set_back(subject, world, &[first, &told].concat(), stable, orphan.alias)?;
+    Ok(after.map(|after| [told, after].concat()))
+}
+
+/// What an edited rollout has still, whose end was told, and the tick that told died before it answered.
+fn left_over(subject: &Subject<'_>, world: &World, first: &[Action]) -> Result<Option<Vec<Action>>, Look> {
+    let (Some(alias), Some(head)) = (world.alias.found(), world.head.found()) else { return Ok(None) };
+    let last = head.recent.first().filter(|last| last.kind == Kind::Superseded);
+    let (Some(other), Some(last)) = (alias.additional, last) else { return Ok(None) };
+    // Whatever returns traffic says that it gave no share.
+    let is_its =
+        alias.marker.as_ref().is_some_and(|marker| marker.transition == last.number && marker.weight.is_some());
+    match &last.from {
+        Some(stable) if is_its && alias.version == stable.version && last.to.version == Some(other.version) => {
+            set_back(subject, world, first, stable, alias)
+        }
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// A transition of its own takes back what a hand made of an ended rollout.
+fn set_back(
+    subject: &Subject<'_>,
+    world: &World,
+    first: &[Action],
+    stable: &Deployed,
+    alias: &LiveAlias,
+) -> Result<Option<Vec<Action>>, Look> {
+    let Some(version) = stable.version else { return Ok(None) };
+    let number = record::next_number(world, first)?;
+    let reason = format!("the alias named {}", alias::described(Shape::from(alias)));
+    let healed = record::at_rest(subject, world, first, Kind::Healed, stable.clone(), &reason)?;
+    Ok(Some(vec![back(stable, version, number, alias), healed]))
+}
+
+/// The one call that sends all traffic back to stable.
+fn back(stable: &Deployed, version: Version, transition: TransitionNumber, alias: &LiveAlias) -> Action {
+    let marker = Marker { release: stable.release.clone(), transition, weight: None, held: None };
+    Action::Return { version, marker, if_revision: alias.revision.clone() }
 }

@@ -137,7 +137,7 @@ fn of_latest(subject: &Subject<'_>, world: &World, expected: &Expected<'_>) -> V
 
 /// Whether recent history has no release with this code. Without a look at it that cannot be said.
 fn is_foreign(world: &World, code: &Code) -> bool {
-    world.head.found().is_some_and(|head| head.recent.iter().all(|record| record.to.code != *code))
+    world.head.found().is_some_and(|head| head.known().all(|record| record.to.code != *code))
 }
 
 fn of_function(subject: &Subject<'_>, world: &World) -> Option<Drift> {

@@ -18,6 +18,8 @@ pub(super) struct Told {
     number: TransitionNumber,
     hash: RecordHash,
     recent: Vec<Value>,
+    #[serde(default)]
+    older: Vec<Value>,
 }
 
 /// The head, the last record as far as it tells, and what is wrong with that.
@@ -53,7 +55,8 @@ impl Told {
         Last { number: self.number, hash }
     }
 
-    /// The recent records that it tells otherwise than they are stored, leaves out, or should not tell.
+    /// The recent records that it tells otherwise than they are stored, leaves out, or should not tell; and the older ones that
+    /// are stored otherwise.
     pub(super) fn retold(&self, chain: &Chain<'_>) -> Vec<Finding> {
         let own = chain.genuine.contains_key(&self.number).then_some(self.number);
         let end = own.or_else(|| self.recent.first().and_then(number_of));
@@ -72,7 +75,14 @@ impl Told {
         // Each once, and the newest first: who reads them takes the first for the last.
         let in_order = self.recent.iter().map(number_of).is_sorted_by(|newer, older| newer > older);
         wrong.extend((wrong.is_empty() && !in_order).then_some(end));
-        wrong.into_iter().map(|number| Finding::HeadRetold { number }).collect()
+        let is_wrong = |told: &&Value| match number_of(told) {
+            Some(number) if number >= TransitionNumber::FIRST && number < first => {
+                chain.genuine.get(&number).is_some_and(|content| !is_same(content.bytes, told))
+            }
+            Some(_) | None => true,
+        };
+        let older = self.older.iter().filter(is_wrong).map(|told| number_of(told).unwrap_or(end));
+        wrong.into_iter().chain(older).map(|number| Finding::HeadRetold { number }).collect()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use release_schema::Configuration;
 use tidegate_core::command::Word;
 use tidegate_core::decide::{Decision, Look, World, decide};
-use tidegate_core::history::{Head, Kind, Record, RecordHash, Said, Unproven, hash_bytes};
+use tidegate_core::history::{Deployed, Head, Kind, Record, RecordHash, Said, Unproven, hash_bytes};
 use tidegate_core::ids::TransitionNumber;
 use tidegate_core::live::Weighted;
 use tidegate_core::plan::{Action, Plan};
@@ -44,6 +44,51 @@ fn a_head_that_was_lost_is_the_same_again_however_long_the_history() {
         let (records, head) = stored(length);
         assert_eq!(Head::rebuilt(n(length), &newest(&records)), Ok(head), "{length} records");
     }
+}
+
+#[test]
+fn what_was_good_stays_known_behind_a_night_of_releases_that_never_were_live() {
+    let (mut records, mut head) = (Records::new(), None);
+    let mut append = |kind, to: Deployed, held: Option<char>| {
+        let number = head.as_ref().map_or(1, |head: &Head| head.number.next().0);
+        let record =
+            Record { held: held.map(|c| release(c).id), ..record(number, kind, None, to, commit('a'), [0, 1]) };
+        let appended = Head::append(head.as_ref(), record).unwrap();
+        records.insert(n(number), (hash_bytes(&appended.bytes), appended.head.recent[0].clone()));
+        assert_eq!(Head::rebuilt(n(number), &records), Ok(appended.head.clone()), "{number}");
+        head = Some(appended.head.clone());
+        appended.head
+    };
+    let live =
+        |head: &Head| head.older.iter().map(|record| (record.number.0, record.to.version.unwrap())).collect::<Vec<_>>();
+    for (version, c) in [(1, 'a'), (2, 'b'), (3, 'c')] {
+        append(Kind::Promoted, deployed(version, &release(c)), None);
+    }
+    append(Kind::RolledBack, deployed(2, &release('b')), Some('c'));
+    append(Kind::Healed, deployed(2, &release('b')), None);
+    let mut newest = None;
+    for version in 4..24 {
+        newest = Some(append(Kind::Aborted, deployed(version, &release('d')), None));
+    }
+    let newest = newest.unwrap();
+    assert_eq!(live(&newest), [(5, v(2)), (1, v(1))], "neither what was rolled back, nor one twice");
+    assert_eq!(newest.last_live().unwrap().to.version, Some(v(2)));
+    assert_eq!(newest.good_before(&release('b').id).map(|to| to.version).collect::<Vec<_>>(), [Some(v(1))]);
+    assert_eq!(newest.versions_of(&release('a').id), [v(1)]);
+    assert!(newest.in_rollback_window(&release('a').id) && !newest.is_whole());
+
+    let mut newest = append(Kind::RolledBack, deployed(1, &release('a')), Some('b'));
+    assert_eq!(live(&newest), [], "{:?} is live again, and b is not good any more", newest.last_live());
+    for (version, c) in (31..).zip("ef01234".chars()) {
+        newest = append(Kind::Promoted, deployed(version, &release(c)), None);
+    }
+    for version in 50..70 {
+        newest = append(Kind::Failed, deployed(version, &release('d')), None);
+    }
+    let five = [(33, v(37)), (32, v(36)), (31, v(35)), (30, v(34)), (29, v(33))];
+    assert_eq!((live(&newest), newest.is_whole()), (five.to_vec(), true));
+    newest = append(Kind::Unmanaged, deployed(37, &release('4')), None);
+    assert_eq!((newest.older.len(), newest.is_whole()), (0, true), "what nobody managed since is not known to be good");
 }
 
 #[test]
@@ -278,6 +323,45 @@ fn a_lost_rollout_that_git_took_back_returns_its_traffic_first() {
 }
 
 #[test]
+fn a_hand_that_changed_a_lost_rollout_is_told_of_before_git_that_took_it_back_is_followed() {
+    for wanted in ['a', 'c'] {
+        for dies in [None, Some(Crash::After(0)), Some(Crash::After(1))] {
+            let mut sim = lost_in_the_first_step();
+            sim.recorded = None;
+            sim.move_by_hand(1, Some(on_2(5_800)));
+            sim.git_wants(wanted);
+            let (plan, result) = sim.tick_until(dies);
+            assert_eq!(result.is_err(), dies.is_some());
+            assert!(
+                matches!(plan.actions[..], [Action::AppendRecord(_), Action::Return { .. }, Action::AppendRecord(_)]),
+                "{plan:#?}"
+            );
+            let ended = &sim.records[1];
+            let said: Vec<_> = ended.said.iter().map(|said| (said.what.as_str(), said.reason.as_deref())).collect();
+            assert_eq!(said, [("edit", Some("the alias names version 1 with 58 % on version 2"))]);
+            assert_eq!((ended.kind, ended.commit.as_ref()), (Kind::Superseded, None));
+            sim.recorded = None;
+            if matches!(dies, Some(Crash::After(0))) {
+                sim.tick();
+            }
+            let alias = sim.alias.as_ref().unwrap();
+            assert_eq!((alias.version, alias.additional), (Some(v(1)), None), "{wanted}, {dies:?}");
+            assert_eq!(alias.marker, Some(marker(3, &release('a'))));
+            if !matches!(dies, Some(Crash::After(1))) {
+                assert_eq!(kinds(&sim), [Kind::Adopted, Kind::Superseded, Kind::Healed]);
+            }
+            if wanted == 'a' {
+                sim.tick();
+                sim.assert_converged();
+            } else {
+                assert_eq!(sim.tick().standing.phase, PhaseName::Publishing);
+                assert_eq!(sim.state.as_ref().unwrap().transition, sim.records.last().unwrap().number.next());
+            }
+        }
+    }
+}
+
+#[test]
 fn a_word_to_a_lost_rollout_is_followed_before_any_tick_makes_it_again() {
     let mut sim = lost_in_the_first_step();
     told(&mut sim, Word::Abort, Some("5xx"));
@@ -311,18 +395,6 @@ fn a_weight_that_a_hand_gives_beside_a_marker_older_than_history_is_no_lost_roll
     let writes = sim.alias_writes;
     sim.tick();
     assert_eq!((kinds(&sim), sim.alias_writes), (vec![Kind::Adopted], writes));
-}
-
-#[test]
-fn the_record_of_a_lost_rollout_that_git_took_back_tells_of_the_weight_that_somebody_gave_it() {
-    let mut sim = lost_in_the_first_step();
-    sim.move_by_hand(1, Some(on_2(5_800)));
-    sim.git_wants('c');
-    sim.tick();
-    let record = sim.records.last().unwrap();
-    let said: Vec<_> = record.said.iter().map(|said| (said.what.as_str(), said.reason.as_deref().unwrap())).collect();
-    assert_eq!(record.kind, Kind::Superseded);
-    assert_eq!(said, [("edit", "the alias names version 1 with 58 % on version 2")]);
 }
 
 #[test]

@@ -301,6 +301,28 @@ fn a_head_that_tells_a_recent_record_otherwise_or_leaves_it_out_is_found() {
 }
 
 #[test]
+fn what_a_head_tells_of_older_records_is_held_against_them() {
+    let failed = (4..=30).map(|number| Record { kind: Kind::Failed, ..promoted(number) });
+    let history = History::made_of((1..=3).map(promoted).chain(failed), marked(3));
+    let head = || serde_json::from_slice::<Head>(history.head.as_ref().unwrap()).unwrap();
+    assert_eq!(head().older.iter().map(|record| record.number.0).collect::<Vec<_>>(), [3, 2, 1]);
+    assert_eq!(history.findings(), []);
+    let mut retold = head();
+    retold.older[1].actor = "nobody".to_owned();
+    let mut recent = head();
+    recent.older[0] = recent.recent[4].clone();
+    let mut none = head();
+    none.older[2].number = n(0);
+    for (head, number) in [(retold, 2), (recent, 26), (none, 0)] {
+        let changed = History { head: Some(stored(&head)), ..history.clone() };
+        assert_eq!(changed.findings(), [Finding::HeadRetold { number: n(number) }]);
+    }
+    let mut broken = history.clone();
+    broken.records.remove(&n(2));
+    assert!(!broken.findings().iter().any(|finding| matches!(finding, Finding::HeadRetold { .. })), "it has its own");
+}
+
+#[test]
 fn the_history_of_another_service_is_none_of_this_one() {
     let foreign = |number| Record { environment: "production".parse().unwrap(), ..promoted(number) };
     let history = History::made_of((1..=3).map(foreign), marked(3));

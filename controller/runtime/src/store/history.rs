@@ -3,13 +3,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use release_schema::{EnvironmentName, ServiceName};
-use tidegate_core::history::{Head, Record, hash_bytes};
+use tidegate_core::history::{Head, Record, RecordHash, hash_bytes};
 use tidegate_core::ids::TransitionNumber;
 
 use super::{Error, If, Store, Stored, keys};
 
 /// How many records are read at a time: ten thousand of them take seconds, and S3 takes thousands of reads a second.
 const READS_AT_ONCE: usize = 32;
+
+/// How many records a head that was lost is made again from at most.
+const MOST_REBUILT: usize = 10 * Head::RECENT;
 
 /// All of a service's history, as it lies in the bucket.
 #[derive(Clone, Debug)]
@@ -65,22 +68,48 @@ pub async fn head(
     }
 }
 
-/// The head as the last records have it; `None` where there is no record.
+/// The head as the last records have it; `None` where there is no record. Older ones are read as long as they may tell of something to
+/// go back to, and prove one another.
 async fn rebuilt(store: &Store, environment: &EnvironmentName, service: &ServiceName) -> Result<Option<Head>, Error> {
     let names = store.list(&keys::history(environment, service)).await?;
     let numbers: BTreeSet<TransitionNumber> =
         names.iter().filter_map(|name| keys::record_number(environment, service, name)).collect();
     let Some(last) = numbers.last().copied() else { return Ok(None) };
-    let reads = numbers.into_iter().rev().take(Head::RECENT).map(|number| async move {
-        let name = keys::record(environment, service, number);
+    let newest: Vec<TransitionNumber> = numbers.into_iter().rev().take(MOST_REBUILT).collect();
+    let mut pages = newest.chunks(Head::RECENT);
+    let mut read = records(store, environment, service, pages.next().unwrap_or_default()).await?;
+    let unproven = |why| Error::Unproven { key: store.key(&keys::head(environment, service)), why };
+    let mut head = Head::rebuilt(last, &read).map_err(unproven)?;
+    for page in pages {
+        if head.is_whole() {
+            break;
+        }
+        match records(store, environment, service, page).await {
+            Ok(older) => read.extend(older),
+            Err(Error::Broken { .. }) => break,
+            Err(error) => return Err(error),
+        }
+        let Ok(longer) = Head::rebuilt(last, &read) else { break };
+        head = longer;
+    }
+    Ok(Some(head))
+}
+
+/// Records with the hashes of their bytes; those that are gone are left out.
+async fn records(
+    store: &Store,
+    environment: &EnvironmentName,
+    service: &ServiceName,
+    numbers: &[TransitionNumber],
+) -> Result<BTreeMap<TransitionNumber, (RecordHash, Record)>, Error> {
+    let reads = numbers.iter().map(|number| async move {
+        let name = keys::record(environment, service, *number);
         let Some(stored) = store.get_bytes(&name).await? else { return Ok::<_, Error>(None) };
         let record: Record = store.document(&name, &stored)?;
-        Ok(Some((number, (hash_bytes(&stored.value), record))))
+        Ok(Some((*number, (hash_bytes(&stored.value), record))))
     });
     let read = futures::stream::iter(reads).buffer_unordered(READS_AT_ONCE);
-    let records: BTreeMap<_, _> = read.try_filter_map(|found| async move { Ok(found) }).try_collect().await?;
-    let unproven = |why| Error::Unproven { key: store.key(&keys::head(environment, service)), why };
-    Head::rebuilt(last, &records).map(Some).map_err(unproven)
+    read.try_filter_map(|found| async move { Ok(found) }).try_collect().await
 }
 
 /// Stores a head that was lost.

@@ -154,7 +154,7 @@ fn moved(seen: &Seen, wanted: Option<&Release>, version: Version) -> Option<Serv
     let state = seen.world.state.as_ref();
     let release = state.map(|state| &state.release).or(wanted);
     let from = state.and_then(|state| state.from.as_ref());
-    let recent = seen.head.iter().flat_map(|newest| newest.head.recent.iter().map(|record| &record.to));
+    let recent = seen.head.iter().flat_map(|newest| newest.head.known().map(|record| &record.to));
     let known = from.into_iter().chain(recent).find(|known| known.version == Some(version));
     let (code, tag) = match (known, release) {
         // The same content may have another tag by now.
