@@ -17,6 +17,8 @@ pub struct FunctionView {
     pub versions: BTreeMap<u64, VersionView>,
     /// Its aliases, by name.
     pub aliases: BTreeMap<String, AliasView>,
+    /// The concurrency that is reserved for it, where there is some.
+    pub reserved_concurrency: Option<u32>,
 }
 
 /// `$LATEST` or a published version.
@@ -73,6 +75,7 @@ impl Function {
             latest: self.latest.view(),
             versions: self.versions.iter().map(|(number, version)| (*number, version.view())).collect(),
             aliases: self.aliases.iter().map(|(name, it)| (name.clone(), alias(it))).collect(),
+            reserved_concurrency: self.reserved,
         }
     }
 }

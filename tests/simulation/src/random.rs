@@ -123,7 +123,9 @@ impl Scenario {
         let places: Vec<Place> = self.story.endings.iter().map(Ending::place).collect();
         let mut rights = vec![Event::Git(true), Event::Metrics(true)];
         rights.extend(places.iter().map(|place| Event::Alarm(*place, false)));
-        rights.extend(places.iter().map(|place| Event::Merge(*place, Wanted::plain(LAST))));
+        let concurrency = self.seed.is_multiple_of(2).then_some(7);
+        let last = Wanted { concurrency, ..Wanted::plain(LAST) };
+        rights.extend(places.iter().map(|place| Event::Merge(*place, last.clone())));
         let environments = environments(&places);
         rights.extend(environments.iter().copied().map(Event::Confirm));
         let has_ended =
@@ -212,6 +214,7 @@ fn wanted(random: &mut fastrand::Rng, tag: &str) -> Wanted {
         alarmed: watched && random.u32(..4) == 0,
         smoke: random.u32(..3) == 0,
         memory: (random.u32(..4) == 0).then(|| 128 * random.u32(2..6)),
+        concurrency: (random.u32(..4) == 0).then(|| random.u32(1..20)),
         strategy,
         ..Wanted::plain(tag)
     }
@@ -220,7 +223,7 @@ fn wanted(random: &mut fastrand::Rng, tag: &str) -> Wanted {
 /// Something that happens, and where that is due what ends it again.
 fn event(random: &mut fastrand::Rng, places: &[Place]) -> Option<Event> {
     let place = *random.choice(places)?;
-    Some(match random.u32(..100) {
+    Some(match random.u32(..110) {
         0..34 => {
             let tag = random.choice(["v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0-bad"])?;
             Event::Merge(place, wanted(random, tag))
@@ -259,6 +262,11 @@ fn event(random: &mut fastrand::Rng, places: &[Place]) -> Option<Event> {
         95..97 => Event::Idle(place, random.u64(1..4)),
         97 => Event::Metrics(false),
         98 => Event::Metrics(true),
-        _ => Event::Sleep(random.u32(3..300)),
+        99 => Event::Sleep(random.u32(3..300)),
+        100..102 => Event::DeleteAlias(place),
+        102..104 => Event::DeleteVersion(place, random.u64(1..6)),
+        104..106 => Event::AliasOfLatest(place),
+        106..108 => Event::RollBackTo(place, random.u64(1..8)),
+        _ => Event::EditConcurrency(place, random.u32(1..20)),
     })
 }

@@ -50,6 +50,8 @@ pub struct Wanted {
     pub smoke: bool,
     /// Memory in MB, where Git says so.
     pub memory: Option<u32>,
+    /// Reserved concurrency, where Git says so.
+    pub concurrency: Option<u32>,
 }
 
 impl Wanted {
@@ -57,7 +59,8 @@ impl Wanted {
     #[must_use]
     pub fn plain(tag: &str) -> Self {
         let (judged, alarmed, smoke) = (false, false, false);
-        Self { tag: tag.to_owned(), strategy: Strategy::AllAtOnce, judged, alarmed, smoke, memory: None }
+        let (tag, strategy, memory, concurrency) = (tag.to_owned(), Strategy::AllAtOnce, None, None);
+        Self { tag, strategy, judged, alarmed, smoke, memory, concurrency }
     }
 
     /// The same with another tag.
@@ -86,7 +89,7 @@ impl Wanted {
     }
 
     fn yaml(&self, place: Place) -> String {
-        let Self { tag, strategy, judged, alarmed, smoke, memory } = self;
+        let Self { tag, strategy, judged, alarmed, smoke, memory, concurrency } = self;
         let (environment, service) = place;
         let mut text = format!(
             "  {service}:\n    imageTag: \"{tag}\"\n    functionName: {}\n    ecrRepository: company/{service}\n",
@@ -124,6 +127,9 @@ impl Wanted {
         }
         if let Some(memory) = memory {
             line(&format!("memorySize: {memory}"));
+        }
+        if let Some(concurrency) = concurrency {
+            line(&format!("reservedConcurrency: {concurrency}"));
         }
         text
     }

@@ -18,14 +18,24 @@ pub enum Event {
     PushAgain(Place, String),
     /// Somebody moves the alias by hand: the version, and a second one with a share in percent.
     EditAlias(Place, u64, Option<(u64, u8)>),
+    /// Somebody lets the alias name `$LATEST`.
+    AliasOfLatest(Place),
+    /// Somebody deletes the alias.
+    DeleteAlias(Place),
+    /// Somebody deletes a version. AWS refuses that where an alias names it.
+    DeleteVersion(Place, u64),
     /// Somebody changes the memory of `$LATEST` by hand.
     EditLatest(Place),
+    /// Somebody changes the reserved concurrency by hand.
+    EditConcurrency(Place, u32),
     /// An alarm changes its state.
     Alarm(Place, bool),
     /// A stored document is deleted: the service's state, its history's head, the desired document; or all of them.
     Lose(Place, Document),
     /// `tidegate rollback`.
     RollBack(Place),
+    /// `tidegate rollback --to RECORD`.
+    RollBackTo(Place, u64),
     /// Another word to a service.
     Say(Place, Word),
     /// A version that is not invoked for weeks becomes `Inactive`.

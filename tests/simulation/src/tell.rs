@@ -56,7 +56,8 @@ fn described(wanted: &Wanted) -> String {
     ];
     let also: Vec<&str> = also.into_iter().filter(|(is, _)| *is).map(|(_, text)| text).collect();
     let memory = wanted.memory.map(|memory| format!(", {memory} MB")).unwrap_or_default();
-    format!("{} {how}{memory}{}{}", wanted.tag, if also.is_empty() { "" } else { ", " }, also.join(", "))
+    let reserved = wanted.concurrency.map(|count| format!(", {count} reserved")).unwrap_or_default();
+    format!("{} {how}{memory}{reserved}{}{}", wanted.tag, if also.is_empty() { "" } else { ", " }, also.join(", "))
 }
 
 fn told(event: &Event) -> String {
@@ -79,11 +80,18 @@ fn told(event: &Event) -> String {
         Event::EditAlias(place, version, Some((other, percent))) => {
             format!("somebody gives version {other} {percent} % beside version {version} of {} by hand", named(*place))
         }
+        Event::AliasOfLatest(place) => format!("somebody lets the alias of {} name `$LATEST`", named(*place)),
+        Event::DeleteAlias(place) => format!("somebody deletes the alias of {}", named(*place)),
+        Event::DeleteVersion(place, version) => format!("somebody deletes version {version} of {}", named(*place)),
+        Event::EditConcurrency(place, concurrency) => {
+            format!("somebody reserves {concurrency} concurrent executions for {} by hand", named(*place))
+        }
         Event::EditLatest(place) => format!("somebody changes the memory of {} by hand", named(*place)),
         Event::Alarm(place, true) => format!("the alarm of {} goes red", named(*place)),
         Event::Alarm(place, false) => format!("the alarm of {} is green", named(*place)),
         Event::Lose(place, document) => format!("the stored {document:?} of {} is lost", named(*place)),
         Event::RollBack(place) => format!("somebody rolls {} back", named(*place)),
+        Event::RollBackTo(place, record) => format!("somebody rolls {} back to record {record}", named(*place)),
         Event::Say(place, word) => {
             let word = match word {
                 Word::Promote => "promote",

@@ -324,7 +324,7 @@ impl World {
         let orders = vec![
             self.order(sync(place.0), place.0, None),
             self.order(sync(place.0), place.0, None),
-            self.order(rollback(place), place.0, Some((place, "rollback"))),
+            self.order(rollback(place, None), place.0, Some((place, "rollback"))),
         ];
         match schedule.stall {
             Some((who, calls)) => self.stalled(orders, who, calls).await,

@@ -1,11 +1,17 @@
 //! Tells an alias that is as the rollout left it from one that somebody else changed.
 use super::{Look, Subject, World, promote, seen, shift, suspended, turn_back, waiting};
-use crate::history::Said;
-use crate::ids::Version;
+use crate::history::{Deployed, Said};
+use crate::ids::{TransitionNumber, Version};
 use crate::live::{LiveAlias, Weighted};
 use crate::plan::{Action, Plan, Standing};
 use crate::state::{Before, Phase, ServiceState, Shape};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
+
+/// What a note of somebody's edit is called.
+const EDIT: &str = "edit";
+
+/// What a note is called that the alias is created again, before the release has traffic.
+const CREATED: &str = "created";
 
 /// How an alias looks to a rollout.
 pub(super) enum Sight<'a> {
@@ -92,18 +98,73 @@ fn noticed(subject: &Subject<'_>, state: &ServiceState, shape: Shape) -> Plan {
 
 /// The state that holds because of an edit, which is noted.
 pub(super) fn stopped(subject: &Subject<'_>, state: &ServiceState, shape: Shape) -> ServiceState {
-    let said = [state.said.clone(), vec![edit(subject, shape)]].concat();
-    ServiceState { edited: Some(shape), said, ..state.clone() }
+    ServiceState { edited: Some(shape), ..with_note(state, edit(subject, shape)) }
 }
 
 /// The note of an edit that was found now.
 pub(super) fn edit(subject: &Subject<'_>, shape: Shape) -> Said {
     Said {
-        what: "edit".to_owned(),
+        what: EDIT.to_owned(),
         actor: "somebody outside Tidegate".to_owned(),
         reason: Some(format!("the alias names {}", described(shape))),
         at: subject.now,
     }
+}
+
+/// The note that somebody deleted the alias, found now.
+pub(super) fn gone(subject: &Subject<'_>) -> Said {
+    Said { reason: Some("the alias is gone".to_owned()), ..edit(subject, Shape { version: None, additional: None }) }
+}
+
+/// The state with that note, where nobody told of it yet and there was an alias before. What was told before the phase that has
+/// traffic, or before it was created again, is of another alias.
+pub(super) fn told_gone(subject: &Subject<'_>, state: &ServiceState) -> Option<ServiceState> {
+    let since = if state.phase.has_traffic() { state.since } else { state.started };
+    let last = state.said.iter().rfind(|said| [EDIT, CREATED].contains(&said.what.as_str()));
+    let is_told = last.is_some_and(|last| {
+        let gone = gone(subject);
+        last.reason == gone.reason && last.at >= since
+    });
+    let note = state.from.as_ref().filter(|_| !is_told).map(|_| gone(subject))?;
+    Some(with_note(state, note))
+}
+
+/// The state with a note of what somebody did to the alias before this release gave it anything, where nobody told of it yet: it is
+/// gone, or what a rollout of which nothing is stored any more gave it, under the number that this one has now, was taken back.
+pub(super) fn told_before(
+    subject: &Subject<'_>,
+    state: &ServiceState,
+    alias: Option<&LiveAlias>,
+) -> Option<ServiceState> {
+    let Some(alias) = alias else { return told_gone(subject, state) };
+    let is_of_another = alias.marker.as_ref().is_some_and(|marker| marker.release != state.release.id);
+    let left = state.from.as_ref().filter(|left| is_of_another && is_taken_back(alias, state.transition, left))?;
+    let note =
+        Some(edit(subject, Shape::from(alias))).filter(|edit| left.version.is_some() && !is_noted(state, edit))?;
+    Some(with_note(state, note))
+}
+
+/// Whether what the transition with this number gave the alias is there no more, by the marker that it left; `left` is where it began.
+pub(super) fn is_taken_back(alias: &LiveAlias, number: TransitionNumber, left: &Deployed) -> bool {
+    alias.marker.as_ref().is_some_and(|marker| {
+        let has = alias.additional.map(|other| other.basis_points);
+        let is_given = match marker.weight {
+            Some(weight) => has == Some(weight),
+            None => has.is_some() || left.version != alias.version || marker.release == left.release,
+        };
+        marker.transition == number && marker.held.is_none() && !is_given
+    })
+}
+
+/// The state with a note that the alias is created again.
+pub(super) fn created(subject: &Subject<'_>, state: &ServiceState, version: Version) -> ServiceState {
+    let reason = Some(format!("the alias is created again on version {version}"));
+    let actor = subject.actor.to_owned();
+    with_note(state, Said { what: CREATED.to_owned(), actor, reason, at: subject.now })
+}
+
+fn with_note(state: &ServiceState, note: Said) -> ServiceState {
+    ServiceState { said: state.said.iter().cloned().chain([note]).collect(), ..state.clone() }
 }
 
 /// A rollout that holds because of an edit: until that is undone, or a person decides. What is edited meanwhile is noted as well.

@@ -5,7 +5,7 @@ use super::rest::after;
 use super::{Look, Subject, World, alias, heal, prepare, publish, record, rest, seen};
 use crate::SCHEMA_VERSION;
 use crate::history::{Deployed, Head, Record, Said};
-use crate::ids::Version;
+use crate::ids::{ReleaseId, Version};
 use crate::plan::{Action, Plan, Standing};
 use crate::release::Release;
 use crate::state::{Direct, Phase, Rollout, ServiceState, Shape};
@@ -29,7 +29,7 @@ pub(super) fn plan(
     if !subject.may_begin() {
         return Ok(after(first, left_to_a_person(world)));
     }
-    for version in seen(&world.head, Look::Head)?.map(|head| head.versions_of(&wanted.id)).unwrap_or_default() {
+    for version in seen(&world.head, Look::Head)?.map(|head| published(head, &wanted.id)).unwrap_or_default() {
         let candidate = world.version(version)?;
         if candidate.is_some_and(|candidate| prepare::can_be_reused(subject, candidate, wanted)) {
             return with_version(subject, world, wanted, version, from, first);
@@ -38,6 +38,12 @@ pub(super) fn plan(
     let phase = Phase::Publishing { revision_before: None };
     let plan = publish::plan(subject, world, &intent(subject, world, wanted, from, &first, phase)?)?;
     Ok(after(first, plan))
+}
+
+/// The versions that a release has, or may have.
+fn published(head: &Head, release: &ReleaseId) -> Vec<Version> {
+    let told = head.versions_of(release);
+    if told.is_empty() { head.untold_versions_of(release) } else { told }
 }
 
 /// A release begins with a version that is published already.
@@ -98,14 +104,17 @@ fn intent(
 }
 
 /// A release that goes over an alias that somebody moved tells of it: another version serves than the one that the newest
-/// transition left there, or what is gone is what a transition without a record gave.
+/// transition left there, the alias is gone, or what is gone is what a transition without a record gave.
 fn moved_by_hand(
     subject: &Subject<'_>,
     world: &World,
     head: Option<&Head>,
     first: &[Action],
 ) -> Result<Option<Said>, Look> {
-    let Some((head, serving)) = head.zip(world.serving.found()) else { return Ok(None) };
+    let Some(head) = head else { return Ok(None) };
+    let Some(serving) = world.serving.found() else {
+        return Ok(head.last_live().map(|_| alias::gone(subject)));
+    };
     let found = serving.version;
     let returned = head.recent.first().filter(|record| !record.kind.is_live()).and_then(|record| record.from.as_ref());
     let Some(left) = returned.or_else(|| head.last_live().map(|record| &record.to)) else { return Ok(None) };
@@ -114,14 +123,7 @@ fn moved_by_hand(
     // A release that is watched after its switch is live for long, and only the marker tells who took that back.
     let alias = if watches(subject) { seen(&world.alias, Look::Alias)? } else { world.alias.found() };
     let next = record::next_number(world, first)?;
-    let is_taken_back = alias.and_then(|alias| Some((alias, alias.marker.as_ref()?))).is_some_and(|(alias, marker)| {
-        let has = alias.additional.map(|other| other.basis_points);
-        let given = match marker.weight {
-            Some(weight) => has == Some(weight),
-            None => has.is_some() || left.version != found || marker.release == left.release,
-        };
-        marker.transition == next && marker.held.is_none() && !given
-    });
+    let is_taken_back = alias.is_some_and(|alias| alias::is_taken_back(alias, next, left));
     let is_moved = left.version.is_some() && left.version != found && !is_recorded;
     let shape = alias.map_or(Shape { version: found, additional: None }, Shape::from);
     Ok((is_moved || is_taken_back).then(|| alias::edit(subject, shape)))

@@ -247,7 +247,7 @@ fn under_way(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Resu
         return Ok(done);
     }
     if let Phase::Returning { .. } = state.phase {
-        return turn_back::go_on(subject, world, state);
+        return turn_back::returning(subject, world, state);
     }
     if let Some(version) = may_have_landed(subject, state)
         && let Some(done) = promote::completion(subject, world, state, version)?
@@ -336,7 +336,7 @@ fn by_phase(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Resul
         }
         Phase::Promoting { version, ref before } => promote::promoting(subject, world, state, version, before),
         Phase::Baking { version, switched } => promote::baking(subject, world, state, version, switched),
-        Phase::Returning { .. } => turn_back::go_on(subject, world, state),
+        Phase::Returning { .. } => turn_back::returning(subject, world, state),
         Phase::Held { .. } if !planted!(RolledBackIsReleasedAgain) => hold::plan(subject, world, state),
         Phase::Held { .. } => {
             Ok(rest::plan(subject, &World { state: None, ..world.clone() }, vec![Action::ClearState])?)

@@ -57,10 +57,13 @@ pub(super) fn at_once(
     if let Some(edit) = edit.filter(|_| !subject.goes_over_edits()) {
         return Ok(suspended(PhaseName::Preparing, alias::edited(Shape::from(edit))));
     }
-    let mut actions = vec![match alias {
+    let told = alias::told_before(subject, state, alias);
+    let state = told.as_ref().unwrap_or(state);
+    let mut actions: Vec<Action> = told.iter().map(|told| Action::SaveState(Box::new(told.clone()))).collect();
+    actions.push(match alias {
         None => Action::CreateAlias { version, marker: state.marker() },
         Some(alias) => give_all(state, version, alias),
-    }];
+    });
     actions.extend(finish(subject, world, state, version, edit.map(went_over))?);
     Ok(Plan { actions, standing: synced() })
 }
@@ -88,7 +91,8 @@ pub(super) fn switch(
     version: Version,
 ) -> Result<Plan, Look> {
     let Some(alias) = seen(&world.alias, Look::Alias)? else {
-        let baked = prepare::bake(subject, state).and_then(|_| shift::on_stable(subject, state));
+        let bakes = prepare::bake(subject, state).is_some();
+        let baked = if bakes { shift::on_stable(subject, world, state)? } else { None };
         return baked.map_or_else(|| at_once(subject, world, state, version), Ok);
     };
     let from_preparing = matches!(state.phase, Phase::Preparing { .. });
@@ -96,6 +100,8 @@ pub(super) fn switch(
     if edited && !subject.goes_over_edits() {
         return Ok(suspended(PhaseName::Preparing, alias::edited(Shape::from(alias))));
     }
+    let told = alias::told_before(subject, state, Some(alias)).filter(|_| from_preparing);
+    let state = told.as_ref().unwrap_or(state);
     let state = if edited { &alias::told(subject, state, alias) } else { state };
     let bake = prepare::bake(subject, state);
     let moved = state.moved_to(Phase::Promoting { version, before: Before::from(alias) }, subject.now);
@@ -135,6 +141,9 @@ pub(super) fn promoting(
         Sight::Before(alias) => {
             if let Some(restart) = shift::restart(subject, world, state, version, alias)? {
                 return Ok(restart);
+            }
+            if let Some(again) = shift::asleep(subject, world, state, version)? {
+                return Ok(again);
             }
             let mut actions = vec![give_all(state, version, alias)];
             if bake.is_some() {

@@ -133,7 +133,7 @@ pub(super) fn deployed_live(subject: &Subject<'_>, world: &World, live: &LiveVer
     let tag = live.version.and_then(|version| world.head.found()?.tag_of(version).cloned());
     // What history has of the same release says more than AWS does.
     let archive = world.head.found().and_then(|head| {
-        let known = head.recent.iter().map(|record| &record.to).find(|to| to.release == release)?;
+        let known = head.known().map(|record| &record.to).find(|to| to.release == release)?;
         known.archive.clone()
     });
     Some(Deployed { version: live.version, release, code, tag, archive })

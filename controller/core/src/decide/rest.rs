@@ -101,7 +101,7 @@ fn beside<'w>(world: &World, head: Option<&'w Head>, wanted: &Release) -> Result
 }
 
 /// The same, as long as its version exists with its code.
-fn existing<'w>(world: &World, deployed: &'w Deployed) -> Result<Option<&'w Deployed>, Look> {
+pub(super) fn existing<'w>(world: &World, deployed: &'w Deployed) -> Result<Option<&'w Deployed>, Look> {
     let Some(version) = deployed.version else { return Ok(None) };
     Ok(world.version(version)?.filter(|found| found.code.as_ref() == Some(&deployed.code)).map(|_| deployed))
 }

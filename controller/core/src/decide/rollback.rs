@@ -53,7 +53,11 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, asked: Asked<'_>) -> Re
     let head = seen(&world.head, Look::Head)?.ok_or_else(nothing)?;
     let alias = seen(&world.alias, Look::Alias)?;
     let from = leaving(subject, world, head, alias)?.ok_or_else(nothing)?;
-    if asked.to.is_none()
+    let is_there = |number| match (of_record(head, number, &name), alias) {
+        (Ok(to), Some(alias)) => to.version.map(Shape::all) == Some(Shape::from(alias)),
+        (Ok(_), None) | (Err(_), _) => false,
+    };
+    if asked.to.is_none_or(is_there)
         && let Some(plan) = said_before(subject, world, head, alias)
     {
         return Ok(plan);
@@ -93,6 +97,7 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, asked: Asked<'_>) -> Re
     let edit = world.state.as_ref().zip(alias).and_then(|(state, alias)| gone_over(subject, state, alias));
     let moved = alias.filter(|alias| is_moved(world, head, alias));
     let edit = edit.or_else(|| moved.map(|alias| super::alias::edit(subject, Shape::from(alias))));
+    let edit = edit.or_else(|| if alias.is_none() { Some(super::alias::gone(subject)) } else { None });
     let done = RolledBack { number, from, to, held, marked: None, reason, actor, remind, edit };
     let standing = standing(subject, &done);
     actions.extend(after(subject, world, done, version));
@@ -122,7 +127,7 @@ fn leaving(
         return Ok(Some(lost));
     }
     let named = alias.and_then(|alias| alias.version);
-    let by_version = head.recent.iter().map(|record| &record.to).find(|to| named.is_some() && to.version == named);
+    let by_version = head.known().map(|record| &record.to).find(|to| named.is_some() && to.version == named);
     Ok(by_version.or_else(|| head.last_live().map(|record| &record.to)).cloned())
 }
 
@@ -182,7 +187,7 @@ fn is_of(record: &Record, marker: &Marker) -> bool {
 /// Whether history tells of the release that a marker names. Where it was lost, what the alias names was taken over by what Git
 /// declares now, which may give it another id.
 fn is_known(head: &Head, marker: &Marker) -> bool {
-    head.recent.iter().any(|record| record.to.release == marker.release)
+    head.known().any(|record| record.to.release == marker.release)
 }
 
 /// What comes after the record.
@@ -259,7 +264,7 @@ fn target(
 
 /// What a record led to, where it ever was live.
 fn of_record<'h>(head: &'h Head, number: TransitionNumber, name: &str) -> Result<&'h Deployed, Stop> {
-    let known = || head.recent.iter().filter(|record| record.kind.is_live());
+    let known = || head.known().filter(|record| record.kind.is_live());
     let found = known().find(|record| record.number == number).map(|record| &record.to);
     found.ok_or_else(|| {
         let numbers: Vec<String> = known().map(|record| record.number.to_string()).collect();
@@ -278,10 +283,11 @@ fn told(head: &Head) -> String {
     each.join(", ")
 }
 
-/// What was under way and published, and had no traffic yet.
+/// What was under way and published, or may have been, and had no traffic yet.
 fn ended(state: &ServiceState) -> Option<Deployed> {
-    let version = state.phase.version().filter(|_| !state.phase.has_traffic())?;
-    Some(record::deployed(&state.release, Some(version)))
+    let may_be_published = matches!(state.phase, Phase::Publishing { revision_before: Some(_) });
+    let is_published = state.phase.version().is_some() && !state.phase.has_traffic();
+    (is_published || may_be_published).then(|| record::deployed(&state.release, state.phase.version()))
 }
 
 /// Everything after the alias was written.
@@ -369,7 +375,7 @@ pub(super) fn completion(subject: &Subject<'_>, world: &World, head: &Head, alia
 fn unrecorded(world: &World, head: &Head, marker: &Marker, held: ReleaseId, version: Version) -> Option<RolledBack> {
     // A hand may have moved the alias since, and left its marker: not to what is held out, and only to what was live.
     let is_it = |to: &&Deployed| to.release == marker.release || (!is_known(head, marker) && to.release != held);
-    let known = head.recent.iter().filter(|record| record.kind.is_live()).map(|record| &record.to);
+    let known = head.known().filter(|record| record.kind.is_live()).map(|record| &record.to);
     let to = known.filter(|to| to.version == Some(version)).find(is_it)?.clone();
     let rolling = world.state.as_ref().filter(|state| state.phase.has_traffic());
     let from = match rolling {

@@ -1,11 +1,12 @@
 //! Shifts traffic step by step: a weight is written, read back, held and judged, and the next one follows.
 use super::alias::{Sight, described, sight, stable};
+use super::rest::existing;
 use super::turn_back::{self, End};
 use super::watch::{Watch, Watched, watch};
 use super::{Look, Subject, World, alias, command, overdue, promote, seen, suspended, waiting};
-use crate::history::{Kind, Said, StepResult};
+use crate::history::{Kind, StepResult};
 use crate::ids::Version;
-use crate::live::{LiveAlias, Weighted};
+use crate::live::{LiveAlias, VersionState, Weighted};
 use crate::marker::Marker;
 use crate::plan::{Action, Plan};
 use crate::rollout::{Step, steps};
@@ -28,29 +29,34 @@ pub(super) fn begin(
     version: Version,
 ) -> Result<Plan, Look> {
     let Some(alias) = seen(&world.alias, Look::Alias)? else {
-        return Ok(on_stable(subject, state).unwrap_or_else(|| suspended(PhaseName::Preparing, gone(subject))));
+        let anew = on_stable(subject, world, state)?;
+        return Ok(anew.unwrap_or_else(|| suspended(PhaseName::Preparing, gone(subject))));
     };
-    let expected = stable(state) == Some(Shape::from(alias));
+    let Some(stable) = stable(state) else {
+        let message = "the alias names `$LATEST`, which cannot share its traffic; `tidegate promote --full` gives the new version all";
+        return Ok(suspended(PhaseName::Preparing, WaitingOn::Blocked { message: message.to_owned() }));
+    };
+    let expected = stable == Shape::from(alias);
     if !expected && !subject.goes_over_edits() {
         return Ok(suspended(PhaseName::Preparing, alias::edited(Shape::from(alias))));
     }
+    let told = alias::told_before(subject, state, Some(alias));
+    let state = told.as_ref().unwrap_or(state);
     let told = if expected { state.clone() } else { alias::told(subject, state, alias) };
     to_step(subject, world, &told, version, 0, alias)
 }
 
-/// Somebody deleted the alias: it is created again on stable, so that there is something to share or to return to.
-pub(super) fn on_stable(subject: &Subject<'_>, state: &ServiceState) -> Option<Plan> {
-    let (version, marker) = turn_back::stable(state)?;
-    let told = Said {
-        what: "edit".to_owned(),
-        actor: "somebody outside Tidegate".to_owned(),
-        reason: Some("the alias is gone".to_owned()),
-        at: subject.now,
-    };
-    let said = state.said.iter().cloned().chain([told]).collect();
-    let save = Action::SaveState(Box::new(ServiceState { said, ..state.clone() }));
-    let actions = vec![save, Action::CreateAlias { version, marker }];
-    Some(Plan { actions, ..waiting(PhaseName::Preparing, WaitingOn::NextTick) })
+/// Somebody deleted the alias: it is created again on stable, so that there is something to share or to return to. `None` where
+/// that is gone as well.
+pub(super) fn on_stable(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Option<Plan>, Look> {
+    let (Some(from), Some((version, marker))) = (&state.from, turn_back::stable(state)) else { return Ok(None) };
+    if existing(world, from)?.is_none() {
+        return Ok(None);
+    }
+    let told = alias::told_gone(subject, state).unwrap_or_else(|| state.clone());
+    let created = alias::created(subject, &told, version);
+    let actions = vec![Action::SaveState(Box::new(created)), Action::CreateAlias { version, marker }];
+    Ok(Some(Plan { actions, ..waiting(PhaseName::Preparing, WaitingOn::NextTick) }))
 }
 
 fn gone(subject: &Subject<'_>) -> WaitingOn {
@@ -97,6 +103,27 @@ pub(super) fn target(state: &ServiceState, at: At) -> Shape {
     Shape { version: state.from.as_ref().and_then(|from| from.version), additional }
 }
 
+/// A version that has no traffic, for weeks perhaps, as somebody took that away by hand, may sleep by now: the smoke test wakes it,
+/// and without one nothing does.
+pub(super) fn asleep(
+    subject: &Subject<'_>,
+    world: &World,
+    state: &ServiceState,
+    version: Version,
+) -> Result<Option<Plan>, Look> {
+    if world.version(version)?.is_none_or(|found| found.state != VersionState::Inactive) {
+        return Ok(None);
+    }
+    if subject.service.smoke_test.is_none() {
+        let reason = format!("version {version} sleeps: it had no traffic for too long");
+        let end = End { kind: Kind::Aborted, reason, actor: subject.actor.to_owned() };
+        return turn_back::begin(subject, world, state, end).map(Some);
+    }
+    let anew = state.moved_to(Phase::Preparing { version, reused: true, smoke: None }, subject.now);
+    let actions = vec![Action::SaveState(Box::new(anew))];
+    Ok(Some(Plan { actions, ..waiting(PhaseName::Preparing, WaitingOn::NextTick) }))
+}
+
 /// A weight was written: is it there?
 pub(super) fn shifting(
     subject: &Subject<'_>,
@@ -118,6 +145,9 @@ pub(super) fn shifting(
     };
     if let Some(restart) = restart(subject, world, state, at.version, alias)? {
         return Ok(restart);
+    }
+    if let Some(again) = asleep(subject, world, state, at.version)? {
+        return Ok(again);
     }
     let Some(Shape { version: Some(stable), .. }) = stable(state) else {
         return Ok(suspended(PhaseName::Shifting, WaitingOn::NextTick));

@@ -1,7 +1,8 @@
 //! Ends a release before it is live for good: traffic goes back to stable first, then it is recorded.
+use super::rest::existing;
 use super::{Look, Subject, World, alias, promote, record, seen, waiting};
-use crate::history::Kind;
-use crate::live::LiveAlias;
+use crate::history::{Deployed, Kind, Said};
+use crate::live::{LiveAlias, Seen};
 use crate::marker::Marker;
 use crate::plan::{Action, Plan, Standing};
 use crate::state::{Before, Phase, ServiceState, Shape};
@@ -26,6 +27,8 @@ pub(super) fn begin(subject: &Subject<'_>, world: &World, state: &ServiceState, 
     if let Some(done) = promote::recorded(subject, world, state)? {
         return Ok(done);
     }
+    let without = if alias.is_none() { alias::told_gone(subject, state) } else { None };
+    let state = without.as_ref().unwrap_or(state);
     let edit = alias.and_then(|alias| alias::gone_over(subject, state, alias));
     let phase = Phase::Returning { version, ending: kind, reason, actor, before: alias.map(Before::from) };
     let said = state.said.iter().cloned().chain(edit).collect();
@@ -42,8 +45,50 @@ fn has_landed(world: &World, state: &ServiceState) -> Result<bool, Look> {
     Ok(seen(&world.alias, Look::Alias)?.is_some_and(|alias| state.has_landed(alias)))
 }
 
+/// A return that was stored: it goes on, unless what it returns to is gone by now.
+pub(super) fn returning(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Plan, Look> {
+    let alias = seen(&world.alias, Look::Alias)?;
+    let returns = alias.is_none_or(|alias| !is_back(state, alias));
+    match state.from.as_ref().filter(|from| returns && from.version.is_some()) {
+        Some(from) if existing(world, from)?.is_none() => elsewhere(subject, world, state, from, alias),
+        Some(_) | None => go_on(subject, world, state),
+    }
+}
+
+/// Somebody deleted the version that traffic was to return to: it goes to the last good release that exists, where there is one.
+fn elsewhere(
+    subject: &Subject<'_>,
+    world: &World,
+    state: &ServiceState,
+    from: &Deployed,
+    alias: Option<&LiveAlias>,
+) -> Result<Plan, Look> {
+    let gone = from.version.map_or_else(String::new, |version| format!("version {version} is gone"));
+    let head = seen(&world.head, Look::Head)?;
+    for to in head.into_iter().flat_map(|head| head.good_before(&state.release.id)).filter(|to| *to != from) {
+        if existing(world, to)?.is_some() {
+            let reason = Some(format!("{gone}: it returns to {} instead", to.label()));
+            let note = Said { what: "instead".to_owned(), actor: subject.actor.to_owned(), reason, at: subject.now };
+            let said = [state.said.clone(), vec![note]].concat();
+            let state = ServiceState { from: Some(to.clone()), said, ..state.clone() };
+            let plan = go_on(subject, world, &state)?;
+            let save = Action::SaveState(Box::new(state));
+            return Ok(Plan { actions: [vec![save], plan.actions].concat(), ..plan });
+        }
+    }
+    let Phase::Returning { ending, reason, actor, .. } = &state.phase else {
+        return Ok(waiting(PhaseName::from(&state.phase), WaitingOn::NextTick));
+    };
+    let left = alias.map(|alias| format!(": the alias stays at {}", alias::described(Shape::from(alias))));
+    let left = left.unwrap_or_default();
+    let reason = format!("{reason}; {gone}, and nothing else is known to be good{left}");
+    let end = End { kind: *ending, reason, actor: actor.clone() };
+    let actions = ended(subject, world, state, &end)?;
+    Ok(Plan { actions, standing: standing(subject, state, &end) })
+}
+
 /// Brings a return to its end.
-pub(super) fn go_on(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Plan, Look> {
+fn go_on(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Plan, Look> {
     let Phase::Returning { ending, reason, actor, before, .. } = &state.phase else {
         return Ok(waiting(PhaseName::from(&state.phase), WaitingOn::NextTick));
     };
@@ -60,6 +105,12 @@ pub(super) fn go_on(subject: &Subject<'_>, world: &World, state: &ServiceState) 
             *before = Some(now);
         }
         actions.push(Action::SaveState(Box::new(state.clone())));
+    }
+    if world.alias == Seen::Missing
+        && let Some(told) = alias::told_gone(subject, &state)
+    {
+        actions.push(Action::SaveState(Box::new(told.clone())));
+        state = told;
     }
     actions.extend(back);
     actions.extend(ended(subject, world, &state, &end)?);

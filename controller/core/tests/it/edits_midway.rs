@@ -331,6 +331,9 @@ fn an_alias_that_was_deleted_during_a_release_is_created_on_the_new_version() {
     let mut sim = about_to_promote();
     sim.alias = None;
     let plan = sim.tick();
-    assert_eq!(plan.actions[0], Action::CreateAlias { version: v(2), marker: marker(2, &release('b')) });
+    assert!(matches!(plan.actions[0], Action::SaveState(_)), "it is told before it is answered: {plan:#?}");
+    assert_eq!(plan.actions[1], Action::CreateAlias { version: v(2), marker: marker(2, &release('b')) });
+    let said: Vec<_> = sim.records[1].said.iter().filter_map(|said| said.reason.as_deref()).collect();
+    assert_eq!(said, ["the alias is gone"]);
     sim.assert_converged();
 }

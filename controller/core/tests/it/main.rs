@@ -9,6 +9,7 @@ mod sim;
 
 mod convergence;
 mod crashes;
+mod deletions;
 mod diffs;
 mod drifts;
 mod edits;

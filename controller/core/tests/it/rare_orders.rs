@@ -1,13 +1,13 @@
-//! Rare things in rare orders: words over what died or was lost, an alias that is deleted or names `$LATEST`, Git that moves on.
+//! Rare things in rare orders: words over what died or was lost, hands that move the alias, Git that moves on.
 use tidegate_core::command::Word;
 use tidegate_core::decide::{Decision, World, decide};
-use tidegate_core::history::Kind;
+use tidegate_core::history::{Kind, Record};
 use tidegate_core::ids::TransitionNumber;
 use tidegate_core::live::{Seen, VersionState};
 use tidegate_core::plan::Action;
 use tidegate_core::smoke::Invoked;
 use tidegate_core::state::Phase;
-use tidegate_core::status::{HoldReason, PhaseName, WaitingOn};
+use tidegate_core::status::{HoldReason, PhaseName, SyncStatus, WaitingOn};
 
 use crate::build::*;
 use crate::rollbacks::{BACK, b_is_live, kinds, live, release_live, told_to};
@@ -19,19 +19,19 @@ fn to(number: u64) -> Word {
     Word::Rollback { to: Some(TransitionNumber(number)), remind_after: None }
 }
 
-fn git_down() -> Option<HoldReason> {
+pub(crate) fn git_down() -> Option<HoldReason> {
     Some(HoldReason::GitUnavailable { message: "down".to_owned() })
 }
 
 /// So many ticks, and AWS finishes what they began.
-fn ticks(sim: &mut Sim, ticks: usize) {
+pub(crate) fn ticks(sim: &mut Sim, ticks: usize) {
     for _ in 0..ticks {
         sim.tick();
         sim.aws_finishes();
     }
 }
 
-fn phase(sim: &Sim) -> &Phase {
+pub(crate) fn phase(sim: &Sim) -> &Phase {
     &sim.state.as_ref().unwrap().phase
 }
 
@@ -160,37 +160,6 @@ fn a_hand_lifts_no_hold_where_its_document_is_lost() {
 }
 
 #[test]
-fn a_revert_whose_version_goes_or_never_wakes_while_it_is_prepared_comes_by_steps() {
-    for is_deleted in [true, false] {
-        let mut sim = b_is_live();
-        sim.service = service_with(two_steps());
-        sim.service.smoke_test = Some(smoke_test());
-        sim.invoked = Invoked::NotReady { message: "waking".to_owned() };
-        sim.git_wants('a');
-        if !is_deleted {
-            sim.version(1).state = VersionState::Inactive;
-        }
-        sim.tick();
-        assert!(matches!(phase(&sim), Phase::Preparing { reused: true, .. }));
-        if is_deleted {
-            sim.function().versions.remove(&v(1));
-        }
-        for _ in 0..17 {
-            if !is_deleted {
-                sim.version(1).state = VersionState::Inactive;
-            }
-            sim.tick();
-            if matches!(phase(&sim), Phase::Publishing { .. }) {
-                break;
-            }
-        }
-        sim.invoked = answers(200);
-        ticks(&mut sim, 4);
-        assert_eq!(live(&sim), (Some(v(2)), true), "{is_deleted}");
-    }
-}
-
-#[test]
 fn a_rollback_while_it_is_not_known_what_git_wants_holds_out_what_it_wanted_last() {
     let mut held = b_is_live();
     release_live(&mut held, 'c');
@@ -243,53 +212,6 @@ fn an_unhold_after_a_hand_moved_the_alias_to_what_was_held_out_is_recorded() {
     }
     assert_eq!(live(&sim), (Some(v(2)), false));
     assert_eq!(sim.head.as_ref().unwrap().last_live().unwrap().to.version, Some(v(2)), "{:?}", kinds(&sim));
-}
-
-#[test]
-fn a_way_back_creates_an_alias_that_is_gone_whatever_the_environment_waits_for() {
-    let mut ticking = holding();
-    ticking.git_wants('c');
-    let mut aborting = holding();
-    let mut rolling_back = b_is_live();
-    for sim in [&mut ticking, &mut aborting, &mut rolling_back] {
-        (sim.alias, sim.hold) = (None, git_down());
-    }
-    ticking.tick();
-    told_to(&mut aborting, Word::Abort, "5xx");
-    told_to(&mut rolling_back, BACK, "5xx");
-    for sim in [ticking, aborting, rolling_back] {
-        assert_eq!(sim.alias.and_then(|alias| alias.version), Some(v(1)));
-    }
-}
-
-#[test]
-fn an_alias_on_latest_is_told_and_neither_stable_nor_a_reason_to_skip_steps() {
-    let on_latest = |strategy| {
-        let mut sim = b_is_live();
-        sim.service = service_with(strategy);
-        sim.move_by_hand(2, None);
-        sim.alias.as_mut().unwrap().version = None;
-        sim.git_wants('c');
-        sim
-    };
-    let mut at_once = on_latest(release_schema::Strategy::AllAtOnce);
-    ticks(&mut at_once, 4);
-    assert_eq!(live(&at_once), (Some(v(3)), false));
-    let said = &at_once.records.last().unwrap().said;
-    assert_eq!(said.first().and_then(|said| said.reason.as_deref()), Some("the alias names `$LATEST`"));
-
-    let mut by_steps = on_latest(two_steps());
-    ticks(&mut by_steps, 2);
-    by_steps.forced = true;
-    by_steps.tick();
-    assert_eq!(live(&by_steps), (Some(v(2)), true));
-
-    let mut baked = on_latest(blue_green(false, true, 5));
-    baked.forced = true;
-    ticks(&mut baked, 3);
-    assert!(matches!(phase(&baked), Phase::Baking { .. }));
-    told_to(&mut baked, Word::Abort, "5xx");
-    assert_eq!(live(&baked), (Some(v(2)), false), "there is something to return to");
 }
 
 #[test]
@@ -369,24 +291,6 @@ fn the_time_of_a_pause_or_a_hold_is_no_failure_to_wake() {
     (held.hold, held.invoked) = (None, answers(200));
     ticks(&mut held, 3);
     held.assert_converged();
-}
-
-#[test]
-fn an_alias_that_is_deleted_is_no_reason_to_skip_steps_or_bake() {
-    let mut sim = b_is_live();
-    sim.service = service_with(two_steps());
-    sim.alias = None;
-    sim.git_wants('c');
-    ticks(&mut sim, 4);
-    let said: Option<Vec<_>> = sim.state.as_ref().map(|it| it.said.iter().map(|said| said.what.as_str()).collect());
-    assert_eq!((live(&sim), said), ((Some(v(2)), true), Some(vec!["edit"])));
-
-    let mut sim = published(blue_green(false, false, 5));
-    sim.tick();
-    sim.alias = None;
-    told_to(&mut sim, Word::Promote(STEP), "go");
-    ticks(&mut sim, 3);
-    assert!(matches!(sim.state.map(|state| state.phase), Some(Phase::Baking { .. })), "{:?}", sim.records);
 }
 
 #[test]
@@ -472,4 +376,89 @@ fn a_service_that_is_removed_right_after_its_alias_was_moved_is_closed_as_it_liv
     assert_eq!(closing.back, None);
     let told: Vec<_> = closing.records.iter().map(|record| (record.kind, record.to.version)).collect();
     assert_eq!(told, [(Kind::Promoted, Some(v(2))), (Kind::Unmanaged, Some(v(2)))]);
+}
+
+#[test]
+fn twenty_healings_are_no_reason_to_refuse_a_rollback() {
+    let mut sim = b_is_live();
+    sim.service.sync_policy.self_heal = true;
+    sim.add_version(7, release('c').code);
+    for _ in 0..20 {
+        sim.move_by_hand(7, None);
+        sim.pass(60);
+        ticks(&mut sim, 2);
+    }
+    told_to(&mut sim, BACK, "5xx");
+    assert_eq!(live(&sim), (Some(v(1)), false));
+}
+
+#[test]
+fn an_abort_or_a_rollback_while_a_publish_landed_forgets_no_version() {
+    for (word, is_taken_back) in [(Word::Abort, false), (Word::Abort, true), (BACK, false), (BACK, true)] {
+        let mut sim = b_is_live();
+        sim.git_wants('c');
+        let (plan, result) = sim.tick_until(Some(Crash::After(1)));
+        result.unwrap_err();
+        assert!(matches!(plan.actions[1], Action::UpdateCode { .. }), "{plan:#?}");
+        sim.aws_finishes();
+        told_to(&mut sim, word, "5xx");
+        if is_taken_back {
+            sim.git_wants(if word == BACK { 'a' } else { 'b' });
+            ticks(&mut sim, 3);
+            assert_eq!((sim.state.clone(), sim.tick().standing.sync), (None, SyncStatus::Synced));
+        }
+        release_live(&mut sim, 'd');
+        release_live(&mut sim, 'c');
+        let twins = sim.function().versions.values().filter(|version| version.code == Some(image('c'))).count();
+        assert_eq!(twins, 1, "{word:?}");
+    }
+}
+
+#[test]
+fn a_publish_that_landed_unseen_as_git_changed_forgets_no_version() {
+    let mut sim = b_is_live();
+    sim.git_wants('c');
+    let before = sim.latest().clone();
+    sim.tick_until(Some(Crash::After(1))).1.unwrap_err();
+    // AWS still says what was before.
+    let landed = std::mem::replace(sim.latest(), before);
+    sim.git_wants('d');
+    sim.tick_until(Some(Crash::Before(3))).1.unwrap_err();
+    assert_eq!(sim.records.last().map(|record| (record.kind, record.to.version)), Some((Kind::Superseded, None)));
+    *sim.latest() = landed;
+    ticks(&mut sim, 4);
+    assert_eq!(live(&sim), (Some(v(4)), false));
+    release_live(&mut sim, 'c');
+    assert_eq!(live(&sim), (Some(v(3)), false));
+}
+
+#[test]
+fn a_rollback_to_a_record_that_is_said_once_more_moves_no_alias_again() {
+    let mut sim = b_is_live();
+    let to_a = to(1);
+    says(&mut sim, to_a, Some("5xx"));
+    sim.tick_until(Some(Crash::After(0))).1.unwrap_err();
+    // Another tick's record took the number.
+    let taken = Record { previous: None, ..sim.records[1].clone() };
+    sim.append(Record { number: TransitionNumber(3), kind: Kind::Superseded, ..taken });
+    let writes = sim.alias_writes;
+    for _ in 0..2 {
+        told_to(&mut sim, to_a, "5xx");
+        assert_eq!((live(&sim), sim.alias_writes), ((Some(v(1)), false), writes));
+        assert_eq!(kinds(&sim)[2..], [Kind::Superseded, Kind::RolledBack]);
+    }
+    told_to(&mut sim, to(2), "a as well");
+    assert_eq!(live(&sim), (Some(v(2)), false), "another record is another word");
+}
+
+#[test]
+fn a_hand_that_took_a_lost_rollout_back_is_told_of_by_a_release_without_steps() {
+    let mut sim = holding();
+    (sim.state, sim.recorded) = (None, None);
+    sim.move_by_hand(1, None);
+    sim.service = service_with(release_schema::Strategy::AllAtOnce);
+    sim.git_wants('c');
+    ticks(&mut sim, 4);
+    let told: Vec<_> = sim.records[1].said.iter().filter_map(|said| said.reason.as_deref()).collect();
+    assert_eq!((live(&sim), told), ((Some(v(3)), false), vec!["the alias names version 1"]));
 }

@@ -68,6 +68,10 @@ fn one(aws: &LocalAws, facts: &Facts, ending: &Ending) -> Result<(), String> {
     if recorded.map(|version| version.to_string()) != Some(alias.version.clone()) {
         return Err(format!("version {} is live, and history ends with {recorded:?}", alias.version));
     }
+    let wanted = facts.wanted(&facts.newest, place).and_then(|wanted| wanted.concurrency);
+    if wanted.is_some() && view.reserved_concurrency != wanted && is_synced {
+        return Err(format!("{wanted:?} is reserved for it in Git, and {:?} in AWS", view.reserved_concurrency));
+    }
     let registry = aws.parameter(ACCOUNT, REGION, &format!("/services/{environment}/{service}")).unwrap_or_default();
     if !registry.contains(&format!("\"version\":\"{}\"", alias.version)) {
         return Err(format!("version {} is live, and the registry says {registry}", alias.version));

@@ -154,11 +154,11 @@ impl<'a> Moment<'a> {
         document(self.aws, &format!("history/{environment}/{service}/head.json"))
     }
 
-    /// The newest records; where the head that has them is lost, as they are stored each by itself.
+    /// The newest records, and those before them that the head has still; where the head that has them is lost, as they are stored each by itself.
     pub(crate) fn recent(&self) -> Vec<Record> {
         let Some((environment, service)) = self.place else { return Vec::new() };
         if let Some(head) = self.head() {
-            return head.recent;
+            return head.known().cloned().collect();
         }
         let named = |number: u64| document(self.aws, &format!("history/{environment}/{service}/{number:010}.json"));
         let mut records: Vec<Record> = (1..).map_while(named).collect();
@@ -322,7 +322,9 @@ pub(crate) fn learn(moment: &Moment<'_>) -> Option<Known> {
             let is_at_rest = moment.state().is_none() && moment.is_taken_over(alias);
             shares(alias) == known.given || moment.is_where_it_began(alias) || is_at_rest
         });
-        let is_edit = !ours && !is_undone;
+        // Where all that was stored is lost, nothing tells that there ever was an alias.
+        let is_untold = is.is_none() && moment.recent().is_empty();
+        let is_edit = !ours && !is_undone && !is_untold;
         (known.promoted, known.edited) = (false, is_edit.then(|| moment.now()));
         let all = is.as_ref().filter(|alias| alias.additional.is_none()).and_then(|alias| alias.version.parse().ok());
         match all {

@@ -1,5 +1,5 @@
 //! What people do in a world, and the traffic that they send.
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use aws_sdk_lambda::types::AliasRoutingConfiguration;
@@ -7,8 +7,9 @@ use local_aws::{AliasRef, MetricFate, Traffic, VersionState};
 use stories::account::BUCKET;
 use tidegate_core::command::{Command, To};
 use tidegate_core::history::{Deployed, Record};
+use tidegate_core::ids::TransitionNumber;
 use tidegate_core::marker::Marker;
-use tidegate_core::report::{Answer, Failure, FailureKind, ServiceReport};
+use tidegate_core::report::{Answer, Failure, FailureKind, ServiceReport, TickReport};
 use tidegate_core::status::WaitingOn;
 
 use super::{ACCOUNT, ALIAS, PREFIX, REGION, World, is_bad};
@@ -151,6 +152,26 @@ impl World {
                 self.push_image(&self.people(), place.1, tag, &label).await;
             }
             Event::EditAlias(place, version, other) => self.edit_alias(*place, *version, *other).await,
+            Event::AliasOfLatest(place) => {
+                let edit = self.people().lambda.update_alias().function_name(function(*place)).name(ALIAS);
+                let none = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(HashMap::new()));
+                // It may be gone.
+                let _refused = edit.function_version("$LATEST").routing_config(none.build()).send().await;
+            }
+            Event::DeleteAlias(place) => {
+                let delete = self.people().lambda.delete_alias().function_name(function(*place)).name(ALIAS);
+                let _refused = delete.send().await;
+            }
+            Event::DeleteVersion(place, version) => {
+                let delete = self.people().lambda.delete_function().function_name(function(*place));
+                // An alias may name it, or there may be no such version.
+                let _refused = delete.qualifier(version.to_string()).send().await;
+            }
+            Event::EditConcurrency(place, concurrency) => {
+                let edit = self.people().lambda.put_function_concurrency().function_name(function(*place));
+                let concurrency = i32::try_from(*concurrency).expect("a small number");
+                edit.reserved_concurrent_executions(concurrency).send().await.expect("it fits the account");
+            }
             Event::EditLatest(place) => {
                 let edit = self.people().lambda.update_function_configuration().function_name(function(*place));
                 // While an update is in progress people are refused as well.
@@ -164,7 +185,11 @@ impl World {
             }
             Event::Lose(place, document) => self.lose(*place, *document).await,
             Event::RollBack(place) => {
-                let order = self.order(rollback(*place), place.0, Some((*place, "rollback")));
+                let order = self.order(rollback(*place, None), place.0, Some((*place, "rollback")));
+                self.ask(event, order).await;
+            }
+            Event::RollBackTo(place, record) => {
+                let order = self.order(rollback(*place, Some(*record)), place.0, Some((*place, "rollback")));
                 self.ask(event, order).await;
             }
             Event::Say(place, word) => {
@@ -237,7 +262,16 @@ impl World {
                 facts.applied.clear();
                 facts.functions.values_mut().for_each(forget);
             }),
-            Document::Head | Document::Desired => {}
+            // What the environment's report tells is all that is left of what was applied.
+            Document::Desired => {
+                let report: Option<TickReport> = invariants::document(&self.aws, &format!("status/{environment}.json"));
+                let told = report.and_then(|report| report.commit).map(|commit| commit.id);
+                self.watch.learn(|facts| match told {
+                    Some(told) => drop(facts.applied.insert(environment.to_owned(), told)),
+                    None => drop(facts.applied.remove(environment)),
+                });
+            }
+            Document::Head => {}
         }
     }
 
@@ -313,8 +347,8 @@ fn confirm(environment: &str, commit: String) -> Command {
     }
 }
 
-pub(super) fn rollback((environment, service): Place) -> Command {
+pub(super) fn rollback((environment, service): Place, to: Option<u64>) -> Command {
     let (environment, service) = (environment.parse().expect("a name"), service.parse().expect("a name"));
     let reason = "it is bad".to_owned();
-    Command::Rollback { environment, services: vec![service], to: None, reason, remind_after: None }
+    Command::Rollback { environment, services: vec![service], to: to.map(TransitionNumber), reason, remind_after: None }
 }
