@@ -138,9 +138,8 @@ pub(super) fn told_before(
 ) -> Option<ServiceState> {
     let Some(alias) = alias else { return told_gone(subject, state) };
     let is_of_another = alias.marker.as_ref().is_some_and(|marker| marker.release != state.release.id);
-    let left = state.from.as_ref().filter(|left| is_of_another && is_taken_back(alias, state.transition, left))?;
-    let note =
-        Some(edit(subject, Shape::from(alias))).filter(|edit| left.version.is_some() && !is_noted(state, edit))?;
+    state.from.as_ref().filter(|left| is_of_another && is_taken_back(alias, state.transition, left))?;
+    let note = Some(edit(subject, Shape::from(alias))).filter(|edit| !is_noted(state, edit))?;
     Some(with_note(state, note))
 }
 

@@ -124,7 +124,7 @@ fn moved_by_hand(
     let alias = if watches(subject) { seen(&world.alias, Look::Alias)? } else { world.alias.found() };
     let next = record::next_number(world, first)?;
     let is_taken_back = alias.is_some_and(|alias| alias::is_taken_back(alias, next, left));
-    let is_moved = left.version.is_some() && left.version != found && !is_recorded;
+    let is_moved = left.version != found && !is_recorded;
     let shape = alias.map_or(Shape { version: found, additional: None }, Shape::from);
     Ok((is_moved || is_taken_back).then(|| alias::edit(subject, shape)))
 }

@@ -264,3 +264,20 @@ fn steps_from_latest_are_gone_over_by_nobody_who_does_not_say_so() {
     ticks(&mut sim, 2);
     assert_eq!(live(&sim), (Some(v(3)), false));
 }
+
+#[test]
+fn a_hand_that_moves_the_alias_from_latest_under_a_release_is_told_of_by_the_next() {
+    let mut sim = b_is_live();
+    (sim.head, sim.state, sim.recorded) = (None, None, None);
+    sim.records.clear();
+    sim.alias.as_mut().unwrap().version = None;
+    sim.service = service_with(two_steps());
+    sim.git_wants('c');
+    ticks(&mut sim, 3);
+    sim.move_by_hand(3, None);
+    sim.service = service_with(release_schema::Strategy::AllAtOnce);
+    sim.git_wants('d');
+    ticks(&mut sim, 3);
+    let told: Vec<_> = sim.records[2].said.iter().filter_map(|said| said.reason.as_deref()).collect();
+    assert_eq!((live(&sim), told), ((Some(v(4)), false), vec!["the alias names version 3"]));
+}
