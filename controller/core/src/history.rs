@@ -226,6 +226,11 @@ impl Record {
         (&self.number, &self.previous, self.kind, &self.to, self.started)
             == (&other.number, &other.previous, other.kind, &other.to, other.started)
     }
+
+    /// All that it names: what was live before, where it led, and what it ended.
+    fn named(&self) -> impl Iterator<Item = &Deployed> {
+        [Some(&self.to), self.ended.as_ref(), self.from.as_ref()].into_iter().flatten()
+    }
 }
 
 impl Head {
@@ -402,14 +407,12 @@ impl Head {
     /// between what was published before that, and after.
     #[must_use]
     pub fn untold_versions_of(&self, release: &ReleaseId) -> Vec<Version> {
-        let told =
-            |record: &Record| [Some(&record.to), record.ended.as_ref(), record.from.as_ref()].map(Option::<&_>::cloned);
         let is_attempt = |deployed: &Deployed| deployed.release == *release && deployed.version.is_none();
-        let records: Vec<_> = self.known().map(told).collect();
-        let attempt = records.iter().position(|told| told.iter().flatten().any(is_attempt));
+        let records: Vec<&Record> = self.known().collect();
+        let attempt = records.iter().position(|record| record.named().any(is_attempt));
         let Some((newer, older)) = attempt.map(|attempt| records.split_at(attempt)) else { return Vec::new() };
-        let numbers = |records: &[[Option<Deployed>; 3]]| {
-            let versions = records.iter().flatten().flatten().filter_map(|deployed| deployed.version);
+        let numbers = |records: &[&Record]| {
+            let versions = records.iter().flat_map(|record| record.named()).filter_map(|deployed| deployed.version);
             versions.map(Version::number).collect::<Vec<_>>()
         };
         let before = numbers(older).into_iter().max().unwrap_or_default();
