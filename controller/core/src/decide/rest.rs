@@ -6,7 +6,7 @@ use super::{
 };
 use crate::SCHEMA_VERSION;
 use crate::drift::Drift;
-use crate::history::{Deployed, Head, Kind};
+use crate::history::{Deployed, Head, Kind, Record};
 use crate::ids::Version;
 use crate::live::{ConfigurationChange, LiveAlias, LiveVersion, VersionState};
 use crate::plan::{Action, Plan, Standing};
@@ -75,7 +75,7 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
     let mut first = first;
     if let Some(live) = from.clone() {
         let adopted = record::adopted(subject, world, &first, live, "it was live when Tidegate saw it first")?;
-        let held = if head.is_none() { held_before(subject, world, &adopted) } else { None };
+        let held = if head.is_none() { held_before(subject, world, &adopted, wanted) } else { None };
         first.push(adopted);
         if let Some(plan) = held {
             return Ok(after(first, plan));
@@ -125,11 +125,20 @@ fn still_there<'w>(subject: &Subject<'_>, world: &World, head: Option<&'w Head>)
     head.and_then(Head::last_live).map_or(Ok(None), |last| existing(world, &last.to))
 }
 
-/// What follows a history's first record where the alias tells of a rollback: what was stored before is lost, and the hold is not.
-fn held_before(subject: &Subject<'_>, world: &World, adopted: &Action) -> Option<Plan> {
+/// What follows a history's first record where the alias tells of a rollback: what was stored before is lost, and the hold is not, also
+/// where a hand moved the alias since.
+fn held_before(subject: &Subject<'_>, world: &World, adopted: &Action, wanted: &Release) -> Option<Plan> {
     let Action::AppendRecord(record) = adopted else { return None };
+    let alias = world.alias.found()?;
     let begun = Head::append(None, (**record).clone()).ok()?;
-    rollback::completion(subject, world, &begun.head, world.alias.found()?)
+    if let Some(plan) = rollback::completion(subject, world, &begun.head, alias) {
+        return Some(plan);
+    }
+    let marker = alias.marker.as_ref().filter(|_| !subject.starts_anew())?;
+    marker.held.as_ref().filter(|held| **held == wanted.id)?;
+    let (reason, actor) = ("rolled back; what was stored of that is lost".to_owned(), rollback::FROM_MARKER.to_owned());
+    let phase = Phase::Held { reason, actor, remind: None, told: false, revert: Revert::default() };
+    Some(kept(subject, &begun.head, record, wanted, phase))
 }
 
 /// The newest record says that just this release was turned back, failed, or is held out, and the document that said so as
@@ -153,6 +162,11 @@ fn kept_out(subject: &Subject<'_>, head: &Head, wanted: &Release) -> Option<Plan
         | Kind::Healed
         | Kind::Unmanaged => return None,
     };
+    Some(kept(subject, head, last, wanted, phase))
+}
+
+/// The document that keeps a release out, made again from a record.
+fn kept(subject: &Subject<'_>, head: &Head, last: &Record, wanted: &Release, phase: Phase) -> Plan {
     let state = ServiceState {
         schema_version: SCHEMA_VERSION,
         transition: last.number,
@@ -169,7 +183,7 @@ fn kept_out(subject: &Subject<'_>, head: &Head, wanted: &Release) -> Option<Plan
     };
     let name = PhaseName::from(&state.phase);
     let actions = vec![Action::SaveState(Box::new(state))];
-    Some(Plan { actions, ..unknown(name, WaitingOn::NextTick) })
+    Plan { actions, ..unknown(name, WaitingOn::NextTick) }
 }
 
 /// The alias's primary version is what Git wants, by code and by every configuration field that Git gives.

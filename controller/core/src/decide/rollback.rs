@@ -15,7 +15,7 @@ use crate::state::{Phase, Revert, Rollout, ServiceState, Shape};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
 /// Who rolled back, as far as an alias tells.
-const FROM_MARKER: &str = "the writer of the alias's marker";
+pub(super) const FROM_MARKER: &str = "the writer of the alias's marker";
 
 /// What a person asks for.
 #[derive(Clone, Copy)]

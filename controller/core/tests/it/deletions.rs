@@ -281,3 +281,18 @@ fn a_hand_that_moves_the_alias_from_latest_under_a_release_is_told_of_by_the_nex
     let told: Vec<_> = sim.records[2].said.iter().filter_map(|said| said.reason.as_deref()).collect();
     assert_eq!((live(&sim), told), ((Some(v(4)), false), vec!["the alias names version 3"]));
 }
+
+#[test]
+fn a_hold_that_only_the_alias_knows_outlives_a_hand_that_lets_it_name_latest() {
+    let mut sim = b_is_live();
+    told_to(&mut sim, BACK, "5xx");
+    (sim.head, sim.state, sim.recorded) = (None, None, None);
+    sim.records.clear();
+    sim.alias.as_mut().unwrap().version = None;
+    ticks(&mut sim, 5);
+    assert_eq!((live(&sim).0, sim.function().versions.len()), (None, 2));
+    assert!(matches!(phase(&sim), Phase::Held { .. }), "{:?}", sim.state);
+    told_to(&mut sim, Word::Unhold, "fixed");
+    ticks(&mut sim, 4);
+    assert_eq!(live(&sim), (Some(v(2)), false));
+}
