@@ -53,9 +53,9 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, asked: Asked<'_>) -> Re
     let head = seen(&world.head, Look::Head)?.ok_or_else(nothing)?;
     let alias = seen(&world.alias, Look::Alias)?;
     let from = leaving(subject, world, head, alias)?.ok_or_else(nothing)?;
-    let is_there = |number| match (of_record(head, number, &name), alias) {
-        (Ok(to), Some(alias)) => to.version.map(Shape::all) == Some(Shape::from(alias)),
-        (Ok(_), None) | (Err(_), _) => false,
+    let is_there = |number| {
+        let to = of_record(head, number, &name).ok().and_then(|to| to.version);
+        to.is_some_and(|to| alias.map(Shape::from) == Some(Shape::all(to)))
     };
     if asked.to.is_none_or(is_there)
         && let Some(plan) = said_before(subject, world, head, alias)
@@ -97,7 +97,7 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, asked: Asked<'_>) -> Re
     let edit = world.state.as_ref().zip(alias).and_then(|(state, alias)| gone_over(subject, state, alias));
     let moved = alias.filter(|alias| is_moved(world, head, alias));
     let edit = edit.or_else(|| moved.map(|alias| super::alias::edit(subject, Shape::from(alias))));
-    let edit = edit.or_else(|| if alias.is_none() { Some(super::alias::gone(subject)) } else { None });
+    let edit = edit.or_else(|| alias.is_none().then(|| super::alias::gone(subject)));
     let done = RolledBack { number, from, to, held, marked: None, reason, actor, remind, edit };
     let standing = standing(subject, &done);
     actions.extend(after(subject, world, done, version));

@@ -33,8 +33,11 @@ pub(super) fn begin(
         return Ok(anew.unwrap_or_else(|| suspended(PhaseName::Preparing, gone(subject))));
     };
     let Some(stable) = stable(state) else {
-        let message = "the alias names `$LATEST`, which cannot share its traffic; `tidegate promote --full` gives the new version all";
-        return Ok(suspended(PhaseName::Preparing, WaitingOn::Blocked { message: message.to_owned() }));
+        let message = format!(
+            "it begins where the alias named `$LATEST`, which cannot share traffic; `tidegate promote --full {}/{}` gives the new version all",
+            subject.environment, subject.service.name
+        );
+        return Ok(suspended(PhaseName::Preparing, WaitingOn::Blocked { message }));
     };
     let expected = stable == Shape::from(alias);
     if !expected && !subject.goes_over_edits() {
@@ -115,7 +118,8 @@ pub(super) fn asleep(
         return Ok(None);
     }
     if subject.service.smoke_test.is_none() {
-        let reason = format!("version {version} sleeps: it had no traffic for too long");
+        let reason =
+            format!("version {version} is Inactive: it had no traffic for too long, and only a smoke test wakes it");
         let end = End { kind: Kind::Aborted, reason, actor: subject.actor.to_owned() };
         return turn_back::begin(subject, world, state, end).map(Some);
     }

@@ -9,8 +9,24 @@ use crate::build::*;
 use crate::rare_orders::{git_down, phase, ticks};
 use crate::rollbacks::{BACK, b_is_live, live, release_live, told_to};
 use crate::rollout::*;
-use crate::sim::Crash;
+use crate::sim::{Crash, Sim};
 use crate::smoke_tests::{answers, smoke_test};
+
+/// All that is stored is lost, and somebody lets the alias name `$LATEST`.
+fn all_is_lost_on_latest(sim: &mut Sim) {
+    (sim.head, sim.state, sim.recorded) = (None, None, None);
+    sim.records.clear();
+    sim.alias.as_mut().unwrap().version = None;
+}
+
+/// Git wants a release with steps of a service whose alias names `$LATEST`, and of which nothing is stored.
+fn canary_from_latest() -> Sim {
+    let mut sim = b_is_live();
+    all_is_lost_on_latest(&mut sim);
+    sim.service = service_with(two_steps());
+    sim.git_wants('c');
+    sim
+}
 
 #[test]
 fn a_revert_whose_version_goes_or_never_wakes_while_it_is_prepared_comes_by_steps() {
@@ -229,7 +245,10 @@ fn a_version_that_slept_while_an_edit_held_its_rollout_is_woken_or_given_up() {
         told_to(&mut sim, Word::Resume, "go on");
         ticks(&mut sim, 2);
         assert_eq!((live(&sim), phase(&sim).is_over()), ((Some(v(1)), false), true));
-        assert_eq!(sim.records[1].reason.as_deref(), Some("version 2 sleeps: it had no traffic for too long"));
+        assert_eq!(
+            sim.records[1].reason.as_deref(),
+            Some("version 2 is Inactive: it had no traffic for too long, and only a smoke test wakes it")
+        );
         told_to(&mut sim, Word::Retry, "once more");
         ticks(&mut sim, 4);
         assert_eq!(live(&sim), if is_canary { (Some(v(1)), true) } else { (Some(v(3)), false) });
@@ -248,31 +267,35 @@ fn a_version_that_slept_while_an_edit_held_its_rollout_is_woken_or_given_up() {
 
 #[test]
 fn steps_from_latest_are_gone_over_by_nobody_who_does_not_say_so() {
-    let mut sim = b_is_live();
-    (sim.head, sim.state, sim.recorded) = (None, None, None);
-    sim.records.clear();
-    sim.alias.as_mut().unwrap().version = None;
-    sim.service = service_with(two_steps());
-    sim.git_wants('c');
+    let mut sim = canary_from_latest();
     ticks(&mut sim, 4);
     let on = sim.tick().standing.waiting_on.unwrap().to_string();
-    assert!(on.contains("`$LATEST`, which cannot share its traffic"), "{on}");
+    assert!(
+        on.contains("`$LATEST`, which cannot share traffic; `tidegate promote --full staging/flight-service`"),
+        "{on}"
+    );
     told_to(&mut sim, Word::Resume, "go on");
     ticks(&mut sim, 2);
     assert_eq!(live(&sim).0, None, "not by a word that says nothing of it");
     told_to(&mut sim, Word::Promote(FULL), "all of it");
     ticks(&mut sim, 2);
     assert_eq!(live(&sim), (Some(v(3)), false));
+
+    // A hand moved it meanwhile: that takes a word more, and is no dead end.
+    let mut sim = canary_from_latest();
+    ticks(&mut sim, 4);
+    sim.move_by_hand(1, None);
+    told_to(&mut sim, Word::Promote(FULL), "all of it");
+    ticks(&mut sim, 2);
+    assert_eq!(live(&sim), (Some(v(1)), false));
+    told_to(&mut sim, Word::Resume, "go on");
+    ticks(&mut sim, 2);
+    assert_eq!(live(&sim), (Some(v(3)), false));
 }
 
 #[test]
 fn a_hand_that_moves_the_alias_from_latest_under_a_release_is_told_of_by_the_next() {
-    let mut sim = b_is_live();
-    (sim.head, sim.state, sim.recorded) = (None, None, None);
-    sim.records.clear();
-    sim.alias.as_mut().unwrap().version = None;
-    sim.service = service_with(two_steps());
-    sim.git_wants('c');
+    let mut sim = canary_from_latest();
     ticks(&mut sim, 3);
     sim.move_by_hand(3, None);
     sim.service = service_with(release_schema::Strategy::AllAtOnce);
@@ -286,9 +309,7 @@ fn a_hand_that_moves_the_alias_from_latest_under_a_release_is_told_of_by_the_nex
 fn a_hold_that_only_the_alias_knows_outlives_a_hand_that_lets_it_name_latest() {
     let mut sim = b_is_live();
     told_to(&mut sim, BACK, "5xx");
-    (sim.head, sim.state, sim.recorded) = (None, None, None);
-    sim.records.clear();
-    sim.alias.as_mut().unwrap().version = None;
+    all_is_lost_on_latest(&mut sim);
     ticks(&mut sim, 5);
     assert_eq!((live(&sim).0, sim.function().versions.len()), (None, 2));
     assert!(matches!(phase(&sim), Phase::Held { .. }), "{:?}", sim.state);
