@@ -403,8 +403,8 @@ impl Head {
         versions
     }
 
-    /// Versions that may have this content although no record tells: an attempt at it ended before the number was known, so they lie
-    /// between what was published before that, and after.
+    /// Versions that may have this content although no record tells: an attempt at it ended before the number was known, so they follow
+    /// what was published before that. The next one that is known may be it: AWS publishes nothing where nothing differs from the last.
     #[must_use]
     pub fn untold_versions_of(&self, release: &ReleaseId) -> Vec<Version> {
         let is_attempt = |deployed: &Deployed| deployed.release == *release && deployed.version.is_none();
@@ -417,8 +417,8 @@ impl Head {
         };
         let before = numbers(older).into_iter().max().unwrap_or_default();
         let after = numbers(newer).into_iter().filter(|number| *number > before).min();
-        let between = before + 1..after.unwrap_or(u64::MAX);
-        between.take(Self::UNTOLD).filter_map(Version::new).collect()
+        let following = before + 1..=after.unwrap_or(u64::MAX);
+        following.take(Self::UNTOLD).filter_map(Version::new).collect()
     }
 
     /// Whether any version was published with this content, whatever became of it.

@@ -19,6 +19,14 @@ pub struct Step {
     pub needs_person: bool,
 }
 
+impl Step {
+    /// The new version's share, as an alias names it.
+    #[must_use]
+    pub fn basis_points(&self) -> u16 {
+        u16::from(self.weight.percent()) * 100
+    }
+}
+
 /// The steps of a strategy; none where traffic is switched at once.
 #[must_use]
 pub fn steps(strategy: &Strategy) -> Vec<Step> {

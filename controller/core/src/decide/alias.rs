@@ -10,6 +10,9 @@ use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
 /// What a note of somebody's edit is called.
 const EDIT: &str = "edit";
 
+/// What a note is called that what was taken for an edit is none, or is undone.
+const NO_EDIT: &str = "no edit";
+
 /// What a note is called that the alias is created again, before the release has traffic.
 const CREATED: &str = "created";
 
@@ -116,16 +119,9 @@ pub(super) fn gone(subject: &Subject<'_>) -> Said {
     Said { reason: Some("the alias is gone".to_owned()), ..edit(subject, Shape { version: None, additional: None }) }
 }
 
-/// The state with that note, where nobody told of it yet and there was an alias before. What was told before the phase that has
-/// traffic, or before it was created again, is of another alias.
+/// The state with that note, where nobody told of it yet and there was an alias before.
 pub(super) fn told_gone(subject: &Subject<'_>, state: &ServiceState) -> Option<ServiceState> {
-    let since = if state.phase.has_traffic() { state.since } else { state.started };
-    let last = state.said.iter().rfind(|said| [EDIT, CREATED].contains(&said.what.as_str()));
-    let is_told = last.is_some_and(|last| {
-        let gone = gone(subject);
-        last.reason == gone.reason && last.at >= since
-    });
-    let note = state.from.as_ref().filter(|_| !is_told).map(|_| gone(subject))?;
+    let note = state.from.as_ref().map(|_| gone(subject)).filter(|gone| !is_noted(state, gone))?;
     Some(with_note(state, note))
 }
 
@@ -188,7 +184,7 @@ fn untouched(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Resu
         return Ok(None);
     }
     let note = Said {
-        what: "no edit".to_owned(),
+        what: NO_EDIT.to_owned(),
         actor: subject.actor.to_owned(),
         reason: Some("the alias is as the rollout left it".to_owned()),
         at: subject.now,
@@ -226,10 +222,12 @@ pub(super) fn gone_over(subject: &Subject<'_>, state: &ServiceState, alias: &Liv
     Some(edit(subject, shape)).filter(|edit| !is_ours && !is_noted(state, edit))
 }
 
-/// Whether it is the edit that was noted last.
+/// Whether it is the edit that was noted last. What was noted before the phase that has traffic, before the alias was as the rollout
+/// left it, or before it was created again, is another one.
 fn is_noted(state: &ServiceState, edit: &Said) -> bool {
-    let last = state.said.iter().rfind(|said| said.what == edit.what);
-    last.is_some_and(|last| last.reason == edit.reason)
+    let since = if state.phase.has_traffic() { state.since } else { state.started };
+    let last = state.said.iter().rfind(|said| [EDIT, NO_EDIT, CREATED].contains(&said.what.as_str()));
+    last.is_some_and(|last| last.reason == edit.reason && last.at >= since)
 }
 
 /// The state with the edit noted that a person's word goes over, unless it is the one that was noted last.

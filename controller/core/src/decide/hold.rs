@@ -20,7 +20,10 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, state: &ServiceState) -
     let mut state = state.clone();
     let live = state.from.as_ref().and_then(|from| Some((from.version?, from.tag.clone())));
     let entry = live.map(|(version, tag)| Action::WriteRegistry { version, tag });
-    if let Phase::Held { told, .. } = &mut state.phase
+    let tells = seen(&world.alias, Look::Alias)?.is_some();
+    if !tells {
+        // Somebody deleted the alias: there is none to tell the registry of.
+    } else if let Phase::Held { told, .. } = &mut state.phase
         && !*told
     {
         *told = true;

@@ -128,7 +128,7 @@ pub(super) fn state(subject: &Subject<'_>, world: &World, first: &[Action]) -> R
     // Whoever changes the share by hand leaves the marker of what was given.
     let Some(weight) = orphan.marker.weight.filter(|_| orphan.is_of(subject, wanted)) else { return Ok(None) };
     let steps = steps(&subject.service.strategy);
-    let step = steps.iter().position(|step| u16::from(step.weight.percent()) * 100 == weight);
+    let step = steps.iter().position(|step| step.basis_points() == weight);
     let phase = Phase::Holding { version: orphan.version, step: step.unwrap_or(0), weight };
     let strategy = step.map(|_| subject.service.strategy.to_string());
     let state = orphan.in_phase(subject, wanted, stable, phase, strategy);

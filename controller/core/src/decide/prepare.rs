@@ -81,10 +81,13 @@ fn can_serve<'a>(
             (false, false) => waiting(PhaseName::Preparing, WaitingOn::VersionVisible { version }),
         }));
     };
+    let asleep = candidate.state == VersionState::Inactive && subject.service.smoke_test.is_some();
+    let was_awake = passed_smoke_test(state);
+    if asleep && was_awake && late {
+        return Ok(Err(tested_again(subject, state, version, reused)));
+    }
     // Only the smoke test wakes it: what kept that from being run is no sign that it cannot.
-    let untried = candidate.state == VersionState::Inactive
-        && subject.service.smoke_test.is_some()
-        && matches!(state.phase, Phase::Preparing { smoke: None, .. });
+    let untried = asleep && matches!(state.phase, Phase::Preparing { smoke: None, .. });
     let late = late && !untried;
     let overdue = late && candidate.state != VersionState::Active;
     if reused && (overdue || !can_be_reused(subject, candidate, &state.release)) {
@@ -99,7 +102,7 @@ fn can_serve<'a>(
             let reason = format!("version {version} is still {state_now} after {minutes} minutes");
             return fail(subject, world, state, reason).map(Err);
         }
-        VersionState::Inactive if subject.service.smoke_test.is_some() && !passed_smoke_test(state) => {}
+        VersionState::Inactive if asleep && !was_awake => {}
         state_now @ (VersionState::Pending | VersionState::Inactive | VersionState::Other { .. }) => {
             let on = WaitingOn::VersionActive { version, state: state_now.clone() };
             return Ok(Err(waiting(PhaseName::Preparing, on)));
@@ -140,6 +143,13 @@ pub(super) fn can_be_reused(subject: &Subject<'_>, candidate: &LiveVersion, rele
 }
 
 /// The version that was published once cannot serve any more.
+/// It fell asleep since it passed its smoke test, as it waited for weeks: the smoke test wakes it, and says anew what it is worth.
+pub(super) fn tested_again(subject: &Subject<'_>, state: &ServiceState, version: Version, reused: bool) -> Plan {
+    let anew = state.moved_to(Phase::Preparing { version, reused, smoke: None }, subject.now);
+    let actions = vec![Action::SaveState(Box::new(anew))];
+    Plan { actions, ..waiting(PhaseName::Preparing, WaitingOn::NextTick) }
+}
+
 fn publish_anew(subject: &Subject<'_>, state: &ServiceState) -> Plan {
     let again = state.moved_to(Phase::Publishing { revision_before: None }, subject.now);
     // What is published again was never live: it takes its steps, unless there is nobody to be careful of.

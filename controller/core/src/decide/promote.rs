@@ -6,7 +6,7 @@ use super::watch::{Watch, Watched, watch};
 use super::{Look, Subject, World, blocked, command, overdue, prepare, record, seen, suspended, waiting};
 use crate::history::Kind;
 use crate::ids::Version;
-use crate::live::LiveAlias;
+use crate::live::{LiveAlias, Seen};
 use crate::marker::Marker;
 use crate::plan::{Action, Plan, Standing};
 use crate::rollout::steps;
@@ -34,7 +34,12 @@ pub(super) fn recorded(subject: &Subject<'_>, world: &World, state: &ServiceStat
     let end = seen(&world.head, Look::Head)?.and_then(|head| state.end(head));
     let promoted = end.filter(|end| matches!(end.kind, Kind::Promoted | Kind::Healed));
     let Some(version) = promoted.and_then(|end| end.to.version) else { return Ok(None) };
-    Ok(Some(Plan { actions: finish(subject, world, state, version, None)?, standing: completed(subject, state) }))
+    let mut actions = finish(subject, world, state, version, None)?;
+    // Somebody deleted the alias since: there is none to tell the registry of.
+    if world.alias == Seen::Missing {
+        actions.retain(|action| !matches!(action, Action::WriteRegistry { .. }));
+    }
+    Ok(Some(Plan { actions, standing: completed(subject, state) }))
 }
 
 fn completed(subject: &Subject<'_>, state: &ServiceState) -> Standing {
@@ -143,6 +148,10 @@ pub(super) fn promoting(
                 return Ok(restart);
             }
             if let Some(again) = shift::asleep(subject, world, state, version)? {
+                return Ok(again);
+            }
+            let steps = steps(&subject.service.strategy).len();
+            if let Some(again) = shift::decided_again(subject, world, state, version, steps, alias)? {
                 return Ok(again);
             }
             let mut actions = vec![give_all(state, version, alias)];

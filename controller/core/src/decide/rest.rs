@@ -38,13 +38,12 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
     }
     let head = seen(&world.head, Look::Head)?;
     // Another version than history says: somebody moved the alias, or a rollback died right after it did.
-    if let Some(head) = head.filter(|head| head.last_live().is_none_or(|last| last.to.version != serving.version))
-        && let Some(alias) = seen(&world.alias, Look::Alias)?
-    {
+    let as_told = head.and_then(Head::last_live).is_some_and(|last| last.to.version == serving.version);
+    if !as_told && let Some(alias) = seen(&world.alias, Look::Alias)? {
         if alias.version != serving.version {
             return Ok(after(first, two_reads_disagree()));
         }
-        if let Some(plan) = rollback::completion(subject, world, head, alias) {
+        if let Some(plan) = head.and_then(|head| rollback::completion(subject, world, head, alias)) {
             return Ok(completed(first, plan));
         }
     }

@@ -3,7 +3,7 @@ use super::alias::{Sight, described, sight, stable};
 use super::rest::existing;
 use super::turn_back::{self, End};
 use super::watch::{Watch, Watched, watch};
-use super::{Look, Subject, World, alias, command, overdue, promote, seen, suspended, waiting};
+use super::{Look, Subject, World, alias, command, overdue, prepare, promote, seen, suspended, waiting};
 use crate::history::{Kind, StepResult};
 use crate::ids::Version;
 use crate::live::{LiveAlias, VersionState, Weighted};
@@ -77,11 +77,10 @@ fn to_step(
     alias: &LiveAlias,
 ) -> Result<Plan, Look> {
     let steps = steps(&subject.service.strategy);
-    let (Some(Step { weight, .. }), Some(stable)) = (steps.get(step), state.from.as_ref().and_then(|f| f.version))
-    else {
+    let weight = steps.get(step).map(Step::basis_points);
+    let (Some(weight), Some(stable)) = (weight, state.from.as_ref().and_then(|from| from.version)) else {
         return promote::switch(subject, world, state, version);
     };
-    let weight = u16::from(weight.percent()) * 100;
     let phase = Phase::Shifting { version, step, weight, before: Before::from(alias) };
     let strategy = Some(subject.service.strategy.to_string());
     let moved = state.moved_to(phase, subject.now);
@@ -123,9 +122,7 @@ pub(super) fn asleep(
         let end = End { kind: Kind::Aborted, reason, actor: subject.actor.to_owned() };
         return turn_back::begin(subject, world, state, end).map(Some);
     }
-    let anew = state.moved_to(Phase::Preparing { version, reused: true, smoke: None }, subject.now);
-    let actions = vec![Action::SaveState(Box::new(anew))];
-    Ok(Some(Plan { actions, ..waiting(PhaseName::Preparing, WaitingOn::NextTick) }))
+    Ok(Some(prepare::tested_again(subject, state, version, true)))
 }
 
 /// A weight was written: is it there?
@@ -153,6 +150,9 @@ pub(super) fn shifting(
     if let Some(again) = asleep(subject, world, state, at.version)? {
         return Ok(again);
     }
+    if let Some(again) = decided_again(subject, world, state, at.version, at.step, alias)? {
+        return Ok(again);
+    }
     let Some(Shape { version: Some(stable), .. }) = stable(state) else {
         return Ok(suspended(PhaseName::Shifting, WaitingOn::NextTick));
     };
@@ -161,6 +161,32 @@ pub(super) fn shifting(
         ..waiting(PhaseName::Shifting, WaitingOn::ReadBack)
     };
     overdue(subject, world, state, state.since, again)
+}
+
+/// The write that ends a step had no effect, as its process died, or AWS refused it: whether the step is over is decided again, by what
+/// can be seen now. `next` is the number of the one that follows. A person's word, and a step that follows none, stand.
+pub(super) fn decided_again(
+    subject: &Subject<'_>,
+    world: &World,
+    state: &ServiceState,
+    version: Version,
+    next: usize,
+    alias: &LiveAlias,
+) -> Result<Option<Plan>, Look> {
+    let (results, last) = match state.rollout.results.split_last() {
+        Some((last, results)) if last.over.is_none() => (results.to_vec(), last),
+        Some(_) | None => return Ok(None),
+    };
+    let steps = steps(&subject.service.strategy);
+    let before = next.checked_sub(1).and_then(|step| Some((step, steps.get(step)?.basis_points())));
+    let Some((step, weight)) = before else { return Ok(None) };
+    let at = At { version, step, weight };
+    if Shape::from(alias) != target(state, at) {
+        return Ok(None);
+    }
+    let held = state.moved_to(Phase::Holding { version, step, weight }, last.since);
+    let rollout = Rollout { results, ..held.rollout.clone() };
+    holding(subject, world, &ServiceState { rollout, ..held }, at).map(Some)
 }
 
 /// A step's weight is there: its time runs, its metrics are watched, and then the next one follows.

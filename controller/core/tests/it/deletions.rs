@@ -2,6 +2,7 @@
 use tidegate_core::command::Word;
 use tidegate_core::history::{Kind, Said};
 use tidegate_core::live::VersionState;
+use tidegate_core::plan::{Action, Plan};
 use tidegate_core::smoke::Invoked;
 use tidegate_core::state::Phase;
 
@@ -316,4 +317,23 @@ fn a_hold_that_only_the_alias_knows_outlives_a_hand_that_lets_it_name_latest() {
     told_to(&mut sim, Word::Unhold, "fixed");
     ticks(&mut sim, 4);
     assert_eq!(live(&sim), (Some(v(2)), false));
+}
+
+#[test]
+fn no_registry_is_told_of_an_alias_that_somebody_deleted_meanwhile() {
+    let tells = |plan: &Plan| plan.actions.iter().any(|action| matches!(action, Action::WriteRegistry { .. }));
+    let mut promoted = Sim::wanting('b');
+    ticks(&mut promoted, 1);
+    promoted.tick_until(Some(Crash::After(1))).1.unwrap_err();
+    promoted.git_wants('c');
+    let mut rolled_back = b_is_live();
+    says(&mut rolled_back, BACK, Some("5xx"));
+    rolled_back.tick_until(Some(Crash::After(2))).1.unwrap_err();
+    rolled_back.word = None;
+    for mut sim in [promoted, rolled_back] {
+        assert!(tells(&sim.clone().tick()), "it would have been told");
+        sim.alias = None;
+        let plan = sim.tick();
+        assert!(!tells(&plan), "{plan:#?}");
+    }
 }

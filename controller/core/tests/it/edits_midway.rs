@@ -62,7 +62,7 @@ fn a_step_that_one_answer_out_of_date_aimed_is_written_again_and_is_no_edit() {
     assert_eq!(sim.execute(&plan, None), Err("412"));
     let mut set_back = sim.clone();
     let plan = sim.tick();
-    assert_eq!(plan.actions, [set_weight(5_000, &set_back)]);
+    assert_eq!(plan.actions[1..], [set_weight(5_000, &set_back)]);
 
     // The same weights are somebody's where the step's own had arrived.
     set_back.tick();
@@ -85,6 +85,14 @@ fn what_one_answer_out_of_date_took_for_an_edit_goes_on_once_the_alias_is_seen_a
     let state = sim.state.as_ref().unwrap();
     let said: Vec<_> = state.said.iter().map(|said| said.what.as_str()).collect();
     assert_eq!((state.edited, &state.phase, said), (None, &first_step(), vec!["edit", "no edit"]));
+
+    // What was none is not the edit that somebody makes now.
+    sim.move_by_hand(1, None);
+    sim.git_wants('c');
+    sim.tick();
+    let record = sim.records.last().unwrap();
+    let said: Vec<_> = record.said.iter().map(|said| said.what.as_str()).collect();
+    assert_eq!((record.kind, said), (Kind::Superseded, vec!["edit", "no edit", "edit"]));
 }
 
 #[test]

@@ -415,6 +415,50 @@ fn a_person_goes_over_metrics_that_say_too_little_and_not_over_a_failure_unless_
     assert_eq!(sim.state.as_ref().unwrap().said[0].reason.as_deref(), Some("the load test's errors"));
 }
 
+/// The process died right after it stored that the next step, or all traffic, follows.
+#[test]
+fn what_ended_a_step_and_had_no_effect_is_decided_again_by_what_is_seen_now() {
+    for (steps, phase) in [(vec![10, 50], PhaseName::Shifting), (vec![10], PhaseName::Promoting)] {
+        let steps = steps.into_iter().flat_map(|percent| [weight(percent), pause(10)]).collect();
+        let mut sim = published(canary(steps));
+        sim.service.analysis = Some(by_errors());
+        sim.tick();
+        sim.tick();
+        sim.measured = errors(0.0, 2_000.0);
+        sim.at(20);
+        sim.tick_until(Some(Crash::After(0))).1.unwrap_err();
+        assert_eq!(PhaseName::from(&sim.state.as_ref().unwrap().phase), phase);
+
+        let mut good = sim.clone();
+        let plan = good.tick();
+        assert_eq!(plan.standing.phase, if phase == PhaseName::Shifting { phase } else { PhaseName::Idle });
+        assert!(matches!(plan.actions[1], Action::SetWeight { .. } | Action::UpdateAlias { .. }), "{plan:#?}");
+
+        let mut silent = sim.clone();
+        silent.measured = Measured::default();
+        let plan = silent.tick();
+        assert_eq!((plan.standing.phase, plan.moves_forward()), (PhaseName::Holding, false), "{plan:#?}");
+        let state = silent.state.as_ref().unwrap();
+        assert_eq!((&state.phase, state.since, &state.rollout.results), (&first_step(), at(2), &vec![]));
+
+        sim.measured = errors(400.0, 2_000.0);
+        let plan = sim.tick();
+        assert_eq!((plan.standing.phase, plan.standing.health), (PhaseName::Aborted, Health::Degraded));
+    }
+}
+
+#[test]
+fn a_persons_word_that_ended_a_step_and_had_no_effect_stands() {
+    let mut sim = judged_by(by_errors());
+    sim.measured = Measured::default();
+    sim.at(20);
+    says(&mut sim, Word::Promote(Advance { full: false, force: false }), None);
+    sim.tick_until(Some(Crash::After(0))).1.unwrap_err();
+    sim.word = None;
+    let expected = set_weight(5_000, &sim);
+    assert_eq!(sim.tick().actions, [expected]);
+}
+
 #[test]
 fn a_failure_turns_back_what_is_paused_and_what_waits_while_git_is_down() {
     for disturb in [(|sim: &mut Sim| drop(told(sim, Word::Pause, None))) as fn(&mut Sim), |sim| {

@@ -433,6 +433,26 @@ fn a_publish_that_landed_unseen_as_git_changed_forgets_no_version() {
 }
 
 #[test]
+fn a_version_that_landed_unseen_and_became_that_of_another_release_is_found_by_the_first_as_well() {
+    let mut sim = b_is_live();
+    sim.git_wants('c');
+    sim.tick_until(Some(Crash::After(1))).1.unwrap_err();
+    sim.aws_finishes();
+    told_to(&mut sim, BACK, "5xx");
+    // The memory that the function has anyway: what Git gives differs, and what is published does not.
+    let declared = sim.service.configuration.clone();
+    sim.service.configuration.memory_size = Some(sim.latest().configuration.memory_size);
+    let with_memory = release_with('c', &sim.service.configuration);
+    sim.wanted = Ok(with_memory.clone());
+    ticks(&mut sim, 3);
+    assert_eq!(sim.records.last().map(|record| &record.to), Some(&deployed(3, &with_memory)));
+    sim.service.configuration = declared;
+    release_live(&mut sim, 'd');
+    release_live(&mut sim, 'c');
+    assert_eq!(live(&sim), (Some(v(3)), false));
+}
+
+#[test]
 fn a_rollback_to_a_record_that_is_said_once_more_moves_no_alias_again() {
     let mut sim = b_is_live();
     let to_a = to(1);

@@ -1,9 +1,9 @@
 //! A service with nothing under way: converged, seen for the first time, adopted, or not there.
 use release_schema::SyncPolicy;
-use tidegate_core::decide::Look;
+use tidegate_core::decide::{Decision, Look, World, decide};
 use tidegate_core::drift::Drift;
 use tidegate_core::history::Kind;
-use tidegate_core::live::{UpdateStatus, VersionState, Weighted};
+use tidegate_core::live::{Seen, UpdateStatus, VersionState, Weighted};
 use tidegate_core::plan::{Action, Plan, Standing};
 use tidegate_core::release::Package;
 use tidegate_core::status::{Health, PhaseName, SyncStatus, WaitingOn};
@@ -229,6 +229,19 @@ fn a_deleted_alias_is_created_again_on_the_version_that_history_knows_where_a_pe
     );
     sim.forced = false;
     sim.assert_converged();
+}
+
+#[test]
+fn a_function_is_not_adopted_by_two_reads_that_disagree() {
+    let mut sim = Sim::unseen();
+    sim.git_wants('c');
+    let earlier = Seen::Found(sim.alias.clone().unwrap());
+    sim.add_version(7, image('d'));
+    sim.move_by_hand(7, Some(Weighted { version: v(1), basis_points: 8_600 }));
+    let Decision::Act(plan) = decide(&sim.subject(), &World { alias: earlier, ..sim.world() }) else {
+        panic!("it acts")
+    };
+    assert_eq!((plan.actions, plan.standing.health), (vec![], Health::Unknown));
 }
 
 #[test]

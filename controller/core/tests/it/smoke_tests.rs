@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 
 use release_schema::{SmokeTest, Strategy};
+use tidegate_core::command::Word;
 use tidegate_core::history::Kind;
 use tidegate_core::live::VersionState;
 use tidegate_core::plan::{Action, Plan};
@@ -10,6 +11,8 @@ use tidegate_core::state::Phase;
 use tidegate_core::status::{PhaseName, WaitingOn};
 
 use crate::build::*;
+use crate::rare_orders::{phase, ticks};
+use crate::rollbacks::{live, told_to};
 use crate::rollout::*;
 use crate::sim::Sim;
 
@@ -171,6 +174,29 @@ fn a_version_that_sleeps_again_after_its_smoke_test_is_waited_for_and_not_tested
     sim.version(2).state = VersionState::Inactive;
     let on = WaitingOn::VersionActive { version: v(2), state: VersionState::Inactive };
     assert_eq!(sim.tick(), nothing(waits(PhaseName::Preparing, on)));
+}
+
+#[test]
+fn a_version_that_fell_asleep_while_it_waited_for_a_person_is_tested_again() {
+    for reused in [false, true] {
+        let mut sim = published(blue_green(false, false, 0));
+        sim.service.smoke_test = Some(smoke_test());
+        sim.invoked = answers(200);
+        if reused {
+            told_to(&mut sim, Word::Abort, "not today");
+            told_to(&mut sim, Word::Retry, "today");
+        }
+        ticks(&mut sim, 2);
+        assert!(matches!(phase(&sim), Phase::Preparing { reused: is, .. } if *is == reused), "{sim:#?}");
+        sim.pass(60 * 24 * 20);
+        sim.version(2).state = VersionState::Inactive;
+        ticks(&mut sim, 3);
+        assert_eq!(phase(&sim).version(), Some(v(2)));
+        assert_eq!(sim.version(2).state, VersionState::Active);
+        told_to(&mut sim, Word::Promote(STEP), "go");
+        ticks(&mut sim, 2);
+        assert_eq!((live(&sim), sim.function().versions.len()), ((Some(v(2)), false), 2));
+    }
 }
 
 #[test]
