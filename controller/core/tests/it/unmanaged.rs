@@ -7,6 +7,7 @@ use tidegate_core::state::{Phase, ServiceState, Shape};
 use tidegate_core::unmanaged::{Closing, Removed, close, left};
 
 use crate::build::*;
+use crate::rollout::{result, said, with_results};
 use crate::sim::Sim;
 
 /// Version 1 with `a` was promoted in record 1.
@@ -68,6 +69,45 @@ fn a_canary_returns_to_stable_with_its_intent_stored_first() {
     assert_eq!((back.version, back.marker, back.if_revision.0.as_str()), (v(1), marker(2, &release('a')), "r7"));
     assert_eq!(told(&records), [(2, Kind::Superseded), (3, Kind::Unmanaged)]);
     assert_eq!(records[1].to, deployed(1, &release('a')), "stable is what stays");
+}
+
+#[test]
+fn what_is_turned_back_is_recorded_with_what_it_went_through_and_is_paused_no_more() {
+    let said = vec![said("pause", Some("lunch"), 4)];
+    let canary = ServiceState { paused: said.first().cloned(), said: said.clone(), ..canary() };
+    let steps = vec![result("10 %", 2, 4, None)];
+    let canary = with_results(canary, steps.clone());
+    let closing = closing(Some(&canary), Some(&history()), Some(&alias(1, Some((2, 1_000)))));
+    let returning = closing.returning.unwrap();
+    assert_eq!((returning.since, &returning.paused, &returning.said), (at(9), &None, &said));
+
+    let (from, why) = (deployed(1, &release('a')), "commit cccccccccccc does not have the service");
+    let ended = record(2, Kind::Superseded, Some(from.clone()), deployed(2, &release('b')), commit('b'), [0, 9]);
+    let unmanaged = record(3, Kind::Unmanaged, Some(from.clone()), from, commit('c'), [9, 9]);
+    let ended = because(why, Record { steps, said, ..ended });
+    assert_eq!(closing.records, [ended, because(why, unmanaged)]);
+}
+
+/// It is on its way back already, on an order of somebody.
+#[test]
+fn what_was_being_turned_back_is_recorded_as_that_and_as_theirs() {
+    let (ending, actor) = (Kind::Aborted, "ann".to_owned());
+    let phase = Phase::Returning { version: v(2), ending, reason: "5xx".to_owned(), actor, before: None };
+    let returning = ServiceState { phase, ..canary() };
+    let closing = closing(Some(&returning), Some(&history()), Some(&alias(1, Some((2, 1_000)))));
+    assert_eq!((closing.returning, closing.back.is_some()), (None, true));
+    let ended = &closing.records[0];
+    assert_eq!((ended.kind, ended.reason.as_deref(), ended.actor.as_str()), (Kind::Aborted, Some("5xx"), "ann"));
+}
+
+/// All traffic is on stable, but by whose hand?
+#[test]
+fn traffic_is_back_where_the_marker_says_so_as_well() {
+    let by_hand = closing(Some(&canary()), Some(&history()), Some(&alias(1, None)));
+    assert_eq!(by_hand.back.map(|back| back.version), Some(v(1)));
+    let share = LiveAlias { marker: Some(marker(2, &release('a'))), ..alias(1, Some((2, 1_000))) };
+    let shared_again = closing(Some(&canary()), Some(&history()), Some(&share));
+    assert_eq!(shared_again.back.map(|back| back.version), Some(v(1)));
 }
 
 #[test]
