@@ -339,6 +339,14 @@ impl Head {
         })
     }
 
+    /// Where the newest transition left the alias: one that did not go live, where it began.
+    #[must_use]
+    pub fn left(&self) -> Option<&Deployed> {
+        let returned =
+            self.recent.first().filter(|record| !record.kind.is_live()).and_then(|record| record.from.as_ref());
+        returned.or_else(|| self.last_live().map(|record| &record.to))
+    }
+
     /// The last of them: what should be live.
     #[must_use]
     pub fn last_live(&self) -> Option<&Record> {

@@ -1,8 +1,9 @@
 //! Tells an alias that is as the rollout left it from one that somebody else changed.
 use super::{Look, Subject, World, promote, seen, shift, suspended, turn_back, waiting};
-use crate::history::{Deployed, Said};
+use crate::history::{Deployed, Record, Said};
 use crate::ids::{TransitionNumber, Version};
 use crate::live::{LiveAlias, Weighted};
+use crate::marker::Marker;
 use crate::plan::{Action, Plan, Standing};
 use crate::state::{Before, Phase, ServiceState, Shape};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
@@ -149,6 +150,14 @@ pub(super) fn is_taken_back(alias: &LiveAlias, number: TransitionNumber, left: &
         };
         marker.transition == number && marker.held.is_none() && !is_given
     })
+}
+
+/// Whether the alias's marker is that of a write by which the transition of this record gave it to its release. Who sends traffic back
+/// leaves another one.
+pub(super) fn is_of(alias: &LiveAlias, ended: &Record) -> bool {
+    let began = ended.from.as_ref().map(|from| &from.release);
+    let is_its = |marker: &Marker| marker.transition == ended.number && marker.release == ended.to.release;
+    began != Some(&ended.to.release) && alias.marker.as_ref().is_some_and(is_its)
 }
 
 /// The state with a note that the alias is created again.

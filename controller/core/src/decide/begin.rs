@@ -116,17 +116,22 @@ fn moved_by_hand(
         return Ok(head.last_live().map(|_| alias::gone(subject)));
     };
     let found = serving.version;
-    let returned = head.recent.first().filter(|record| !record.kind.is_live()).and_then(|record| record.from.as_ref());
-    let Some(left) = returned.or_else(|| head.last_live().map(|record| &record.to)) else { return Ok(None) };
-    let is_it = |record: &Record| record.kind.is_live() && record.to.version == found;
-    let is_recorded = first.iter().any(|action| matches!(action, Action::AppendRecord(record) if is_it(record)));
-    // A release that is watched after its switch is live for long, and only the marker tells who took that back.
-    let alias = if watches(subject) { seen(&world.alias, Look::Alias)? } else { world.alias.found() };
+    let Some(left) = head.left() else { return Ok(None) };
+    let records =
+        || first.iter().filter_map(|action| if let Action::AppendRecord(it) = action { Some(&**it) } else { None });
+    let is_recorded = records().any(|record| record.kind.is_live() && record.to.version == found);
+    // Only the marker tells who took back a release that is watched after its switch, as that is live for long, or one whose process
+    // died right after the alias moved.
+    let newest = records().last().or_else(|| head.recent.first());
+    let ended = newest.filter(|record| !record.kind.is_live());
+    let closely = watches(subject) || ended.is_some();
+    let alias = if closely { seen(&world.alias, Look::Alias)? } else { world.alias.found() };
     let next = record::next_number(world, first)?;
     let is_taken_back = alias.is_some_and(|alias| alias::is_taken_back(alias, next, left));
+    let is_undone = alias.zip(ended).is_some_and(|(alias, ended)| alias::is_of(alias, ended));
     let is_moved = left.version != found && !is_recorded;
     let shape = alias.map_or(Shape { version: found, additional: None }, Shape::from);
-    Ok((is_moved || is_taken_back).then(|| alias::edit(subject, shape)))
+    Ok((is_moved || is_taken_back || is_undone).then(|| alias::edit(subject, shape)))
 }
 
 /// Whether the strategy watches the new version once it has all traffic.

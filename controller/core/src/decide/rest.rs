@@ -296,7 +296,9 @@ fn is_ours(world: &World, wanted: &Release) -> bool {
 
 /// Whether the last record that moved traffic, or took it over, says just this.
 fn ends_with(world: &World, live: &Deployed) -> Result<bool, Look> {
-    let last = seen(&world.head, Look::Head)?.and_then(Head::last_live).map(|record| &record.to);
+    let Some(head) = seen(&world.head, Look::Head)? else { return Ok(false) };
+    let is_left = head.left().is_some_and(|left| left.version == live.version);
+    let last = head.last_live().map(|record| &record.to).filter(|_| is_left);
     Ok(last.is_some_and(|last| last.release == live.release && last.version == live.version))
 }
 

@@ -8,7 +8,7 @@ use tidegate_core::state::Phase;
 
 use crate::build::*;
 use crate::rare_orders::{git_down, phase, ticks};
-use crate::rollbacks::{BACK, b_is_live, live, release_live, told_to};
+use crate::rollbacks::{BACK, b_is_live, kinds, live, release_live, told_to};
 use crate::rollout::*;
 use crate::sim::{Crash, Sim};
 use crate::smoke_tests::{answers, smoke_test};
@@ -336,4 +336,21 @@ fn no_registry_is_told_of_an_alias_that_somebody_deleted_meanwhile() {
         let plan = sim.tick();
         assert!(!tells(&plan), "{plan:#?}");
     }
+}
+
+#[test]
+fn a_hand_that_makes_live_again_what_history_ended_with_is_recorded_where_a_release_began_elsewhere_since() {
+    let mut sim = b_is_live();
+    sim.alias.as_mut().unwrap().version = None;
+    sim.git_wants('c');
+    ticks(&mut sim, 1);
+    sim.git_wants('b');
+    ticks(&mut sim, 2);
+    sim.move_by_hand(2, None);
+    ticks(&mut sim, 2);
+    assert_eq!(kinds(&sim)[2..], [Kind::Superseded, Kind::Adopted]);
+    sim.alias.as_mut().unwrap().version = None;
+    release_live(&mut sim, 'd');
+    let told: Vec<_> = sim.records[4].said.iter().filter_map(|said| said.reason.as_deref()).collect();
+    assert_eq!(told, ["the alias names `$LATEST`"]);
 }

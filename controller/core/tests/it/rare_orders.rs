@@ -482,3 +482,21 @@ fn a_hand_that_took_a_lost_rollout_back_is_told_of_by_a_release_without_steps() 
     let told: Vec<_> = sim.records[1].said.iter().filter_map(|said| said.reason.as_deref()).collect();
     assert_eq!((live(&sim), told), ((Some(v(3)), false), vec!["the alias names version 1"]));
 }
+
+#[test]
+fn a_hand_that_took_back_what_a_tick_gave_right_before_it_died_is_told_of_however_that_ends() {
+    for ends in [(|sim: &mut Sim| sim.git_wants('c')) as fn(&mut Sim), |sim| {
+        told_to(sim, Word::Abort, "5xx");
+        ticks(sim, 2);
+        sim.git_wants('c');
+    }] {
+        let mut sim = died_while_promoting(0);
+        sim.move_by_hand(1, None);
+        sim.tick();
+        ends(&mut sim);
+        ticks(&mut sim, 4);
+        let told: Vec<_> =
+            sim.records.iter().flat_map(|record| &record.said).filter(|said| said.what == "edit").collect();
+        assert_eq!((live(&sim), told.len()), ((Some(v(3)), false), 1), "{told:?}");
+    }
+}

@@ -163,6 +163,7 @@ impl Sim {
     pub(crate) fn git_wants(&mut self, letter: char) {
         self.wanted = Ok(release(letter));
         self.commit = commit(letter);
+        self.recorded = None;
     }
 
     pub(crate) fn function(&mut self) -> &mut Function {
@@ -304,7 +305,9 @@ impl Sim {
         let (_, plan) = self.decide();
         let result = self.execute(&plan, crash);
         if result.is_ok() {
-            self.recorded = self.recorded_now();
+            if plan.standing.sync == SyncStatus::Synced {
+                self.recorded = self.recorded_now();
+            }
             if plan.actions.is_empty() && plan.standing.sync == SyncStatus::Synced {
                 self.reserved_concurrency = self.service.reserved_concurrency;
             }
@@ -313,10 +316,10 @@ impl Sim {
         (plan, result)
     }
 
-    /// What the cache says after a tick.
+    /// What the cache says after a tick that found the service synced, or left it so.
     fn recorded_now(&self) -> Option<Recorded> {
-        let last = &self.head.as_ref()?.last_live()?.to;
-        Some(Recorded { release: last.release.clone(), version: last.version? })
+        let release = self.wanted.as_ref().ok()?.id.clone();
+        Some(Recorded { release, version: self.alias.as_ref()?.version? })
     }
 
     /// Ticks until nothing is left to do, while AWS finishes what it was told in between.
