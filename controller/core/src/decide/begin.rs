@@ -111,25 +111,24 @@ fn moved_by_hand(
     head: Option<&Head>,
     first: &[Action],
 ) -> Result<Option<Said>, Look> {
-    let Some(head) = head else { return Ok(None) };
     let Some(serving) = world.serving.found() else {
-        return Ok(head.last_live().map(|_| alias::gone(subject)));
+        return Ok(head.and_then(Head::last_live).map(|_| alias::gone(subject)));
     };
     let found = serving.version;
-    let Some(left) = head.left() else { return Ok(None) };
     let records =
         || first.iter().filter_map(|action| if let Action::AppendRecord(it) = action { Some(&**it) } else { None });
     let is_recorded = records().any(|record| record.kind.is_live() && record.to.version == found);
     // Only the marker tells who took back a release that is watched after its switch, as that is live for long, or one whose process
     // died right after the alias moved.
-    let newest = records().last().or_else(|| head.recent.first());
+    let newest = records().last().or_else(|| head?.recent.first());
     let ended = newest.filter(|record| !record.kind.is_live());
-    let closely = watches(subject) || ended.is_some();
+    let left = head.and_then(Head::left);
+    let closely = ended.is_some() || (left.is_some() && watches(subject));
     let alias = if closely { seen(&world.alias, Look::Alias)? } else { world.alias.found() };
     let next = record::next_number(world, first)?;
-    let is_taken_back = alias.is_some_and(|alias| alias::is_taken_back(alias, next, left));
+    let is_moved = left.is_some_and(|left| left.version != found) && !is_recorded;
+    let is_taken_back = alias.zip(left).is_some_and(|(alias, left)| alias::is_taken_back(alias, next, left));
     let is_undone = alias.zip(ended).is_some_and(|(alias, ended)| alias::is_of(alias, ended));
-    let is_moved = left.version != found && !is_recorded;
     let shape = alias.map_or(Shape { version: found, additional: None }, Shape::from);
     Ok((is_moved || is_taken_back || is_undone).then(|| alias::edit(subject, shape)))
 }

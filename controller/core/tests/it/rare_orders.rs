@@ -500,3 +500,21 @@ fn a_hand_that_took_back_what_a_tick_gave_right_before_it_died_is_told_of_howeve
         assert_eq!((live(&sim), told.len()), ((Some(v(3)), false), 1), "{told:?}");
     }
 }
+
+#[test]
+fn a_hand_that_moved_what_the_first_release_gave_right_before_its_tick_died_is_told_of() {
+    let mut sim = Sim::unpublished(image('d'), release('a'));
+    sim.add_version(1, image('d'));
+    ticks(&mut sim, 1);
+    sim.git_wants('b');
+    ticks(&mut sim, 1);
+    let (plan, result) = sim.tick_until(Some(Crash::After(0)));
+    result.unwrap_err();
+    assert!(matches!(plan.actions[0], Action::CreateAlias { .. }), "{plan:#?}");
+    sim.move_by_hand(1, None);
+    sim.git_wants('c');
+    ticks(&mut sim, 3);
+    assert_eq!(kinds(&sim), [Kind::Superseded, Kind::Superseded, Kind::Promoted]);
+    let told: Vec<_> = sim.records[2].said.iter().map(|said| said.reason.as_deref()).collect();
+    assert_eq!(told, [Some("the alias names version 1")]);
+}
