@@ -129,6 +129,26 @@ fn the_same_errors_are_less_sure_the_more_often_was_looked() {
 }
 
 #[test]
+fn as_many_invocations_as_are_needed_are_enough() {
+    let least = f64::from(error_rate().min_invocations);
+    let says = |invocations| first_look(&error_rate(), &canary(invocations, 0.0, 0.0)).because();
+    assert_eq!(says(least - 1.0), format!("{} of {least} invocations so far", least - 1.0));
+    assert!(says(least).starts_with("error rate 0 %"), "{}", says(least));
+}
+
+/// All levels add up to `1 - confidence`, which is 1 %: look k has 1/(k (k + 1)) of that.
+#[test]
+fn each_look_has_its_part_of_what_the_confidence_leaves() {
+    let fails = |errors: f64, number| {
+        let measured = canary(2_000.0, errors, 0.0);
+        look(&error_rate(), &measured, number, false, &BTreeSet::new()).outcome == Outcome::Failed
+    };
+    let least = |number| (20..2_000).map(f64::from).find(|errors| fails(*errors, number)).unwrap();
+    // By the exact binomial distribution, P(X >= x) of 2,000 invocations that fail in 1 of 100.
+    assert_eq!([1, 2, 3, 9].map(least), [33.0, 35.0, 36.0, 39.0]);
+}
+
+#[test]
 fn too_few_invocations_say_nothing_of_any_gate() {
     let analysis = Analysis { max_duration_p99: Some(Duration::from_secs(1)), ..error_rate() };
     let told = |invocations: f64| lines(&first_look(&analysis, &canary(invocations, invocations, 0.0)));

@@ -235,3 +235,18 @@ fn a_version_is_a_number_from_1_on() {
 fn the_registry_has_one_parameter_a_service() {
     assert_eq!(parameter_name("/services", &environment(), &service().name), "/services/staging/flight-service");
 }
+
+#[test]
+fn what_somebody_changed_is_drift_and_what_nobody_asked_for_is_a_standstill() {
+    let hand_edit = WaitingOn::HandEdit { found: Some(v(7)), expected: Some(v(1)) };
+    for (on, is_drift, is_standstill) in [
+        (hand_edit, true, false),
+        (WaitingOn::FunctionMissing, true, false),
+        (WaitingOn::ReadBack, false, true),
+        (WaitingOn::ProvisionedConcurrency, false, true),
+        (WaitingOn::Promotion, false, false),
+        (WaitingOn::NextTick, false, false),
+    ] {
+        assert_eq!((on.is_drift(), on.is_standstill()), (is_drift, is_standstill), "{on:?}");
+    }
+}

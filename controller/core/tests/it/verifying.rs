@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use tidegate_core::history::{Head, Kind, Record, RecordHash, hash_bytes};
 use tidegate_core::ids::TransitionNumber;
 use tidegate_core::marker::Marker;
-use tidegate_core::verify::{Alias, Evidence, Finding, Place, Testimony, Verification, verify};
+use tidegate_core::verify::{Alias, Evidence, Finding, Last, Place, Testimony, Verification, verify};
 
 use crate::build::*;
 
@@ -275,6 +275,48 @@ fn a_transition_whose_number_somebody_else_took_is_told_by_the_next_record() {
     let too_late = [adopted.clone(), Record { number: n(5), ..adopted }, Record { to: promoted(4).to, ..promoted(6) }];
     let findings = History::made_of((1..=3).map(promoted).chain(too_late), marked(4)).findings();
     assert!(findings.contains(&Finding::AliasDisagrees { number: n(4) }), "{findings:?}");
+}
+
+#[test]
+fn a_rollback_leads_where_its_marker_says() {
+    let held = Some(release(letter(3)).id);
+    let back = |to: u64| Record { kind: Kind::RolledBack, to: deployed(to, &release(letter(to))), ..promoted(4) };
+    let alias = Alias::Marked(Marker { held, ..marker(4, &release(letter(2))) });
+    for (to, findings) in [(2, vec![]), (1, vec![Finding::AliasDisagrees { number: n(4) }])] {
+        let history = History::made_of((1..=3).map(promoted).chain([back(to)]), alias.clone());
+        assert_eq!(history.findings(), findings);
+    }
+}
+
+#[test]
+fn a_healing_moved_the_alias_where_it_says_so() {
+    let at = |version| Some(deployed(version, &release(letter(3))));
+    let healed = |from| Record { kind: Kind::Healed, from: at(from), to: at(3).unwrap(), ..promoted(4) };
+    let behind = Finding::AliasBehind { number: n(4), alias: n(3) };
+    for (from, findings) in [(3, vec![]), (7, vec![behind])] {
+        let history = History::made_of((1..=3).map(promoted).chain([healed(from)]), marked(3));
+        assert_eq!(history.findings(), findings, "{from}");
+    }
+}
+
+#[test]
+fn a_finding_says_what_is_there_and_what_should_be() {
+    let [expected, found] = [b"expected", b"found   "].map(|bytes| hash_bytes(bytes));
+    let (some, both) = (Some(expected.clone()), (Some(&expected), Some(&found)));
+    let last = Last { number: n(8), hash: expected.clone() };
+    let other_number = Finding::HeadChanged { number: n(9), expected: last.clone(), found: found.clone() };
+    let other_hash = Finding::HeadChanged { number: n(8), expected: last, found: found.clone() };
+    let one = Finding::Missing { first: n(7), last: n(7), expected: some.clone() };
+    let three = Finding::Missing { first: n(7), last: n(9), expected: some };
+    for (finding, text, hashes) in [
+        (other_number, "the head was changed: it calls record 8 number 9", both),
+        (other_hash, "the head was changed: it gives record 8 another hash", both),
+        (one, "record 7 is missing", (Some(&expected), None)),
+        (three, "records 7 to 9 are missing", (Some(&expected), None)),
+        (Finding::HeadMissing, "the head is missing", (None, None)),
+    ] {
+        assert_eq!((finding.to_string().as_str(), finding.hashes()), (text, hashes));
+    }
 }
 
 #[test]
