@@ -1,11 +1,11 @@
 //! Tells an alias that is as the rollout left it from one that somebody else changed.
 use super::{Look, Subject, World, promote, seen, shift, suspended, turn_back, waiting};
-use crate::history::{Deployed, Record, Said};
+use crate::history::{Deployed, Head, Record, Said};
 use crate::ids::{TransitionNumber, Version};
 use crate::live::{LiveAlias, Weighted};
 use crate::marker::Marker;
 use crate::plan::{Action, Plan, Standing};
-use crate::state::{Before, Phase, ServiceState, Shape};
+use crate::state::{Before, Direct, Phase, Rollout, ServiceState, Shape};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
 /// What a note of somebody's edit is called.
@@ -192,16 +192,38 @@ fn untouched(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Resu
     if shape != target && !has_not_arrived(state, before, alias) {
         return Ok(None);
     }
-    let note = Said {
-        what: NO_EDIT.to_owned(),
-        actor: subject.actor.to_owned(),
-        reason: Some("the alias is as the rollout left it".to_owned()),
-        at: subject.now,
+    let anew = ServiceState { edited: None, ..state.moved_to(state.phase.clone(), subject.now) };
+    Ok(Some(no_edit(subject, &anew, "the alias is as the rollout left it")))
+}
+
+/// Nothing served when the release began, by what AWS answered, and now the alias is as history left it: what it answered was out of
+/// date, and the release begins from there.
+pub(super) fn found_again(
+    subject: &Subject<'_>,
+    world: &World,
+    state: &ServiceState,
+    alias: &LiveAlias,
+) -> Result<Option<Plan>, Look> {
+    if state.from.is_some() {
+        return Ok(None);
+    }
+    let left = seen(&world.head, Look::Head)?.and_then(Head::left);
+    let Some(left) = left.filter(|left| left.version.map(Shape::all) == Some(Shape::from(alias))) else {
+        return Ok(None);
     };
-    let said = [state.said.clone(), vec![note]].concat();
     let anew = state.moved_to(state.phase.clone(), subject.now);
-    let actions = vec![Action::SaveState(Box::new(ServiceState { edited: None, said, ..anew }))];
-    Ok(Some(Plan { actions, ..waiting(PhaseName::from(&state.phase), WaitingOn::NextTick) }))
+    let direct = anew.rollout.direct.filter(|direct| *direct != Direct::FirstDeploy);
+    let rollout = Rollout { direct, ..anew.rollout.clone() };
+    let anew = ServiceState { from: Some(left.clone()), rollout, ..anew };
+    Ok(Some(no_edit(subject, &anew, "the alias is as history left it")))
+}
+
+/// The state with a note that what seemed to be somebody's edit is none.
+fn no_edit(subject: &Subject<'_>, state: &ServiceState, reason: &str) -> Plan {
+    let actor = subject.actor.to_owned();
+    let note = Said { what: NO_EDIT.to_owned(), actor, reason: Some(reason.to_owned()), at: subject.now };
+    let actions = vec![Action::SaveState(Box::new(with_note(state, note)))];
+    Plan { actions, ..waiting(PhaseName::from(&state.phase), WaitingOn::NextTick) }
 }
 
 /// Where a rollout has the alias, or is about to have it; and the alias as its last write found it.

@@ -60,7 +60,8 @@ pub(super) fn at_once(
     let alias = seen(&world.alias, Look::Alias)?;
     let edit = alias.filter(|alias| is_edited(state, alias));
     if let Some(edit) = edit.filter(|_| !subject.goes_over_edits()) {
-        return Ok(suspended(PhaseName::Preparing, alias::edited(Shape::from(edit))));
+        let anew = alias::found_again(subject, world, state, edit)?;
+        return Ok(anew.unwrap_or_else(|| suspended(PhaseName::Preparing, alias::edited(Shape::from(edit)))));
     }
     let told = alias::told_before(subject, state, alias);
     let state = told.as_ref().unwrap_or(state);

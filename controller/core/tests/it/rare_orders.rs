@@ -518,3 +518,23 @@ fn a_hand_that_moved_what_the_first_release_gave_right_before_its_tick_died_is_t
     let told: Vec<_> = sim.records[2].said.iter().map(|said| said.reason.as_deref()).collect();
     assert_eq!(told, [Some("the alias names version 1")]);
 }
+
+#[test]
+fn a_release_that_began_while_aws_said_that_nothing_serves_goes_on_from_what_does() {
+    let mut sim = Sim::wanting('b');
+    let alias = sim.alias.take();
+    sim.tick();
+    sim.alias = alias;
+    sim.aws_finishes();
+    sim.tick();
+    let state = sim.state.clone().unwrap();
+    let said: Vec<_> = state.said.iter().map(|said| said.what.as_str()).collect();
+    assert_eq!((state.from, said), (Some(deployed(1, &release('a'))), vec!["edit", "no edit"]));
+    assert_eq!(state.rollout.direct, None, "it is no first deploy");
+
+    // What somebody deletes now is something else than what seemed to be gone.
+    sim.alias = None;
+    sim.tick();
+    let told = sim.records[1].said.iter().filter(|said| said.what == "edit").count();
+    assert_eq!((live(&sim), told), ((Some(v(2)), false), 2));
+}
