@@ -229,6 +229,38 @@ fn a_head_that_is_gone_or_no_head_hides_no_change_of_a_record() {
 }
 
 #[test]
+fn a_head_of_this_build_is_one_in_full_and_one_of_a_newer_build_as_much_as_is_known() {
+    let history = History::of(8);
+    let head = String::from_utf8(history.head.clone().unwrap()).unwrap();
+    let of_version = |version: u64, text: &str| {
+        let text = text.replacen("\"schemaVersion\": 1", &format!("\"schemaVersion\": {version}"), 1);
+        History { head: Some(text.into_bytes()), ..history.clone() }.findings()
+    };
+    // Its copy of the last record is none that this build can read.
+    let without = head.replacen("\"environment\"", "\"universe\"", 1);
+    assert_ne!(without, head);
+    for (version, text, findings) in [
+        (1, &head, vec![]),
+        (0, &head, vec![Finding::HeadUnreadable]),
+        (1, &without, vec![Finding::HeadUnreadable]),
+        (99, &without, vec![Finding::HeadRetold { number: n(8) }]),
+    ] {
+        assert_eq!(of_version(version, text), findings, "{version}");
+    }
+}
+
+#[test]
+fn a_head_whose_hash_was_changed_is_known_by_its_own_copy_of_the_record() {
+    let history = History::of(8);
+    let mut head: Head = serde_json::from_slice(history.head.as_ref().unwrap()).unwrap();
+    let found = hash_bytes(b"another");
+    head.hash = found.clone();
+    let expected = Last { number: n(8), hash: history.hash(8) };
+    let changed = History { head: Some(stored(&head)), ..history };
+    assert_eq!(changed.findings(), [Finding::HeadChanged { number: n(8), expected, found }]);
+}
+
+#[test]
 fn what_was_added_at_the_end_is_unchained_or_unknown_to_the_alias() {
     let mut history = History::of(8);
     let expected = Some(history.hash(8));
@@ -336,7 +368,9 @@ fn a_head_that_tells_a_recent_record_otherwise_or_leaves_it_out_is_found() {
     retold.recent[3].actor = "nobody".to_owned();
     let mut more = head();
     more.recent.push(promoted(10));
-    for (head, number) in [(hidden, 27), (retold, 27), (more, 10)] {
+    let mut twice = head();
+    twice.recent.insert(3, twice.recent[3].clone());
+    for (head, number) in [(hidden, 27), (retold, 27), (more, 10), (twice, 30)] {
         let changed = History { head: Some(stored(&head)), ..history.clone() };
         assert_eq!(changed.findings(), [Finding::HeadRetold { number: n(number) }]);
     }
@@ -353,9 +387,11 @@ fn what_a_head_tells_of_older_records_is_held_against_them() {
     retold.older[1].actor = "nobody".to_owned();
     let mut recent = head();
     recent.older[0] = recent.recent[4].clone();
+    let mut oldest = head();
+    oldest.older[0] = oldest.recent[19].clone();
     let mut none = head();
     none.older[2].number = n(0);
-    for (head, number) in [(retold, 2), (recent, 26), (none, 0)] {
+    for (head, number) in [(retold, 2), (recent, 26), (oldest, 11), (none, 0)] {
         let changed = History { head: Some(stored(&head)), ..history.clone() };
         assert_eq!(changed.findings(), [Finding::HeadRetold { number: n(number) }]);
     }
