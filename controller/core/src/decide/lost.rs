@@ -5,7 +5,7 @@ use release_schema::Strategy;
 
 use super::{Look, Subject, World, alias, record, seen, unknown, waiting};
 use crate::SCHEMA_VERSION;
-use crate::history::{Deployed, Kind, Record, Said};
+use crate::history::{Deployed, Head, Kind, Record, Said};
 use crate::ids::{TransitionNumber, Version};
 use crate::live::{ConfigurationChange, LiveAlias, LiveVersion};
 use crate::marker::Marker;
@@ -22,6 +22,8 @@ struct Orphan<'a> {
     version: Version,
     /// Its share in ten-thousandths; `None` where it has all.
     share: Option<u16>,
+    /// Somebody made it the primary, beside what history ends with.
+    swapped: bool,
     live: &'a LiveVersion,
 }
 
@@ -36,13 +38,19 @@ fn orphan<'a>(world: &'a World, alias: Option<&'a LiveAlias>, first: &[Action]) 
         return Ok(None);
     }
     let stable = head.last_live().and_then(|record| record.to.version);
-    let share = alias.additional.map(|additional| additional.basis_points);
     // All traffic on stable is a return.
-    let whole = alias.version.filter(|version| Some(*version) != stable);
-    let Some(version) = alias.additional.map(|additional| additional.version).or(whole) else { return Ok(None) };
+    let primary = alias.version.filter(|version| Some(*version) != stable);
+    let (version, share, swapped) = match (alias.additional, primary) {
+        (Some(other), Some(primary)) if Some(other.version) == stable => {
+            (primary, Some(ALL.saturating_sub(other.basis_points)), true)
+        }
+        (Some(other), _) => (other.version, Some(other.basis_points), false),
+        (None, Some(primary)) => (primary, None, false),
+        (None, None) => return Ok(None),
+    };
     let serving = world.serving.found().filter(|serving| serving.version == Some(version));
     let live = if serving.is_some() { serving } else { world.version(version)? };
-    Ok(live.map(|live| Orphan { alias, marker, version, share, live }))
+    Ok(live.map(|live| Orphan { alias, marker, version, share, swapped, live }))
 }
 
 impl Orphan<'_> {
@@ -70,7 +78,7 @@ impl Orphan<'_> {
 
     /// What somebody made of the alias that gave it its weight.
     fn edited(&self) -> Option<Shape> {
-        self.marker.weight.filter(|given| Some(*given) != self.share).map(|_| Shape::from(self.alias))
+        self.marker.weight.filter(|given| self.swapped || Some(*given) != self.share).map(|_| Shape::from(self.alias))
     }
 
     /// Its transition, from now on in this phase. `strategy` is the one that it follows, where that is known.
@@ -190,8 +198,12 @@ fn beside_stable<'a>(
     let Some(serving) = seen(&world.serving, Look::Serving)? else { return Ok(None) };
     let alias = seen(&world.alias, Look::Alias)?.filter(|alias| alias.version == serving.version);
     let orphan = orphan(world, alias, first)?.filter(|orphan| orphan.share.is_some());
-    let stable = record::deployed_live(subject, world, serving).filter(|stable| stable.version.is_some());
-    Ok(stable.zip(orphan))
+    let stable = if orphan.as_ref().is_some_and(|orphan| orphan.swapped) {
+        seen(&world.head, Look::Head)?.and_then(Head::last_live).map(|record| record.to.clone())
+    } else {
+        record::deployed_live(subject, world, serving)
+    };
+    Ok(stable.filter(|stable| stable.version.is_some()).zip(orphan))
 }
 
 /// Git wants something else by now: its traffic returns, and that is recorded. An edit is told before it is answered.
@@ -243,10 +255,10 @@ fn left_over(subject: &Subject<'_>, world: &World, first: &[Action]) -> Result<O
     // Whatever returns traffic says that it gave no share.
     let is_its =
         alias.marker.as_ref().is_some_and(|marker| marker.transition == last.number && marker.weight.is_some());
-    match &last.from {
-        Some(stable) if is_its && alias.version == stable.version && last.to.version == Some(other.version) => {
-            set_back(subject, world, first, stable, alias)
-        }
+    let named = [alias.version, Some(other.version)];
+    let are_its = |stable: &&Deployed| [stable.version, last.to.version].iter().all(|version| named.contains(version));
+    match last.from.as_ref().filter(are_its) {
+        Some(stable) if is_its => set_back(subject, world, first, stable, alias),
         Some(_) | None => Ok(None),
     }
 }

@@ -324,11 +324,17 @@ fn a_lost_rollout_that_git_took_back_returns_its_traffic_first() {
 
 #[test]
 fn a_hand_that_changed_a_lost_rollout_is_told_of_before_git_that_took_it_back_is_followed() {
-    for wanted in ['a', 'c'] {
+    let beside = |version, basis_points| Some(Weighted { version: v(version), basis_points });
+    let edits = [
+        ((1, beside(2, 5_800)), "the alias names version 1 with 58 % on version 2"),
+        ((2, beside(1, 3_800)), "the alias names version 2 with 38 % on version 1"),
+    ];
+    for (wanted, ((version, share), told)) in ['a', 'c'].into_iter().flat_map(|wanted| edits.map(|edit| (wanted, edit)))
+    {
         for dies in [None, Some(Crash::After(0)), Some(Crash::After(1))] {
             let mut sim = lost_in_the_first_step();
             sim.recorded = None;
-            sim.move_by_hand(1, Some(on_2(5_800)));
+            sim.move_by_hand(version, share);
             sim.git_wants(wanted);
             let (plan, result) = sim.tick_until(dies);
             assert_eq!(result.is_err(), dies.is_some());
@@ -338,7 +344,8 @@ fn a_hand_that_changed_a_lost_rollout_is_told_of_before_git_that_took_it_back_is
             );
             let ended = &sim.records[1];
             let said: Vec<_> = ended.said.iter().map(|said| (said.what.as_str(), said.reason.as_deref())).collect();
-            assert_eq!(said, [("edit", Some("the alias names version 1 with 58 % on version 2"))]);
+            assert_eq!(said, [("edit", Some(told))]);
+            assert_eq!(ended.to.version, Some(v(2)));
             assert_eq!((ended.kind, ended.commit.as_ref()), (Kind::Superseded, None));
             sim.recorded = None;
             if matches!(dies, Some(Crash::After(0))) {
