@@ -20,17 +20,16 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, state: &ServiceState) -
     let mut state = state.clone();
     let live = state.from.as_ref().and_then(|from| Some((from.version?, from.tag.clone())));
     let entry = live.map(|(version, tag)| Action::WriteRegistry { version, tag });
-    let tells = seen(&world.alias, Look::Alias)?.is_some();
-    if !tells {
-        // Somebody deleted the alias: there is none to tell the registry of.
-    } else if let Phase::Held { told, .. } = &mut state.phase
-        && !*told
-    {
-        *told = true;
-        actions.extend(entry);
-        actions.push(Action::SaveState(Box::new(state.clone())));
-    } else if tells_another(subject, world)? {
-        actions.extend(entry);
+    // Where somebody deleted the alias, there is none to tell the registry of.
+    let has_alias = seen(&world.alias, Look::Alias)?.is_some();
+    match &mut state.phase {
+        Phase::Held { told, .. } if has_alias && !*told => {
+            *told = true;
+            actions.extend(entry);
+            actions.push(Action::SaveState(Box::new(state.clone())));
+        }
+        _ if has_alias && tells_another(subject, world)? => actions.extend(entry),
+        _ => {}
     }
     actions.extend(revert(subject, &state));
     Ok(Plan { actions, standing })

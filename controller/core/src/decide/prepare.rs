@@ -142,7 +142,6 @@ pub(super) fn can_be_reused(subject: &Subject<'_>, candidate: &LiveVersion, rele
         && ConfigurationChange::between(&candidate.configuration, declared).is_none()
 }
 
-/// The version that was published once cannot serve any more.
 /// It fell asleep since it passed its smoke test, as it waited for weeks: the smoke test wakes it, and says anew what it is worth.
 pub(super) fn tested_again(subject: &Subject<'_>, state: &ServiceState, version: Version, reused: bool) -> Plan {
     let anew = state.moved_to(Phase::Preparing { version, reused, smoke: None }, subject.now);
@@ -150,6 +149,7 @@ pub(super) fn tested_again(subject: &Subject<'_>, state: &ServiceState, version:
     Plan { actions, ..waiting(PhaseName::Preparing, WaitingOn::NextTick) }
 }
 
+/// The version that was published once cannot serve any more.
 fn publish_anew(subject: &Subject<'_>, state: &ServiceState) -> Plan {
     let again = state.moved_to(Phase::Publishing { revision_before: None }, subject.now);
     // What is published again was never live: it takes its steps, unless there is nobody to be careful of.
