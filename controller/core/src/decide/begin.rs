@@ -4,7 +4,7 @@ use release_schema::Strategy;
 use super::rest::after;
 use super::{Look, Subject, World, alias, heal, prepare, publish, record, rest, seen};
 use crate::SCHEMA_VERSION;
-use crate::history::{Deployed, Head, Record, Said};
+use crate::history::{Deployed, Head, Said};
 use crate::ids::{ReleaseId, Version};
 use crate::plan::{Action, Plan, Standing};
 use crate::release::Release;
@@ -120,7 +120,7 @@ fn moved_by_hand(
     let is_recorded = records().any(|record| record.kind.is_live() && record.to.version == found);
     // Only the marker tells who took back a release that is watched after its switch, as that is live for long, or one whose process
     // died right after the alias moved.
-    let newest = records().last().or_else(|| head?.recent.first());
+    let newest = records().next_back().or_else(|| head?.recent.first());
     let ended = newest.filter(|record| !record.kind.is_live());
     let left = head.and_then(Head::left);
     let closely = ended.is_some() || (left.is_some() && watches(subject));

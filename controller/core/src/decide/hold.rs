@@ -22,14 +22,15 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, state: &ServiceState) -
     let entry = live.map(|(version, tag)| Action::WriteRegistry { version, tag });
     // Where somebody deleted the alias, there is none to tell the registry of.
     let has_alias = seen(&world.alias, Look::Alias)?.is_some();
-    match &mut state.phase {
-        Phase::Held { told, .. } if has_alias && !*told => {
-            *told = true;
-            actions.extend(entry);
-            actions.push(Action::SaveState(Box::new(state.clone())));
-        }
-        _ if has_alias && tells_another(subject, world)? => actions.extend(entry),
-        _ => {}
+    if has_alias
+        && let Phase::Held { told, .. } = &mut state.phase
+        && !*told
+    {
+        *told = true;
+        actions.extend(entry);
+        actions.push(Action::SaveState(Box::new(state.clone())));
+    } else if has_alias && tells_another(subject, world)? {
+        actions.extend(entry);
     }
     actions.extend(revert(subject, &state));
     Ok(Plan { actions, standing })
