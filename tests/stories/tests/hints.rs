@@ -94,8 +94,8 @@ async fn what_is_hinted_at_is_looked_at_closely_and_nothing_else_is_looked_at() 
         ("lambda:GetProvisionedConcurrencyConfig", 1),
         ("ecr:BatchGetImage", 1),
         ("monitoring:PutMetricData", 1),
-        // What hints are about, the lease, and what history says of the alias.
-        ("s3:GetObject", 3),
+        // What hints are about, the lease, what history says of the alias, and whether a record follows that.
+        ("s3:GetObject", 4),
         // Whose shard they are, and what is under way.
         ("s3:ListObjectsV2", 2),
         // The lease twice, and the status.

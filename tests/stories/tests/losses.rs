@@ -151,6 +151,26 @@ async fn a_record_that_no_head_names_is_taken_in_whoever_wrote_it() {
     assert_eq!(world.live(FUNCTION).await, "1");
 }
 
+/// A rollback died between its record and the head, and somebody moved the alias and merged a release before any tick came.
+#[tokio::test(start_paused = true)]
+async fn what_ended_is_known_though_its_head_was_never_written() {
+    let world = World::second_is_live(&[]).await;
+    let before = world.document(HEAD).await;
+    world.roll_back(&[SERVICE], "5xx").await;
+    world.put_document(HEAD, before).await;
+    world.delete_document(STATE).await;
+    world.move_by_hand(FUNCTION, "2").await;
+    world.releases.merge(SERVICE, "v1.2.0");
+    world.settle().await;
+    assert_eq!(world.live(FUNCTION).await, "3");
+    assert_whole(&world, 4, "after the release").await;
+    let kinds: Vec<Kind> = head(&world).await.recent.iter().map(|record| record.kind).collect();
+    assert_eq!(kinds[..2], [Kind::Promoted, Kind::RolledBack]);
+    let said = head(&world).await.recent.into_iter().next().map(|record| record.said).unwrap_or_default();
+    let reasons: Vec<_> = said.iter().map(|said| (said.what.as_str(), said.reason.as_deref())).collect();
+    assert_eq!(reasons, [("edit", Some("the alias names version 2"))]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_rollback_finds_its_way_without_the_head() {
     for loss in [Loss::Deleted, Loss::Broken] {

@@ -198,11 +198,10 @@ fn beside_stable<'a>(
     let Some(serving) = seen(&world.serving, Look::Serving)? else { return Ok(None) };
     let alias = seen(&world.alias, Look::Alias)?.filter(|alias| alias.version == serving.version);
     let orphan = orphan(world, alias, first)?.filter(|orphan| orphan.share.is_some());
-    let stable = if orphan.as_ref().is_some_and(|orphan| orphan.swapped) {
-        seen(&world.head, Look::Head)?.and_then(Head::last_live).map(|record| record.to.clone())
-    } else {
-        record::deployed_live(subject, world, serving)
-    };
+    // What a hand made the primary is not what the traffic came from: history tells that.
+    let is_edited = orphan.as_ref().is_some_and(|orphan| orphan.edited().is_some());
+    let told = seen(&world.head, Look::Head)?.and_then(Head::last_live).filter(|_| is_edited);
+    let stable = told.map(|record| record.to.clone()).or_else(|| record::deployed_live(subject, world, serving));
     Ok(stable.filter(|stable| stable.version.is_some()).zip(orphan))
 }
 
@@ -255,10 +254,9 @@ fn left_over(subject: &Subject<'_>, world: &World, first: &[Action]) -> Result<O
     // Whatever returns traffic says that it gave no share.
     let is_its =
         alias.marker.as_ref().is_some_and(|marker| marker.transition == last.number && marker.weight.is_some());
-    let named = [alias.version, Some(other.version)];
-    let are_its = |stable: &&Deployed| [stable.version, last.to.version].iter().all(|version| named.contains(version));
-    match last.from.as_ref().filter(are_its) {
-        Some(stable) if is_its => set_back(subject, world, first, stable, alias),
+    let is_there = [alias.version, Some(other.version)].contains(&last.to.version);
+    match last.from.as_ref() {
+        Some(stable) if is_its && is_there => set_back(subject, world, first, stable, alias),
         Some(_) | None => Ok(None),
     }
 }

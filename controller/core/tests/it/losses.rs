@@ -328,12 +328,14 @@ fn a_hand_that_changed_a_lost_rollout_is_told_of_before_git_that_took_it_back_is
     let edits = [
         ((1, beside(2, 5_800)), "the alias names version 1 with 58 % on version 2"),
         ((2, beside(1, 3_800)), "the alias names version 2 with 38 % on version 1"),
+        ((7, beside(2, 2_300)), "the alias names version 7 with 23 % on version 2"),
     ];
     for (wanted, ((version, share), told)) in ['a', 'c'].into_iter().flat_map(|wanted| edits.map(|edit| (wanted, edit)))
     {
         for dies in [None, Some(Crash::After(0)), Some(Crash::After(1))] {
             let mut sim = lost_in_the_first_step();
             sim.recorded = None;
+            sim.add_version(7, release('e').code);
             sim.move_by_hand(version, share);
             sim.git_wants(wanted);
             let (plan, result) = sim.tick_until(dies);

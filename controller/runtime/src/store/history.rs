@@ -30,17 +30,18 @@ pub struct Archive {
 pub struct Newest {
     /// As it is stored, or made again from the records.
     pub head: Head,
-    /// Whether it was gone or broken, and is not stored yet.
+    /// Whether what is stored is gone, broken, or behind the records.
     pub lost: bool,
     /// What the next write of it replaces.
     replaces: If,
 }
 
 /// The newest end of a service's history; `None` where there is none yet. One that is gone or broken is made again from the
-/// last records, and not written.
+/// last records, one that a process left behind that died after its record is moved on, and neither is written.
 ///
 /// # Errors
-/// Where the store does not answer, the head is from a newer build, or it is lost and the records do not prove one another.
+/// Where the store does not answer, the head or the record after it is from a newer build, or the head is lost and the records do
+/// not prove one another.
 pub async fn head(
     store: &Store,
     environment: &EnvironmentName,
@@ -49,7 +50,9 @@ pub async fn head(
     let name = keys::head(environment, service);
     let (replaces, broken) = match store.get(&name).await {
         Ok(Some(Stored { value, etag })) => {
-            return Ok(Some(Newest { head: value, lost: false, replaces: If::Unchanged(etag) }));
+            let ahead = following(store, environment, service, &value).await?;
+            let (lost, head) = (ahead.is_some(), ahead.unwrap_or(value));
+            return Ok(Some(Newest { head, lost, replaces: If::Unchanged(etag) }));
         }
         Ok(None) => (If::Absent, None),
         Err(Error::Broken { key, message, etag }) => {
@@ -66,6 +69,25 @@ pub async fn head(
         (None, Some(broken)) => Err(broken),
         (None, None) => Ok(None),
     }
+}
+
+/// The head with the record that is stored after it, if there is one: what ended is known whatever follows, also where that would
+/// not record it once more. A record that is not chained to the head is none of its history, which verification tells of.
+async fn following(
+    store: &Store,
+    environment: &EnvironmentName,
+    service: &ServiceName,
+    head: &Head,
+) -> Result<Option<Head>, Error> {
+    let number = head.number.next();
+    let name = keys::record(environment, service, number);
+    let Some(found) = store.get_bytes(&name).await? else { return Ok(None) };
+    let written: Record = match store.document(&name, &found) {
+        Err(Error::Broken { .. }) => return Ok(None),
+        read => read?,
+    };
+    let is_next = written.number == number && written.previous.as_ref() == Some(&head.hash);
+    Ok(is_next.then(|| Head::after(Some(head), written, hash_bytes(&found.value))))
 }
 
 /// The head as the last records have it; `None` where there is no record. Older ones are read as long as they may tell of something to
@@ -175,7 +197,7 @@ async fn moved(store: &Store, name: &str, before: Option<&Newest>, head: Head) -
     Ok(Newest { head, lost: false, replaces: If::Unchanged(etag) })
 }
 
-/// The last `limit` records of a service, newest first: one call for as many as the head carries, one for each beyond.
+/// The last `limit` records of a service, newest first: two calls for as many as the head carries, one for each beyond.
 ///
 /// # Errors
 /// Where the store does not answer, or a document is broken or from a newer build.

@@ -154,13 +154,15 @@ impl<'a> Moment<'a> {
         document(self.aws, &format!("history/{environment}/{service}/head.json"))
     }
 
-    /// The newest records, and those before them that the head has still; where the head that has them is lost, as they are stored each by itself.
+    /// The newest records, and those before them that the head has still; where the head that has them is lost, as they are stored each
+    /// by itself. A record that is stored is history, also before the head is moved to it.
     pub(crate) fn recent(&self) -> Vec<Record> {
         let Some((environment, service)) = self.place else { return Vec::new() };
-        if let Some(head) = self.head() {
-            return head.known().cloned().collect();
-        }
         let named = |number: u64| document(self.aws, &format!("history/{environment}/{service}/{number:010}.json"));
+        if let Some(head) = self.head() {
+            let following = named(head.number.0 + 1).filter(|next: &Record| next.previous.as_ref() == Some(&head.hash));
+            return following.into_iter().chain(head.known().cloned()).collect();
+        }
         let mut records: Vec<Record> = (1..).map_while(named).collect();
         records.reverse();
         records.truncate(Head::RECENT);
@@ -293,7 +295,8 @@ fn adopted(moment: &Moment<'_>) -> Option<Known> {
     let record: Record = serde_json::from_slice(&moment.call.body).ok()?;
     let mut known = moment.known().filter(|_| record.kind == Kind::Adopted)?.clone();
     let alias = known.view.as_ref()?.aliases.get(world::ALIAS)?;
-    let is_it = alias.additional.is_none() && record.to.version?.to_string() == alias.version;
+    let version = record.to.version.map_or_else(|| "$LATEST".to_owned(), |version| version.to_string());
+    let is_it = alias.additional.is_none() && version == alias.version;
     (known.given, known.edited) = (shares(alias), None);
     is_it.then_some(known)
 }
