@@ -172,6 +172,19 @@ async fn what_ended_is_known_though_its_head_was_never_written() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_head_that_a_record_follows_is_moved_on_when_a_person_asks() {
+    let world = deployed().await;
+    let before = world.document(HEAD).await;
+    world.releases.merge(SERVICE, "v1.1.0");
+    world.settle().await;
+    world.put_document(HEAD, before).await;
+    let report =
+        only(world.run(&sync("staging", Some(SERVICE), None)).await).unwrap_or_else(|error| panic!("{error:?}"));
+    assert_eq!(service(&report, SERVICE).done, ["restore the history's head at record 2"]);
+    assert_whole(&world, 2, "a person asked").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rollback_finds_its_way_without_the_head() {
     for loss in [Loss::Deleted, Loss::Broken] {
         let world = deployed().await;

@@ -300,6 +300,15 @@ mod tests {
     }
 
     #[test]
+    fn rates_that_are_not_further_apart_than_the_margin_are_not_told_apart() {
+        for (events, margin) in [(3, 0.02), (4, 0.02), (0, 0.0), (2, 0.0)] {
+            let p = seen(events, 100).p_exceeds_other(seen(2, 100), margin);
+            assert_eq!(p.to_bits(), 1.0_f64.to_bits(), "{events} of 100 against 2, {margin}");
+        }
+        assert!(seen(5, 100).p_exceeds_other(seen(2, 100), 0.02) < 1.0);
+    }
+
+    #[test]
     fn against_very_many_trials_two_proportions_become_one() {
         let p = seen(12, 400).p_exceeds_other(seen(5_000_000, 1_000_000_000), 0.005);
         assert!((p / seen(12, 400).p_exceeds(0.01) - 1.0).abs() < 0.01, "{p}");
