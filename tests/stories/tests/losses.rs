@@ -137,28 +137,30 @@ async fn a_lost_last_good_content_is_stored_again_by_who_remembers_it_while_git_
     }
 }
 
-/// A rollback died between its record and the head, and the next one does not know its reason.
-#[tokio::test(start_paused = true)]
-async fn a_record_that_no_head_names_is_taken_in_whoever_wrote_it() {
+/// A rollback died between its record and the head.
+async fn rolled_back_without_its_head() -> World {
     let world = World::second_is_live(&[]).await;
     let before = world.document(HEAD).await;
     world.roll_back(&[SERVICE], "5xx").await;
     world.put_document(HEAD, before).await;
     world.delete_document(STATE).await;
+    world
+}
+
+/// The next rollback does not know its reason.
+#[tokio::test(start_paused = true)]
+async fn a_record_that_no_head_names_is_taken_in_whoever_wrote_it() {
+    let world = rolled_back_without_its_head().await;
     world.roll_back(&[SERVICE], "it is bad").await;
     world.tick().await;
     assert_whole(&world, 3, "after the next command").await;
     assert_eq!(world.live(FUNCTION).await, "1");
 }
 
-/// A rollback died between its record and the head, and somebody moved the alias and merged a release before any tick came.
+/// Somebody moved the alias and merged a release before any tick came.
 #[tokio::test(start_paused = true)]
 async fn what_ended_is_known_though_its_head_was_never_written() {
-    let world = World::second_is_live(&[]).await;
-    let before = world.document(HEAD).await;
-    world.roll_back(&[SERVICE], "5xx").await;
-    world.put_document(HEAD, before).await;
-    world.delete_document(STATE).await;
+    let world = rolled_back_without_its_head().await;
     world.move_by_hand(FUNCTION, "2").await;
     world.releases.merge(SERVICE, "v1.2.0");
     world.settle().await;
