@@ -34,6 +34,23 @@ fn a_hold_outlives_the_loss_of_all_that_was_stored() {
 }
 
 #[test]
+fn a_hold_of_the_same_number_that_is_made_again_is_recorded_once() {
+    let mut sim = holding();
+    told_to(&mut sim, BACK, "5xx");
+    assert_eq!(sim.records.last().unwrap().number.0, 2);
+    (sim.state, sim.head, sim.recorded) = (None, None, None);
+    sim.records.clear();
+    // What the alias names is known by another id from now on than its marker has.
+    sim.service.configuration.memory_size = Some(sim.version(1).configuration.memory_size);
+    for _ in 0..3 {
+        sim.tick();
+        held_back(&sim);
+    }
+    assert_eq!(kinds(&sim), [Kind::Adopted, Kind::RolledBack]);
+    assert_eq!(sim.records[1].marked.map(|number| number.0), Some(2));
+}
+
+#[test]
 fn a_marker_that_a_hand_left_on_another_version_does_not_say_what_that_is() {
     let mut sim = b_is_live();
     told_to(&mut sim, BACK, "5xx");
