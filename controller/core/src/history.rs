@@ -147,8 +147,8 @@ pub struct Record {
     /// have been.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Deployed>,
-    /// The number in the alias's marker, where this rollback was recorded from it and has another number or leads to what has another
-    /// id by now: history began anew, or somebody else's record took the number.
+    /// The number in the alias's marker, where this rollback was recorded from it. The record may have another: history began anew, or
+    /// somebody else's record took the number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marked: Option<TransitionNumber>,
     /// Where Git said so.

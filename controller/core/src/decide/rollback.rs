@@ -384,7 +384,6 @@ fn unrecorded(world: &World, head: &Head, marker: &Marker, held: ReleaseId, vers
     };
     let reason = "rolled back; its command ended before it could record why".to_owned();
     let (number, actor) = (head.number.next(), FROM_MARKER.to_owned());
-    let is_told = number == marker.transition && to.release == marker.release;
-    let marked = (!is_told).then_some(marker.transition);
+    let marked = Some(marker.transition);
     Some(RolledBack { number, from, to, held, marked, reason, actor, remind: None, edit: None })
 }
