@@ -53,6 +53,8 @@ pub struct Known {
     pub since: Option<DateTime<Utc>>,
     /// Versions that a rollback took the traffic from, until Git wants something else or a person lifts the hold.
     pub held: BTreeSet<u64>,
+    /// Those of them that Git wanted again by then, in a commit that nobody had read.
+    pub overtaken: BTreeSet<u64>,
     /// Since when an edit of the alias by a person is not answered.
     pub edited: Option<DateTime<Utc>>,
     /// Whether a person said that the rollout is to go on, since the last step.
@@ -61,6 +63,15 @@ pub struct Known {
     pub promoted_fully: bool,
     /// Mutating Lambda calls that the word under way had.
     pub effects_of_word: u32,
+}
+
+impl Known {
+    /// From now on nothing proves of what a rollback took traffic from, and Git wanted already, that it was rolled back.
+    pub fn forget_overtaken(&mut self) {
+        for number in std::mem::take(&mut self.overtaken) {
+            self.held.remove(&number);
+        }
+    }
 }
 
 /// A commit of the release repository.

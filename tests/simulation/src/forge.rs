@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use chrono::{DateTime, Utc};
 use git2::{ObjectType, Oid, Repository, Signature, Time};
 use tidegate_runtime::git::Exchange;
 
@@ -66,7 +67,7 @@ impl Forge {
         let keep = scratch();
         let dir = keep.path().join("releases.git");
         let repository = Repository::init_bare(&dir).expect("a repository");
-        let first = commit(&repository, None, &BTreeMap::new(), 0, "Nothing");
+        let first = commit(&repository, None, &BTreeMap::new(), DateTime::UNIX_EPOCH, "Nothing");
         repository.reference("refs/heads/main", first, true, "begin").expect("a branch");
         let told = git(&dir, &["--advertise-refs"], &[]);
         let told = String::from_utf8_lossy(&told).into_owned();
@@ -93,9 +94,15 @@ impl Forge {
         Room(room)
     }
 
-    /// A commit of these files, made at a second of 2026; gives its id.
+    /// A commit of these files; gives its id.
     #[must_use]
-    pub fn commit(&self, parent: Option<&str>, files: &BTreeMap<String, String>, at: i64, message: &str) -> String {
+    pub fn commit(
+        &self,
+        parent: Option<&str>,
+        files: &BTreeMap<String, String>,
+        at: DateTime<Utc>,
+        message: &str,
+    ) -> String {
         let parent = parent.map(|id| Oid::from_str(id).expect("a commit's id"));
         commit(&self.repository(), parent, files, at, message).to_string()
     }
@@ -156,11 +163,11 @@ fn commit(
     repository: &Repository,
     parent: Option<Oid>,
     files: &BTreeMap<String, String>,
-    at: i64,
+    at: DateTime<Utc>,
     message: &str,
 ) -> Oid {
     let tree = tree(repository, files);
-    let who = Signature::new("Rita Release", "rita@example.com", &Time::new(1_767_225_600 + at, 0)).expect("a person");
+    let who = Signature::new("Rita Release", "rita@example.com", &Time::new(at.timestamp(), 0)).expect("a person");
     let tree = repository.find_tree(tree).expect("a tree");
     let parent = parent.map(|id| repository.find_commit(id).expect("a commit"));
     let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();

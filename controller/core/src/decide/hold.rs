@@ -1,9 +1,11 @@
 //! A release that a rollback holds out: who has to be told of it still, and how it stands.
 use chrono::{DateTime, Duration, Utc};
 
-use super::{Look, Subject, World, record, seen};
+use super::{Look, Subject, World, record, rest, seen, unknown};
 use crate::drift::{self, Drift};
+use crate::history::{Deployed, Head, Kind, Record};
 use crate::plan::{Action, Plan, Rollback, Standing};
+use crate::release::Release;
 use crate::state::{Phase, Revert, ServiceState};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
 
@@ -69,6 +71,51 @@ pub(super) fn revert(subject: &Subject<'_>, state: &ServiceState) -> Option<Acti
 fn is_due(since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     let waited = now - since;
     waited < EAGER || waited.num_minutes() % RARELY == 0
+}
+
+/// What Git wants instead of what is held out, held out in its place: no such commit lifts the hold.
+pub(super) fn carried_over(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<Option<Plan>, Look> {
+    let (Phase::Held { .. }, Ok(wanted)) = (&state.phase, subject.wanted) else { return Ok(None) };
+    let Some(head) = seen(&world.head, Look::Head)? else { return Ok(None) };
+    let told = head.recent.iter().find(|record| record.kind == Kind::RolledBack);
+    let Some(rolled_back) = told else { return Ok(None) };
+    if !is_overtaken(subject, world, head, rolled_back, wanted)? {
+        return Ok(None);
+    }
+    let held = ServiceState { release: wanted.clone(), commit: subject.commit.clone(), ..state.clone() };
+    let actions = vec![Action::SaveState(Box::new(held))];
+    Ok(Some(Plan { actions, ..unknown(PhaseName::RolledBack, WaitingOn::NextTick) }))
+}
+
+/// Whether Git wants just what a rollback took traffic from, in a commit that is older: whoever merged that did not know of the
+/// rollback, and whoever rolled back did not mean that it comes back. The time is the commit's own word, so a commit that was made
+/// before the rollback and pushed after it counts as older: a person says `unhold` then.
+pub(super) fn is_overtaken(
+    subject: &Subject<'_>,
+    world: &World,
+    head: &Head,
+    rolled_back: &Record,
+    wanted: &Release,
+) -> Result<bool, Look> {
+    if subject.commit.time > rolled_back.finished {
+        return Ok(false);
+    }
+    // Other words in Git may name the same content: what is not declared any more stays as it was.
+    let is_it = |deployed: &Deployed| {
+        let Some(version) = deployed.version.filter(|_| deployed.release != wanted.id) else {
+            return Ok(deployed.release == wanted.id);
+        };
+        Ok(world.version(version)?.is_some_and(|live| rest::serves(live, subject, wanted)))
+    };
+    if is_it(&rolled_back.to)? {
+        return Ok(false);
+    }
+    for left in head.left_by(rolled_back) {
+        if is_it(left)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// How a service stands whose release is held out.

@@ -406,6 +406,9 @@ fn supersede(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Resu
         let end = turn_back::End { kind: Kind::Superseded, reason, actor: subject.actor.to_owned() };
         return turn_back::begin(subject, world, state, end);
     }
+    if let Some(held) = hold::carried_over(subject, world, state)? {
+        return Ok(held);
+    }
     let mut first = match (&state.phase, &state.from, subject.wanted) {
         // Git wants what is live: that lifts the hold, and history says so, so that the release may come back some day.
         (Phase::Held { .. }, Some(live), Ok(wanted)) if live.release == wanted.id => {

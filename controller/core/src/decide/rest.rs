@@ -2,7 +2,7 @@
 use release_schema::Strategy;
 
 use super::{
-    Look, Subject, World, begin, blocked, heal, lost, record, rollback, seen, suspended, undecryptable, unknown,
+    Look, Subject, World, begin, blocked, heal, hold, lost, record, rollback, seen, suspended, undecryptable, unknown,
 };
 use crate::SCHEMA_VERSION;
 use crate::drift::Drift;
@@ -50,7 +50,7 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
     if let Some(plan) = lost::plan(subject, world, &first)? {
         return Ok(after(first, plan));
     }
-    if let Some(plan) = head.and_then(|head| kept_out(subject, head, wanted)) {
+    if let Some(plan) = kept_out(subject, world, head, wanted)? {
         return Ok(after(first, plan));
     }
     if let Some(edit) = hand_edit(head, wanted, serving)
@@ -142,12 +142,15 @@ fn held_before(subject: &Subject<'_>, world: &World, adopted: &Action, wanted: &
 
 /// The newest record says that just this release was turned back, failed, or is held out, and the document that said so as
 /// well is lost: it is made again, unless a person said to try the release again.
-fn kept_out(subject: &Subject<'_>, head: &Head, wanted: &Release) -> Option<Plan> {
-    let last = head.recent.first().filter(|_| !subject.starts_anew())?;
+fn kept_out(subject: &Subject<'_>, world: &World, head: Option<&Head>, wanted: &Release) -> Result<Option<Plan>, Look> {
+    let newest = head.and_then(|head| Some((head, head.recent.first()?)));
+    let Some((head, last)) = newest.filter(|_| !subject.starts_anew()) else { return Ok(None) };
     let reason = last.reason.clone().unwrap_or_default();
     let is_it = last.to.release == wanted.id;
     let phase = match last.kind {
-        Kind::RolledBack if last.held.as_ref() == Some(&wanted.id) => {
+        Kind::RolledBack
+            if last.held.as_ref() == Some(&wanted.id) || hold::is_overtaken(subject, world, head, last, wanted)? =>
+        {
             Phase::Held { reason, actor: last.actor.clone(), remind: None, told: false, revert: Revert::default() }
         }
         Kind::Aborted if is_it => Phase::Aborted { reason },
@@ -159,9 +162,9 @@ fn kept_out(subject: &Subject<'_>, head: &Head, wanted: &Release) -> Option<Plan
         | Kind::Failed
         | Kind::RolledBack
         | Kind::Healed
-        | Kind::Unmanaged => return None,
+        | Kind::Unmanaged => return Ok(None),
     };
-    Some(kept(subject, head, last, wanted, phase))
+    Ok(Some(kept(subject, head, last, wanted, phase)))
 }
 
 /// The document that keeps a release out, made again from a record.
@@ -186,7 +189,7 @@ fn kept(subject: &Subject<'_>, head: &Head, last: &Record, wanted: &Release, pha
 }
 
 /// The alias's primary version is what Git wants, by code and by every configuration field that Git gives.
-fn serves(serving: &LiveVersion, subject: &Subject<'_>, wanted: &Release) -> bool {
+pub(super) fn serves(serving: &LiveVersion, subject: &Subject<'_>, wanted: &Release) -> bool {
     serving.version.is_some()
         && serving.code.as_ref() == Some(&wanted.code)
         && ConfigurationChange::between(&serving.configuration, &subject.service.configuration).is_none()
@@ -245,7 +248,7 @@ fn as_wanted(
     // What a hand gave it does not lift what history ends with, where the document that says so as well is lost.
     if !recorded
         && !is_ours(world, wanted)
-        && let Some(plan) = world.head.found().and_then(|head| kept_out(subject, head, wanted))
+        && let Some(plan) = kept_out(subject, world, world.head.found(), wanted)?
     {
         return Ok(after(first, plan));
     }
@@ -323,7 +326,7 @@ fn nothing_serves(subject: &Subject<'_>, world: &World, wanted: &Release, first:
         return Ok(after(first, two_reads_disagree()));
     }
     let head = seen(&world.head, Look::Head)?;
-    if let Some(plan) = head.and_then(|head| kept_out(subject, head, wanted)) {
+    if let Some(plan) = kept_out(subject, world, head, wanted)? {
         return Ok(after(first, plan));
     }
     if was_live(head, wanted)

@@ -21,6 +21,7 @@ mod holds;
 mod housekeeping;
 mod losses;
 mod merging;
+mod overtaken;
 mod progress;
 mod promoting;
 mod publishing;

@@ -337,7 +337,8 @@ pub(crate) fn learn(moment: &Moment<'_>) -> Option<Known> {
                 if matches!(rolled_back, Some((_, "rollback"))) {
                     let is_unseen = |number: &u64| is_unseen(moment, after, *number);
                     known.held = was.as_ref().map(named).unwrap_or_default();
-                    known.held.retain(|number| *number != version && !is_unseen(number));
+                    known.held.remove(&version);
+                    known.overtaken = known.held.iter().copied().filter(is_unseen).collect();
                 }
                 known.been_live.insert(version);
             }
@@ -361,10 +362,11 @@ pub(crate) fn learn(moment: &Moment<'_>) -> Option<Known> {
     Some(known)
 }
 
-/// Whether Git wants just this version by now, and nobody who says a word can know that.
+/// Whether Git wants an image of this version's tag by now, and nobody who says a word can know that.
 fn is_unseen(moment: &Moment<'_>, view: &FunctionView, number: u64) -> bool {
     let Some((place, version)) = moment.place.zip(view.versions.get(&number)) else { return false };
-    let tag = moment.facts.tag(place.1, &version.code);
+    // `v1.2.0`, or `v1.2.0 again` where it was pushed as another image.
+    let tag = moment.facts.tag(place.1, &version.code).and_then(|label| label.split(' ').next());
     tag.is_some() && tag == moment.facts.unseen(place)
 }
 

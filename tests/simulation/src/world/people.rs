@@ -88,17 +88,16 @@ impl World {
 
     /// A commit on `main`; gives its id.
     pub(super) fn push(&mut self, content: Content, parent: Option<String>, message: &str) -> String {
-        let number = self.watch.learn(|facts| facts.commits.len());
-        let at = i64::try_from(number).unwrap_or_default();
-        let id = self.forge.commit(parent.as_deref(), &content.files(), at, message);
+        let id = self.forge.commit(parent.as_deref(), &content.files(), self.aws.clock().now(), message);
         self.watch.learn(|facts| {
             for (place, wanted) in &content.services {
+                let Some(known) = facts.functions.get_mut(place) else { continue };
                 let was = self.content.services.get(place);
-                if was.is_none_or(|was| (&was.tag, was.memory) != (&wanted.tag, wanted.memory))
-                    && let Some(known) = facts.functions.get_mut(place)
-                {
+                if was.is_none_or(|was| (&was.tag, was.memory) != (&wanted.tag, wanted.memory)) {
                     known.held.clear();
                 }
+                // The commit that is read now is younger than the rollback, and does not say that the one before it is older.
+                known.forget_overtaken();
             }
             facts.commits.insert(id.clone(), Commit { parent, content: content.clone() });
             facts.newest.clone_from(&id);
@@ -330,6 +329,7 @@ impl World {
 fn forget(known: &mut Known) {
     known.ours.clear();
     known.edited = None;
+    known.forget_overtaken();
     let alias = known.view.as_ref().and_then(|view| view.aliases.get(ALIAS));
     let marker = alias.and_then(|alias| Marker::parse(&alias.description));
     if marker.is_none_or(|marker| marker.held.is_none()) {

@@ -1,0 +1,181 @@
+//! A merge that a rollback overtook: it is in Git already, and neither a tick nor whoever rolled back has read it.
+use release_schema::Configuration;
+use tidegate_core::command::Word;
+use tidegate_core::history::Kind;
+use tidegate_core::ids::{Commit, TransitionNumber};
+use tidegate_core::status::WaitingOn;
+
+use crate::build::*;
+use crate::rollbacks::{BACK, b_is_live, held_back, kinds, live, release_live, told_to};
+use crate::rollout::told;
+use crate::sim::Sim;
+
+/// `b` is live, and Git wants `c`, which cannot serve.
+fn c_failed() -> Sim {
+    let mut sim = b_is_live();
+    sim.git_wants('c');
+    sim.tick();
+    sim.function().doom = Some("InvalidImage".to_owned());
+    for _ in 0..4 {
+        sim.aws_finishes();
+        sim.tick();
+    }
+    sim.function().doom = None;
+    assert_eq!((kinds(&sim).last(), live(&sim)), (Some(&Kind::Failed), (Some(v(2)), false)));
+    sim
+}
+
+/// The same, rolled back to `a`: `c` is held out.
+fn c_is_held_out() -> Sim {
+    let mut sim = c_failed();
+    told_to(&mut sim, BACK, "b is bad too");
+    held_back(&sim);
+    assert_eq!(live(&sim), (Some(v(1)), false));
+    sim
+}
+
+/// Git wants this since so many minutes from now.
+fn wants_since(sim: &mut Sim, letter: char, minutes: i64) {
+    sim.git_wants(letter);
+    sim.commit = Commit { time: at(sim.minute() + minutes), ..commit(letter) };
+}
+
+fn held(sim: &Sim) -> String {
+    match sim.decide().1.standing.waiting_on {
+        Some(WaitingOn::Held { release, actor, reason, .. }) => format!("{release} by {actor}: {reason}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_merge_before_the_rollback_does_not_bring_back_what_that_took_traffic_from() {
+    let mut sim = c_is_held_out();
+    wants_since(&mut sim, 'b', -1);
+    let writes = sim.alias_writes;
+    for _ in 0..20 {
+        sim.tick();
+    }
+    held_back(&sim);
+    assert_eq!((held(&sim).as_str(), sim.alias_writes), ("v-b by ann: b is bad too", writes));
+    told(&mut sim, Word::Unhold, Some("it was the database"));
+    for _ in 0..4 {
+        sim.tick();
+    }
+    sim.assert_converged();
+    assert_eq!(live(&sim), (Some(v(2)), false));
+}
+
+#[test]
+fn a_merge_after_the_rollback_brings_it_back() {
+    let mut sim = c_is_held_out();
+    sim.pass(2);
+    wants_since(&mut sim, 'b', -1);
+    for _ in 0..4 {
+        sim.tick();
+    }
+    sim.assert_converged();
+    assert_eq!(live(&sim), (Some(v(2)), false));
+}
+
+#[test]
+fn what_was_held_out_in_its_place_comes_back_with_a_merge_after_the_rollback() {
+    let mut sim = c_is_held_out();
+    wants_since(&mut sim, 'b', -1);
+    sim.tick();
+    sim.pass(2);
+    release_live(&mut sim, 'd');
+    wants_since(&mut sim, 'b', 0);
+    for _ in 0..4 {
+        sim.tick();
+    }
+    sim.assert_converged();
+}
+
+#[test]
+fn a_merge_before_the_rollback_of_neither_is_released() {
+    let mut sim = c_is_held_out();
+    wants_since(&mut sim, 'd', -1);
+    for _ in 0..8 {
+        sim.aws_finishes();
+        sim.tick();
+    }
+    sim.assert_converged();
+    assert_eq!(sim.records.last().unwrap().to.release, release('d').id);
+}
+
+#[test]
+fn going_back_in_git_to_where_the_rollback_led_lifts_the_hold_however_old_the_commit_is() {
+    let mut sim = c_is_held_out();
+    wants_since(&mut sim, 'a', -1);
+    sim.tick();
+    assert_eq!(sim.records.last().unwrap().reason.as_deref(), Some("commit aaaaaaaaaaaa lifts the hold of v-c"));
+    sim.assert_converged();
+}
+
+#[test]
+fn the_same_content_in_other_words_stays_out_as_well() {
+    let mut sim = b_is_live();
+    sim.version(2).configuration.memory_size = 640;
+    told_to(&mut sim, BACK, "5xx");
+    wants_since(&mut sim, 'b', -1);
+    // Until now Git did not say how much memory it has.
+    sim.service.configuration.memory_size = Some(640);
+    let declared = Configuration { memory_size: Some(640), ..Configuration::default() };
+    sim.wanted = Ok(release_with('b', &declared));
+    for _ in 0..6 {
+        sim.aws_finishes();
+        sim.tick();
+    }
+    held_back(&sim);
+    assert_eq!(live(&sim), (Some(v(1)), false));
+}
+
+#[test]
+fn what_the_rollback_led_to_is_not_held_out_where_what_it_left_would_do_as_well() {
+    let mut sim = Sim::at_rest();
+    let declared = Configuration { memory_size: Some(640), ..Configuration::default() };
+    (sim.wanted, sim.service.configuration) = (Ok(release_with('a', &declared)), declared);
+    sim.recorded = None;
+    for _ in 0..6 {
+        sim.aws_finishes();
+        sim.tick();
+    }
+    assert_eq!(live(&sim), (Some(v(2)), false));
+    told_to(&mut sim, BACK, "slow");
+    sim.service.configuration = Configuration::default();
+    wants_since(&mut sim, 'a', -1);
+    sim.tick();
+    sim.assert_converged();
+    assert_eq!(live(&sim), (Some(v(1)), false));
+}
+
+#[test]
+fn neither_what_a_rollback_ended_comes_back_nor_what_was_stable_then() {
+    let mut sim = b_is_live();
+    sim.service = crate::rollout::service_with(crate::rollout::two_steps());
+    sim.git_wants('c');
+    for _ in 0..4 {
+        sim.aws_finishes();
+        sim.tick();
+    }
+    assert_eq!(live(&sim), (Some(v(2)), true), "a share of `b`'s traffic goes to `c`");
+    told_to(&mut sim, Word::Rollback { to: Some(TransitionNumber(1)), remind_after: None }, "both are bad");
+    wants_since(&mut sim, 'b', -1);
+    for _ in 0..6 {
+        sim.tick();
+    }
+    held_back(&sim);
+    assert_eq!((held(&sim).as_str(), live(&sim)), ("v-b by ann: both are bad", (Some(v(1)), false)));
+}
+
+#[test]
+fn it_stays_out_where_the_document_that_says_so_is_lost() {
+    let mut sim = c_is_held_out();
+    sim.state = None;
+    wants_since(&mut sim, 'b', -1);
+    for _ in 0..6 {
+        sim.tick();
+    }
+    held_back(&sim);
+    assert_eq!((held(&sim).as_str(), live(&sim)), ("v-b by ann: b is bad too", (Some(v(1)), false)));
+}
