@@ -55,6 +55,8 @@ pub struct Known {
     pub held: BTreeSet<u64>,
     /// Those of them that Git wanted again by then, in a commit that nobody had read.
     pub overtaken: BTreeSet<u64>,
+    /// Whether a call of the controller's created the alias, and nothing that it stored since tells of that.
+    pub untold: bool,
     /// Since when an edit of the alias by a person is not answered.
     pub edited: Option<DateTime<Utc>>,
     /// Whether a person said that the rollout is to go on, since the last step.

@@ -3,7 +3,7 @@
 //! Traffic under the marker of a transition that has no record is a release under way, whatever became of its document.
 use release_schema::Strategy;
 
-use super::{Look, Subject, World, alias, record, seen, unknown, waiting};
+use super::{Look, Subject, World, alias, record, rest, seen, unknown, waiting};
 use crate::SCHEMA_VERSION;
 use crate::history::{Deployed, Head, Kind, Record, Said};
 use crate::ids::{TransitionNumber, Version};
@@ -243,7 +243,7 @@ fn given_back(
     }
     let told = vec![told];
     let after = set_back(subject, world, &[first, &told].concat(), stable, orphan.alias)?;
-    Ok(after.map(|after| [told, after].concat()))
+    Ok(Some([told, after.unwrap_or_default()].concat()))
 }
 
 /// What an edited rollout has still, whose end was told, and the tick that told died before it answered.
@@ -261,7 +261,8 @@ fn left_over(subject: &Subject<'_>, world: &World, first: &[Action]) -> Result<O
     }
 }
 
-/// A transition of its own takes back what a hand made of an ended rollout.
+/// A transition of its own takes back what a hand made of an ended rollout. Where somebody deleted the version that it began from,
+/// traffic goes to the last good release that exists; where there is none, it stays for whatever is released next.
 fn set_back(
     subject: &Subject<'_>,
     world: &World,
@@ -269,7 +270,10 @@ fn set_back(
     stable: &Deployed,
     alias: &LiveAlias,
 ) -> Result<Option<Vec<Action>>, Look> {
-    let Some(version) = stable.version else { return Ok(None) };
+    let good = world.head.found().into_iter().flat_map(|head| head.good_before(&stable.release));
+    let mut existing = [stable].into_iter().chain(good).map(|to| rest::existing(world, to));
+    let stable = existing.find_map(Result::transpose).transpose()?;
+    let Some((stable, version)) = stable.and_then(|stable| Some((stable, stable.version?))) else { return Ok(None) };
     let number = record::next_number(world, first)?;
     let reason = format!("the alias named {}", alias::described(Shape::from(alias)));
     let healed = record::at_rest(subject, world, first, Kind::Healed, stable.clone(), &reason)?;

@@ -8,11 +8,14 @@ use crate::SCHEMA_VERSION;
 use crate::drift::Drift;
 use crate::history::{Deployed, Head, Kind, Record};
 use crate::ids::Version;
-use crate::live::{ConfigurationChange, LiveAlias, LiveVersion, VersionState};
+use crate::live::{ConfigurationChange, LiveAlias, LiveVersion, Seen, VersionState};
 use crate::plan::{Action, Plan, Standing};
 use crate::release::{Package, Release};
 use crate::state::{Phase, Revert, Rollout, ServiceState};
 use crate::status::{Health, PhaseName, SyncStatus, WaitingOn};
+
+/// Why what is live is recorded before anything changes it.
+const SEEN_FIRST: &str = "it was live when Tidegate saw it first";
 
 /// Decides a service at rest. `first` is what has to be done before, by a transition that just ended.
 pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> Result<Plan, Look> {
@@ -73,7 +76,7 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
     }
     let mut first = first;
     if let Some(live) = from.clone() {
-        let adopted = record::adopted(subject, world, &first, live, "it was live when Tidegate saw it first")?;
+        let adopted = record::adopted(subject, world, &first, live, SEEN_FIRST)?;
         let held = if head.is_none() { held_before(subject, world, &adopted, wanted) } else { None };
         first.push(adopted);
         if let Some(plan) = held {
@@ -84,13 +87,14 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
 }
 
 /// What a release begins from where somebody shares the traffic by hand, and the alias's primary version may never have earned
-/// any: what history ends with, as long as it exists. Where Git wants just that, it is set back and nothing begins.
+/// any: what history ends with, as long as it exists, or `$LATEST`, which it does not share with. Where Git wants just that, it is set
+/// back and nothing begins.
 fn beside<'w>(world: &World, head: Option<&'w Head>, wanted: &Release) -> Result<Option<&'w Deployed>, Look> {
     let (Some(alias), Some(head)) = (world.alias.found(), head) else { return Ok(None) };
     let Some(other) = alias.additional else { return Ok(None) };
     let last = head.last_live().map(|record| &record.to).filter(|last| last.release != wanted.id);
     let Some(last) = last else { return Ok(None) };
-    if last.version == Some(other.version) {
+    if last.version.is_none_or(|version| version == other.version) {
         return Ok(Some(last));
     }
     if alias.version == last.version || head.is_unmanaged() {
@@ -103,6 +107,15 @@ fn beside<'w>(world: &World, head: Option<&'w Head>, wanted: &Release) -> Result
 pub(super) fn existing<'w>(world: &World, deployed: &'w Deployed) -> Result<Option<&'w Deployed>, Look> {
     let Some(version) = deployed.version else { return Ok(None) };
     Ok(world.version(version)?.filter(|found| found.code.as_ref() == Some(&deployed.code)).map(|_| deployed))
+}
+
+/// What a release has its share beside that a hand made the primary, where nothing is stored, and only the alias's marker tells that it
+/// was given a share and no more.
+fn beside_share(subject: &Subject<'_>, world: &World, wanted: &Release) -> Result<Option<Deployed>, Look> {
+    let Some(alias) = world.alias.found().filter(|_| world.head == Seen::Missing) else { return Ok(None) };
+    let is_share = alias.marker.as_ref().is_some_and(|marker| marker.release == wanted.id && marker.weight.is_some());
+    let Some(other) = alias.additional.filter(|_| is_share) else { return Ok(None) };
+    Ok(world.version(other.version)?.and_then(|live| record::deployed_live(subject, world, live)))
 }
 
 /// What a release with steps or a bake begins from where somebody let the alias name `$LATEST`, which can neither share traffic nor be
@@ -236,6 +249,13 @@ fn as_wanted(
         && let (Some(stable), Some(version)) = (beside(world, world.head.found(), wanted)?, serving.version)
     {
         return begin::with_version(subject, world, wanted, version, Some(stable.clone()), first);
+    }
+    if edit.is_some()
+        && let (Some(stable), Some(version)) = (beside_share(subject, world, wanted)?, serving.version)
+    {
+        let adopted = record::adopted(subject, world, &first, stable.clone(), SEEN_FIRST)?;
+        let first = [first, vec![adopted]].concat();
+        return begin::with_version(subject, world, wanted, version, Some(stable), first);
     }
     let released = if recorded { None } else { released_version(world, wanted, serving)? };
     if let Some(released) = released {

@@ -1,7 +1,8 @@
 //! An alias that somebody deleted or lets name `$LATEST`, and versions that are gone or asleep.
+use release_schema::Strategy;
 use tidegate_core::command::Word;
 use tidegate_core::history::{Kind, Said};
-use tidegate_core::live::VersionState;
+use tidegate_core::live::{VersionState, Weighted};
 use tidegate_core::plan::{Action, Plan};
 use tidegate_core::smoke::Invoked;
 use tidegate_core::state::Phase;
@@ -353,4 +354,50 @@ fn a_hand_that_makes_live_again_what_history_ended_with_is_recorded_where_a_rele
     release_live(&mut sim, 'd');
     let told: Vec<_> = sim.records[4].said.iter().filter_map(|said| said.reason.as_deref()).collect();
     assert_eq!(told, ["the alias names `$LATEST`"]);
+}
+
+/// `c` has a share beside `b`, of which nothing is stored any more; then somebody gave two other versions the traffic, deleted `b`'s, and
+/// Git wants `d`.
+fn lost_and_edited_without_stable() -> Sim {
+    let mut sim = b_is_live();
+    sim.service = service_with(two_steps());
+    sim.git_wants('c');
+    for _ in 0..3 {
+        sim.aws_finishes();
+        sim.tick();
+    }
+    assert_eq!(live(&sim), (Some(v(2)), true));
+    (sim.state, sim.recorded) = (None, None);
+    sim.add_version(7, release('e').code);
+    sim.move_by_hand(7, Some(Weighted { version: v(3), basis_points: 2_300 }));
+    sim.function().versions.remove(&v(2));
+    sim.git_wants('d');
+    sim
+}
+
+#[test]
+fn what_a_lost_rollout_has_still_goes_to_the_last_good_release_where_stable_was_deleted() {
+    let mut sim = lost_and_edited_without_stable();
+    sim.tick();
+    assert_eq!(kinds(&sim)[2..], [Kind::Superseded, Kind::Healed]);
+    assert_eq!(sim.records.last().unwrap().to, deployed(1, &release('a')));
+    assert_eq!(live(&sim), (Some(v(1)), false));
+}
+
+#[test]
+fn what_a_lost_rollout_has_still_stays_where_nothing_good_exists_and_git_is_followed() {
+    let mut sim = lost_and_edited_without_stable();
+    sim.function().versions.remove(&v(1));
+    ticks(&mut sim, 1);
+    let told = &sim.records[2];
+    assert_eq!((told.kind, told.said[0].what.as_str()), (Kind::Superseded, "edit"));
+    sim.service = service_with(Strategy::AllAtOnce);
+    ticks(&mut sim, 3);
+    let other = Some(Weighted { version: v(3), basis_points: 2_300 });
+    assert_eq!((sim.alias.as_ref().unwrap().version, sim.alias.as_ref().unwrap().additional), (Some(v(7)), other));
+    sim.forced = true;
+    ticks(&mut sim, 2);
+    sim.forced = false;
+    sim.assert_converged();
+    assert_eq!(kinds(&sim)[2..], [Kind::Superseded, Kind::Promoted]);
 }

@@ -227,6 +227,43 @@ fn what_history_ends_with_is_stable_where_somebody_shares_all_traffic_between_ot
 }
 
 #[test]
+fn what_somebody_shares_where_history_ends_with_latest_is_none_to_share_with() {
+    let mut sim = with_version_7();
+    sim.add_version(8, image('d'));
+    let latest = Deployed { version: None, ..untagged(1, &release('a')) };
+    sim.append(record(2, Kind::Adopted, from_a(), latest.clone(), commit('a'), [-8, -8]));
+    sim.move_by_hand(7, Some(Weighted { version: v(8), basis_points: 9_100 }));
+    sim.git_wants('b');
+    sim.service = service_with(two_steps());
+    sim.forced = true;
+    sim.tick();
+    assert_eq!(sim.state.as_ref().unwrap().from, Some(latest));
+    sim.aws_finishes();
+    let writes = sim.alias_writes;
+    let on = sim.tick().standing.waiting_on.unwrap().to_string();
+    assert!(on.contains("`tidegate promote --full staging/flight-service` gives the new version all"), "{on}");
+    assert_eq!(sim.alias_writes, writes);
+}
+
+#[test]
+fn what_a_lost_rollout_shared_with_is_stable_where_somebody_made_the_new_version_the_primary() {
+    let mut sim = crate::lost_rollouts::lost_in_the_first_step();
+    (sim.head, sim.recorded) = (None, None);
+    sim.records.clear();
+    sim.move_by_hand(2, Some(Weighted { version: v(1), basis_points: 6_200 }));
+    let edit = WaitingOn::ForeignEdit { found: Some(v(2)), weight: Some(6_200) };
+    assert_eq!(sim.tick().standing.waiting_on, Some(edit));
+    sim.forced = true;
+    sim.tick();
+    let adopted: Vec<_> = sim.records.iter().map(|record| (record.kind, record.to.version)).collect();
+    assert_eq!(adopted, [(Kind::Adopted, Some(v(1)))]);
+    assert_eq!(
+        sim.alias.as_ref().map(|alias| (alias.version, alias.additional)),
+        Some((Some(v(1)), Some(on_2(1_000))))
+    );
+}
+
+#[test]
 fn what_history_ends_with_is_set_back_by_itself_where_git_wants_that_beside_a_share_by_hand() {
     let mut sim = mostly_on_version_7();
     sim.service.sync_policy.self_heal = true;

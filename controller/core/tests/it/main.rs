@@ -20,6 +20,7 @@ mod histories;
 mod holds;
 mod housekeeping;
 mod losses;
+mod lost_rollouts;
 mod merging;
 mod overtaken;
 mod progress;

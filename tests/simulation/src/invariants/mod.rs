@@ -15,6 +15,7 @@ use local_aws::inspect::{AliasView, FunctionView};
 use local_aws::{Call, LocalAws};
 use serde_json::Value;
 use tidegate_core::history::{Head, Kind, Record};
+use tidegate_core::ids::Version;
 use tidegate_core::state::{Phase, ServiceState};
 use tidegate_runtime::store::desired::DesiredDocument;
 
@@ -200,8 +201,8 @@ impl<'a> Moment<'a> {
     fn is_where_it_began(&self, alias: &AliasView) -> bool {
         let Some(state) = self.state().filter(|state| !state.phase.has_traffic()) else { return false };
         let told = state.said.iter().any(|said| said.what == "edit") || self.is_taken_over(alias);
-        let is_stable = |number: u64| alias.additional.is_none() && self.is_stable(number);
-        told && alias.version.parse().is_ok_and(is_stable)
+        let began = state.from.map(|from| qualifier(from.version));
+        told && alias.additional.is_none() && began.as_ref() == Some(&alias.version)
     }
 
     /// Whether an alias is as the newest record took it over.
@@ -287,23 +288,28 @@ pub(crate) fn applied(moment: &Moment<'_>) -> Option<(String, String)> {
     Some((environment.to_owned(), now.commit.id))
 }
 
-/// Where a record takes over what a person's hand made live, that is where the alias belongs from then on.
-fn adopted(moment: &Moment<'_>) -> Option<Known> {
-    if moment.call.operation != "PutObject" || !moment.succeeded() || !moment.resource.contains("/history/") {
+/// What is stored of a service tells that its alias was created. Where a record takes over what a person's hand made live, that is where
+/// the alias belongs from then on.
+fn stored(moment: &Moment<'_>) -> Option<Known> {
+    let is_record = moment.resource.contains("/history/");
+    let tells = is_record || moment.resource.contains("/state/");
+    if moment.call.operation != "PutObject" || !moment.succeeded() || !tells {
         return None;
     }
+    let known = Known { untold: false, ..moment.known()?.clone() };
+    Some(adopted(moment, &known).filter(|_| is_record).unwrap_or(known))
+}
+
+fn adopted(moment: &Moment<'_>, known: &Known) -> Option<Known> {
     let record: Record = serde_json::from_slice(&moment.call.body).ok()?;
-    let mut known = moment.known().filter(|_| record.kind == Kind::Adopted)?.clone();
-    let alias = known.view.as_ref()?.aliases.get(world::ALIAS)?;
-    let version = record.to.version.map_or_else(|| "$LATEST".to_owned(), |version| version.to_string());
-    let is_it = alias.additional.is_none() && version == alias.version;
-    (known.given, known.edited) = (shares(alias), None);
-    is_it.then_some(known)
+    let alias = known.view.as_ref()?.aliases.get(world::ALIAS).filter(|_| record.kind == Kind::Adopted)?;
+    let is_it = alias.additional.is_none() && qualifier(record.to.version) == alias.version;
+    is_it.then(|| Known { given: shares(alias), edited: None, ..known.clone() })
 }
 
 /// What is true of the function after the call.
 pub(crate) fn learn(moment: &Moment<'_>) -> Option<Known> {
-    if let Some(known) = adopted(moment) {
+    if let Some(known) = stored(moment) {
         return Some(known);
     }
     let after = moment.after?;
@@ -325,8 +331,10 @@ pub(crate) fn learn(moment: &Moment<'_>) -> Option<Known> {
             let is_at_rest = moment.state().is_none() && moment.is_taken_over(alias);
             shares(alias) == known.given || moment.is_where_it_began(alias) || is_at_rest
         });
-        // Where all that was stored is lost, nothing tells that there ever was an alias.
-        let is_untold = is.is_none() && moment.recent().is_empty();
+        // Where all that was stored is lost, nothing tells that there ever was an alias; nor where a process died right after it had created
+        // one, before anything else told of that.
+        let is_untold = is.is_none() && (known.untold || moment.recent().is_empty());
+        known.untold = ours && was.is_none();
         let is_edit = !ours && !is_undone && !is_untold;
         (known.promoted, known.edited) = (false, is_edit.then(|| moment.now()));
         let all = is.as_ref().filter(|alias| alias.additional.is_none()).and_then(|alias| alias.version.parse().ok());
@@ -338,6 +346,12 @@ pub(crate) fn learn(moment: &Moment<'_>) -> Option<Known> {
                     let is_unseen = |number: &u64| is_unseen(moment, after, *number);
                     known.held = was.as_ref().map(named).unwrap_or_default();
                     known.held.remove(&version);
+                    // What only a hand gave a share, beside something else, is no release that was rolled back.
+                    let was_given = |number: &u64| {
+                        let given = moment.known().and_then(|known| known.given.get(number));
+                        given.is_some_and(|share| *share > 0) || known.by_hand.contains(number)
+                    };
+                    known.held.retain(|number| was_given(number) || !is_unseen(number));
                     known.overtaken = known.held.iter().copied().filter(is_unseen).collect();
                 }
                 known.been_live.insert(version);
@@ -368,6 +382,11 @@ fn is_unseen(moment: &Moment<'_>, view: &FunctionView, number: u64) -> bool {
     // `v1.2.0`, or `v1.2.0 again` where it was pushed as another image.
     let tag = moment.facts.tag(place.1, &version.code).and_then(|label| label.split(' ').next());
     tag.is_some() && tag == moment.facts.unseen(place)
+}
+
+/// What an alias names that serves this version.
+fn qualifier(version: Option<Version>) -> String {
+    version.map_or_else(|| "$LATEST".to_owned(), |version| version.to_string())
 }
 
 /// Whether traffic goes another way.

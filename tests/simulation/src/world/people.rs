@@ -328,9 +328,12 @@ impl World {
 /// What nothing tells any more once all that was stored is lost: an alias's own marker does of a hold, as long as it is there.
 fn forget(known: &mut Known) {
     known.ours.clear();
-    known.edited = None;
     known.forget_overtaken();
     let alias = known.view.as_ref().and_then(|view| view.aliases.get(ALIAS));
+    // Nor that the primary version has its traffic from a hand, and never was live.
+    let primary: Option<u64> = alias.filter(|_| known.edited.is_some()).and_then(|alias| alias.version.parse().ok());
+    known.by_hand.extend(primary);
+    known.edited = None;
     let marker = alias.and_then(|alias| Marker::parse(&alias.description));
     if marker.is_none_or(|marker| marker.held.is_none()) {
         known.held.clear();
