@@ -4,6 +4,7 @@ use tidegate_core::decide::{Decision, Look, World, decide};
 use tidegate_core::history::{Deployed, Kind, Said};
 use tidegate_core::ids::RevisionId;
 use tidegate_core::live::{Seen, VersionState, Weighted};
+use tidegate_core::marker::Marker;
 use tidegate_core::plan::{Action, Plan};
 use tidegate_core::status::{PhaseName, WaitingOn};
 
@@ -247,20 +248,27 @@ fn what_somebody_shares_where_history_ends_with_latest_is_none_to_share_with() {
 
 #[test]
 fn what_a_lost_rollout_shared_with_is_stable_where_somebody_made_the_new_version_the_primary() {
-    let mut sim = crate::lost_rollouts::lost_in_the_first_step();
-    (sim.head, sim.recorded) = (None, None);
-    sim.records.clear();
-    sim.move_by_hand(2, Some(Weighted { version: v(1), basis_points: 6_200 }));
+    let lost = || {
+        let mut sim = crate::lost_rollouts::lost_in_the_first_step();
+        (sim.head, sim.recorded) = (None, None);
+        sim.records.clear();
+        sim.move_by_hand(2, Some(Weighted { version: v(1), basis_points: 6_200 }));
+        sim
+    };
     let edit = WaitingOn::ForeignEdit { found: Some(v(2)), weight: Some(6_200) };
-    assert_eq!(sim.tick().standing.waiting_on, Some(edit));
-    sim.forced = true;
-    sim.tick();
-    let adopted: Vec<_> = sim.records.iter().map(|record| (record.kind, record.to.version)).collect();
-    assert_eq!(adopted, [(Kind::Adopted, Some(v(1)))]);
-    assert_eq!(
-        sim.alias.as_ref().map(|alias| (alias.version, alias.additional)),
-        Some((Some(v(1)), Some(on_2(1_000))))
-    );
+    assert_eq!(lost().tick().standing.waiting_on, Some(edit));
+    let marked = |weight, letter| Some(Marker { weight, ..marker(2, &release(letter)) });
+    let by_marker = [(marked(Some(1_000), 'b'), 1), (marked(None, 'b'), 2), (marked(Some(1_000), 'c'), 2), (None, 2)];
+    for (marker, stable) in by_marker {
+        let mut sim = lost();
+        sim.alias.as_mut().unwrap().marker = marker;
+        sim.forced = true;
+        sim.tick();
+        let first = &sim.records[0];
+        assert_eq!((first.kind, first.to.version), (Kind::Adopted, Some(v(stable))));
+        let share = (stable == 1).then(|| on_2(1_000));
+        assert_eq!(sim.alias.as_ref().map(|it| (it.version, it.additional)), Some((Some(v(stable)), share)));
+    }
 }
 
 #[test]
