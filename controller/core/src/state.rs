@@ -200,7 +200,7 @@ pub enum Phase {
         reason: String,
         /// Who caused it.
         actor: String,
-        /// The alias before; `None` where there was none, or where nobody looked.
+        /// The alias before; `None` where there was none.
         before: Option<Before>,
     },
     /// It was turned back and recorded. Kept so that the same content is not tried again until Git changes or a person asks.

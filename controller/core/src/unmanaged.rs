@@ -12,7 +12,7 @@ use crate::ids::{Commit, RevisionId, TransitionNumber, Version};
 use crate::live::LiveAlias;
 use crate::marker::Marker;
 use crate::report::Left;
-use crate::state::{Phase, ServiceState, Shape};
+use crate::state::{Before, Phase, ServiceState, Shape};
 use crate::status::PhaseName;
 
 /// All traffic, in ten-thousandths.
@@ -133,7 +133,7 @@ fn returning(removed: &Removed<'_>, state: &ServiceState) -> Option<Box<ServiceS
         ending: Kind::Superseded,
         reason: why(removed),
         actor: removed.actor.to_owned(),
-        before: None,
+        before: removed.alias.map(Before::from),
     };
     Some(Box::new(ServiceState { phase, since: removed.now, paused: None, ..state.clone() }))
 }

@@ -139,7 +139,12 @@ impl Subject<'_> {
 
     /// Whether a person decided that what failed, was turned back or is held out is to be tried again.
     fn starts_anew(&self) -> bool {
-        self.forced || matches!(self.word, Some((Word::Retry | Word::Unhold, _))) || planted!(RolledBackIsReleasedAgain)
+        self.forced || self.lifts_hold()
+    }
+
+    /// The same of what is held out: a `sync` does not lift that.
+    fn lifts_hold(&self) -> bool {
+        matches!(self.word, Some((Word::Retry | Word::Unhold, _))) || planted!(RolledBackIsReleasedAgain)
     }
 }
 

@@ -146,7 +146,7 @@ fn held_before(subject: &Subject<'_>, world: &World, adopted: &Action, wanted: &
     if let Some(plan) = rollback::completion(subject, world, &begun.head, alias) {
         return Some(plan);
     }
-    let marker = alias.marker.as_ref().filter(|_| !subject.starts_anew())?;
+    let marker = alias.marker.as_ref().filter(|_| !subject.lifts_hold())?;
     marker.held.as_ref().filter(|held| **held == wanted.id)?;
     let (reason, actor) = ("rolled back; what was stored of that is lost".to_owned(), rollback::FROM_MARKER.to_owned());
     let phase = Phase::Held { reason, actor, remind: None, told: false, revert: Revert::default() };
@@ -157,7 +157,11 @@ fn held_before(subject: &Subject<'_>, world: &World, adopted: &Action, wanted: &
 /// well is lost: it is made again, unless a person said to try the release again.
 fn kept_out(subject: &Subject<'_>, world: &World, head: Option<&Head>, wanted: &Release) -> Result<Option<Plan>, Look> {
     let newest = head.and_then(|head| Some((head, head.recent.first()?)));
-    let Some((head, last)) = newest.filter(|_| !subject.starts_anew()) else { return Ok(None) };
+    let Some((head, last)) = newest else { return Ok(None) };
+    let is_lifted = if last.kind == Kind::RolledBack { subject.lifts_hold() } else { subject.starts_anew() };
+    if is_lifted {
+        return Ok(None);
+    }
     let reason = last.reason.clone().unwrap_or_default();
     let is_it = last.to.release == wanted.id;
     let phase = match last.kind {

@@ -99,7 +99,7 @@ fn go_on(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<P
     // What somebody moved since is gone over, and that is stored first.
     let moved = world.alias.found().filter(|alias| !is_back(&state, alias) && !alias::is_as_written(&state, alias));
     let found = moved.map(|alias| (alias, Before::from(alias)));
-    if let Some((alias, now)) = found.filter(|(_, now)| before.as_ref().is_some_and(|before| before != now)) {
+    if let Some((alias, now)) = found.filter(|(_, now)| before.as_ref() != Some(now)) {
         state.said.push(alias::edit(subject, Shape::from(alias)));
         if let Phase::Returning { before, .. } = &mut state.phase {
             *before = Some(now);

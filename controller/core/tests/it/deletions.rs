@@ -163,6 +163,19 @@ fn an_alias_that_is_gone_is_told_of_by_whatever_answers_that() {
 }
 
 #[test]
+fn a_hand_that_moves_an_alias_which_a_return_created_again_right_before_it_died_is_told_of() {
+    let mut sim = holding();
+    sim.alias = None;
+    sim.git_wants('a');
+    sim.tick_until(Some(Crash::After(1))).1.unwrap_err();
+    assert_eq!((live(&sim), kinds(&sim).len()), ((Some(v(1)), false), 1));
+    sim.move_by_hand(2, None);
+    sim.tick();
+    let told: Vec<_> = sim.records[1].said.iter().filter_map(|said| said.reason.as_deref()).collect();
+    assert_eq!((live(&sim), told), ((Some(v(1)), false), vec!["the alias is gone", "the alias names version 2"]));
+}
+
+#[test]
 fn an_alias_that_is_gone_once_more_is_told_of_once_more() {
     let mut sim = published(two_steps());
     sim.alias = None;

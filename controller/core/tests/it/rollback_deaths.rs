@@ -267,3 +267,28 @@ fn dies_after_its_alias(sim: &mut Sim) {
     sim.tick_until(Some(Crash::After(0))).1.unwrap_err();
     sim.word = None;
 }
+
+#[test]
+fn a_sync_lifts_no_hold_that_only_history_or_the_marker_tells_of() {
+    for is_lost in [false, true] {
+        let mut sim = b_is_live();
+        says(&mut sim, BACK, Some("5xx"));
+        sim.tick_until(Some(Crash::Before(2))).1.unwrap_err();
+        assert_eq!((live(&sim), sim.state.is_none(), sim.records.len()), ((Some(v(1)), false), true, 3));
+        (sim.word, sim.recorded) = (None, None);
+        if is_lost {
+            sim.head = None;
+            sim.records.clear();
+        }
+        sim.forced = true;
+        for _ in 0..4 {
+            sim.tick();
+        }
+        sim.forced = false;
+        held_back(&sim);
+        assert_eq!(live(&sim), (Some(v(1)), false));
+        told_to(&mut sim, Word::Unhold, "it was the database");
+        sim.tick();
+        assert_eq!(live(&sim), (Some(v(2)), false));
+    }
+}
