@@ -353,10 +353,11 @@ impl Head {
         self.live().next()
     }
 
-    /// What a rollback took traffic from: the release that had it or a share of it, and what was live before.
+    /// What a rollback took traffic from: the release that had it or a share of it, what was live before, and what it holds out.
     pub fn left_by<'h>(&'h self, rolled_back: &'h Record) -> impl Iterator<Item = &'h Deployed> {
         let stable = self.live().find(|record| record.number < rolled_back.number);
-        rolled_back.from.iter().chain(stable.map(|record| &record.to))
+        let held = self.known().find(|record| rolled_back.held.as_ref() == Some(&record.to.release));
+        rolled_back.from.iter().chain(stable.into_iter().chain(held).map(|record| &record.to))
     }
 
     /// Whether a release was fully promoted, and neither rolled back nor held out since: the newest record that tells decides.

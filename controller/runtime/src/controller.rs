@@ -39,6 +39,9 @@ const HISTORY: usize = 20;
 /// How long a command may take where nobody sets a deadline: the Lambda's timeout.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long before its deadline a command is answered at the latest. What runs for longer is killed, and nobody is told why.
+const ANSWERS: Duration = Duration::from_millis(250);
+
 /// Built once, serves many commands.
 #[derive(Clone, Debug)]
 pub struct Controller {
@@ -76,6 +79,12 @@ pub struct Caller {
     pub deadline: Instant,
 }
 
+impl Caller {
+    fn answered_by(&self) -> Instant {
+        self.deadline.checked_sub(ANSWERS).unwrap_or(self.deadline)
+    }
+}
+
 impl Controller {
     /// On these clients, with the configuration from `source`; what is fetched from Git is kept in `cache` between ticks.
     #[must_use]
@@ -98,8 +107,14 @@ impl Controller {
         Self { exchange: Some(exchange), ..self }
     }
 
-    /// Runs a command.
+    /// Runs a command. What is not over in time is answered with that: a process that dies in the middle is no worse.
     pub async fn run(&self, command: &Command, caller: &Caller) -> Answer {
+        let answer = Box::pin(self.answer(command, caller));
+        let in_time = tokio::time::timeout_at(caller.answered_by(), answer).await;
+        in_time.unwrap_or_else(|_elapsed| Answer::Failed(late(None)))
+    }
+
+    async fn answer(&self, command: &Command, caller: &Caller) -> Answer {
         let configuration = match config::load(&self.source, &self.home, &self.kept).await {
             Ok(configuration) => configuration,
             Err(error) => {
@@ -115,13 +130,13 @@ impl Controller {
             Command::Sync { environment, service, confirm, shard, repin } => {
                 let (service, confirm) = (service.as_ref(), confirm.as_deref());
                 let wish = Wish { shard: *shard, service, confirm, repin: *repin };
-                self.for_each(&configuration, environment.as_ref(), |name, config| {
+                self.for_each(&configuration, environment.as_ref(), caller, |name, config| {
                     self.sync(&configuration.installation, name, config, wish, caller)
                 })
                 .await
             }
             Command::Status { environment } => {
-                self.for_each(&configuration, environment.as_ref(), |name, _| {
+                self.for_each(&configuration, environment.as_ref(), caller, |name, _| {
                     self.status(&configuration.installation, name)
                 })
                 .await
@@ -158,11 +173,12 @@ impl Controller {
         }
     }
 
-    /// Runs `work` for the environment that is named, or for all at once.
+    /// Runs `work` for the environment that is named, or for all at once; one that takes too long costs the others nothing.
     async fn for_each<'a, F>(
         &self,
         configuration: &'a Configuration,
         environment: Option<&EnvironmentName>,
+        caller: &Caller,
         work: impl Fn(&'a EnvironmentName, &'a EnvironmentConfig) -> F,
     ) -> Answer
     where
@@ -173,7 +189,11 @@ impl Controller {
             Err(failure) => return Answer::Failed(failure),
         };
         let chosen: Vec<_> = named.map_or_else(|| configuration.environments.iter().collect(), |named| vec![named]);
-        let outcomes = futures::future::join_all(chosen.into_iter().map(|(name, config)| work(name, config))).await;
+        let in_time = chosen.into_iter().map(|(name, config)| {
+            let work = tokio::time::timeout_at(caller.answered_by(), work(name, config));
+            async move { work.await.unwrap_or_else(|_elapsed| Err(late(Some(name)))) }
+        });
+        let outcomes = futures::future::join_all(in_time).await;
         let (mut reports, mut failures) = (Vec::new(), Vec::new());
         for outcome in outcomes {
             match outcome {
@@ -384,6 +404,13 @@ fn tick<'a>(
         looks_until: now + caller.deadline.saturating_duration_since(now) * 3 / 4,
         deadline: caller.deadline,
     }
+}
+
+/// A command that was not over when its time was.
+fn late(environment: Option<&EnvironmentName>) -> Failure {
+    let message = "there was no time left: the next tick completes what was begun, and the same command once more changes nothing twice";
+    tracing::error!(environment = environment.map(tracing::field::display), "{message}");
+    Failure { environment: environment.cloned(), kind: FailureKind::Unavailable, message: message.to_owned() }
 }
 
 fn refused(name: &EnvironmentName, message: String) -> Failure {

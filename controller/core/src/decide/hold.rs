@@ -118,6 +118,23 @@ pub(super) fn is_overtaken(
     Ok(false)
 }
 
+/// Git wants what is live: that lifts the hold, and history says so, so that the release may come back some day; unless a tick said so
+/// that died right after.
+pub(super) fn lifted(
+    subject: &Subject<'_>,
+    world: &World,
+    state: &ServiceState,
+    live: &Deployed,
+) -> Result<Vec<Action>, Look> {
+    let newest = seen(&world.head, Look::Head)?.and_then(|head| head.recent.first());
+    let is_it = |last: &Record| last.number > state.transition && last.kind == Kind::Adopted && last.to == *live;
+    if newest.is_some_and(is_it) {
+        return Ok(Vec::new());
+    }
+    let reason = format!("commit {} lifts the hold of {}", subject.commit.short(), state.release.label());
+    Ok(vec![record::adopted(subject, world, &[], live.clone(), &reason)?])
+}
+
 /// How a service stands whose release is held out.
 pub(super) fn standing(state: Option<&ServiceState>, now: DateTime<Utc>) -> Standing {
     let on = state.and_then(|state| match &state.phase {

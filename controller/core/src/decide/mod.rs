@@ -415,10 +415,8 @@ fn supersede(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Resu
         return Ok(held);
     }
     let mut first = match (&state.phase, &state.from, subject.wanted) {
-        // Git wants what is live: that lifts the hold, and history says so, so that the release may come back some day.
         (Phase::Held { .. }, Some(live), Ok(wanted)) if live.release == wanted.id => {
-            let reason = format!("commit {} lifts the hold of {}", subject.commit.short(), state.release.label());
-            vec![record::adopted(subject, world, &[], live.clone(), &reason)?]
+            hold::lifted(subject, world, state, live)?
         }
         (phase, ..) if phase.is_over() => Vec::new(),
         _ => record::superseded(subject, world, state)?,

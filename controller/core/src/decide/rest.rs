@@ -40,15 +40,8 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
         return as_wanted(subject, world, wanted, serving, first);
     }
     let head = seen(&world.head, Look::Head)?;
-    // Another version than history says: somebody moved the alias, or a rollback died right after it did.
-    let as_told = head.and_then(Head::last_live).is_some_and(|last| last.to.version == serving.version);
-    if !as_told && let Some(alias) = seen(&world.alias, Look::Alias)? {
-        if alias.version != serving.version {
-            return Ok(after(first, two_reads_disagree()));
-        }
-        if let Some(plan) = head.and_then(|head| rollback::completion(subject, world, head, alias)) {
-            return Ok(completed(first, plan));
-        }
+    if let Some(plan) = rolled_back(subject, world, head, serving)? {
+        return Ok(completed(first, plan));
     }
     if let Some(plan) = lost::plan(subject, world, &first)? {
         return Ok(after(first, plan));
@@ -84,6 +77,27 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, first: Vec<Action>) -> 
         }
     }
     begin::plan(subject, world, wanted, from, first)
+}
+
+/// What is left of a rollback that died right after it moved the alias: to another version than history says, else somebody else did; or
+/// back to just that, after a hand's move. `GetAlias` is scarce: there the marker tells where the alias was seen anyway.
+fn rolled_back(
+    subject: &Subject<'_>,
+    world: &World,
+    head: Option<&Head>,
+    serving: &LiveVersion,
+) -> Result<Option<Plan>, Look> {
+    let as_told = head.and_then(Head::last_live).is_some_and(|last| last.to.version == serving.version);
+    let is_newer = |alias: &&LiveAlias| {
+        let marked = alias.marker.as_ref().map(|marker| marker.transition);
+        marked > head.map(|head| head.number)
+    };
+    let alias = if as_told { world.alias.found().filter(is_newer) } else { seen(&world.alias, Look::Alias)? };
+    let Some(alias) = alias else { return Ok(None) };
+    if alias.version != serving.version {
+        return Ok(Some(two_reads_disagree()));
+    }
+    Ok(head.and_then(|head| rollback::completion(subject, world, head, alias)))
 }
 
 /// What a release begins from where somebody shares the traffic by hand, and the alias's primary version may never have earned

@@ -378,9 +378,13 @@ fn unrecorded(world: &World, head: &Head, marker: &Marker, held: ReleaseId, vers
     let known = head.known().filter(|record| record.kind.is_live()).map(|record| &record.to);
     let to = known.filter(|to| to.version == Some(version)).find(is_it)?.clone();
     let rolling = world.state.as_ref().filter(|state| state.phase.has_traffic());
+    // Where it led to what history ends with, a hand had moved the alias away from that.
+    let by_hand = || head.known().map(|record| &record.to).find(|other| other.release == held);
+    let last = head.last_live().map(|record| &record.to)?;
     let from = match rolling {
         Some(state) => record::deployed(&state.release, state.phase.version()),
-        None => head.last_live()?.to.clone(),
+        None if *last == to => by_hand().unwrap_or(last).clone(),
+        None => last.clone(),
     };
     let reason = "rolled back; its command ended before it could record why".to_owned();
     let (number, actor) = (head.number.next(), FROM_MARKER.to_owned());

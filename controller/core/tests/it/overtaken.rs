@@ -1,5 +1,5 @@
 //! A merge that a rollback overtook: it is in Git already, and neither a tick nor whoever rolled back has read it.
-use release_schema::Configuration;
+use release_schema::{Configuration, Strategy};
 use tidegate_core::command::Word;
 use tidegate_core::history::Kind;
 use tidegate_core::ids::{Commit, TransitionNumber};
@@ -7,8 +7,8 @@ use tidegate_core::status::WaitingOn;
 
 use crate::build::*;
 use crate::rollbacks::{BACK, b_is_live, held_back, kinds, live, release_live, told_to};
-use crate::rollout::told;
-use crate::sim::Sim;
+use crate::rollout::{says, service_with, told, two_steps};
+use crate::sim::{Crash, Sim};
 
 /// `b` is live, and Git wants `c`, which cannot serve.
 fn c_failed() -> Sim {
@@ -152,7 +152,7 @@ fn what_the_rollback_led_to_is_not_held_out_where_what_it_left_would_do_as_well(
 #[test]
 fn neither_what_a_rollback_ended_comes_back_nor_what_was_stable_then() {
     let mut sim = b_is_live();
-    sim.service = crate::rollout::service_with(crate::rollout::two_steps());
+    sim.service = service_with(two_steps());
     sim.git_wants('c');
     for _ in 0..4 {
         sim.aws_finishes();
@@ -178,4 +178,32 @@ fn it_stays_out_where_the_document_that_says_so_is_lost() {
     }
     held_back(&sim);
     assert_eq!((held(&sim).as_str(), live(&sim)), ("v-b by ann: b is bad too", (Some(v(1)), false)));
+}
+
+#[test]
+fn it_stays_out_where_a_hand_had_made_it_live_and_the_rollback_died_before_its_record() {
+    for strategy in [Strategy::AllAtOnce, two_steps()] {
+        let mut sim = b_is_live();
+        release_live(&mut sim, 'c');
+        sim.move_by_hand(2, None);
+        says(&mut sim, BACK, Some("b is bad"));
+        sim.tick_until(Some(Crash::After(0))).1.unwrap_err();
+        sim.word = None;
+        assert_eq!(live(&sim), (Some(v(3)), false), "back to `c`, and `b` is held out");
+        // `b`, in other words.
+        let memory = sim.version(2).configuration.memory_size;
+        sim.service = service_with(strategy);
+        sim.service.configuration.memory_size = Some(memory);
+        wants_since(&mut sim, 'b', -3);
+        sim.wanted = Ok(release_with('b', &sim.service.configuration));
+        let writes = sim.alias_writes;
+        for _ in 0..6 {
+            sim.aws_finishes();
+            sim.tick();
+        }
+        held_back(&sim);
+        assert_eq!((live(&sim), sim.alias_writes), ((Some(v(3)), false), writes));
+        let told = sim.records.last().unwrap();
+        assert_eq!((told.kind, told.from.as_ref()), (Kind::RolledBack, Some(&deployed(2, &release('b')))));
+    }
 }

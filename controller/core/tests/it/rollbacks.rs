@@ -10,7 +10,7 @@ use tidegate_core::status::{Health, HoldReason, PhaseName, WaitingOn};
 
 use crate::build::*;
 use crate::rollout::*;
-use crate::sim::Sim;
+use crate::sim::{Crash, Sim};
 
 pub(crate) const BACK: Word = Word::Rollback { to: None, remind_after: None };
 
@@ -364,4 +364,15 @@ fn a_hold_that_git_lifted_by_going_back_is_no_hold_when_the_release_comes_again(
         sim.tick();
     }
     assert_eq!(live(&sim), (Some(v(2)), false));
+}
+
+#[test]
+fn a_hold_that_git_lifted_by_going_back_is_told_once_whatever_died_after_that() {
+    let mut sim = b_is_live();
+    told_to(&mut sim, BACK, "5xx");
+    sim.git_wants('a');
+    sim.tick_until(Some(Crash::After(0))).1.unwrap_err();
+    sim.tick();
+    assert_eq!(kinds(&sim), [Kind::Adopted, Kind::Promoted, Kind::RolledBack, Kind::Adopted]);
+    sim.assert_converged();
 }
