@@ -1,6 +1,7 @@
 //! Stories of old versions: they go by themselves, a few at a time, and never one that somebody needs.
 #![expect(clippy::panic, reason = "a story that takes another turn should fail")]
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use local_aws::{AwsError, Fault, Service};
@@ -180,6 +181,22 @@ async fn a_release_that_git_wants_back_is_published_anew_where_its_version_is_go
     world.settle().await;
     assert_eq!(world.live(FUNCTION).await, "9");
     assert_eq!(world.history(SERVICE).await.last().map(|record| record.kind), Some(Kind::Promoted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_is_not_taken_for_gone_by_two_answers_that_are_out_of_date() {
+    let world = released(3).await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    world.break_calls(move |call| {
+        let is_it = call.operation == "GetFunction" && *call.resource == format!("{FUNCTION}:1");
+        let denied = is_it && count.fetch_add(1, Ordering::Relaxed) < 2;
+        denied.then(|| Fault::FailBefore(AwsError::new(404, "ResourceNotFoundException", "Function not found")))
+    });
+    world.releases.merge(SERVICE, &tag(0));
+    world.settle().await;
+    assert_eq!((world.live(FUNCTION).await, world.versions(FUNCTION).await), ("1".to_owned(), range(1..=3)));
+    assert!(asked.load(Ordering::Relaxed) > 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -122,7 +122,7 @@ fn moved_by_hand(
     // died right after the alias moved.
     let newest = records().next_back().or_else(|| head?.recent.first());
     let ended = newest.filter(|record| !record.kind.is_live());
-    let left = head.and_then(Head::left);
+    let left = ended.and_then(|ended| ended.from.as_ref()).or_else(|| head.and_then(Head::left));
     let closely = ended.is_some() || (left.is_some() && watches(subject));
     let alias = if closely { seen(&world.alias, Look::Alias)? } else { world.alias.found() };
     let next = record::next_number(world, first)?;

@@ -272,6 +272,25 @@ fn what_a_lost_rollout_shared_with_is_stable_where_somebody_made_the_new_version
 }
 
 #[test]
+fn an_alias_that_names_latest_again_is_told_of_where_the_release_before_did_not_begin_there() {
+    let mut sim = Sim::at_rest();
+    let latest = Deployed { version: None, ..deployed(1, &release('a')) };
+    sim.append(record(2, Kind::Failed, Some(latest), deployed(2, &release('b')), commit('b'), [-8, -8]));
+    sim.alias.as_mut().unwrap().version = None;
+    sim.git_wants('c');
+    sim.service = service_with(two_steps());
+    sim.tick();
+    let begun = sim.state.as_ref().unwrap();
+    // What the failed release began from, it told of.
+    assert_eq!((&begun.from, edits(&begun.said)), (&from_a(), vec![]));
+    sim.git_wants('d');
+    sim.aws_finishes();
+    sim.tick();
+    let next = sim.state.as_ref().unwrap();
+    assert_eq!((next.release.id.clone(), edits(&next.said)), (release('d').id, vec!["the alias names `$LATEST`"]));
+}
+
+#[test]
 fn what_history_ends_with_is_set_back_by_itself_where_git_wants_that_beside_a_share_by_hand() {
     let mut sim = mostly_on_version_7();
     sim.service.sync_policy.self_heal = true;

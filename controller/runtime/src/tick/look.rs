@@ -8,6 +8,9 @@ use crate::aws::lambda::Paced;
 use crate::aws::{CallError, lambda};
 use crate::store::{self, history, keys};
 
+/// How often AWS has to say that a version does not exist until that is believed.
+const ASKED_FOR_A_VERSION: usize = 3;
+
 /// Why something could not be looked at.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
@@ -53,11 +56,14 @@ pub(super) async fn at(tick: &Tick<'_>, service: &Service, look: Look, seen: &mu
         Look::Latest => seen.world.latest = version(client, function, "$LATEST", &mut seen.function_arn).await?,
         Look::Version(number) => {
             let label = number.to_string();
-            let mut found = version(client, function, &label, &mut seen.function_arn).await?;
-            // Something stored names it, and AWS answers as of a moment ago: what is missing is published again, so it is asked for
-            // a second time.
-            if matches!(found, Found::Missing) {
+            // Something stored names it, and AWS answers as of a moment ago: what is missing is published again, so that no single
+            // answer is taken for it.
+            let mut found = Found::Missing;
+            for _ in 0..ASKED_FOR_A_VERSION {
                 found = version(client, function, &label, &mut seen.function_arn).await?;
+                if !matches!(found, Found::Missing) {
+                    break;
+                }
             }
             seen.world.versions.insert(number, found);
         }
