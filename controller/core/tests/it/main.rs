@@ -7,9 +7,11 @@ mod build;
 mod canaries;
 mod sim;
 
+mod bakes;
 mod convergence;
 mod crashes;
 mod deletions;
+mod died_untold;
 mod diffs;
 mod drifts;
 mod edits;
