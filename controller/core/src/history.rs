@@ -403,14 +403,10 @@ impl Head {
     pub fn versions_of(&self, release: &ReleaseId) -> Vec<Version> {
         let (failed, others): (Vec<_>, Vec<_>) =
             self.known().partition(|record| matches!(record.kind, Kind::Failed | Kind::Unmanaged));
-        // What a rollback left is told of only as where it came from, or as what it ended.
+        // What a rollback left is told of only as where it came from, or as what it ended, maybe for another version of the same.
         let of = |deployed: &Deployed| deployed.version.filter(|_| deployed.release == *release);
-        let told = |record: &Record| {
-            let others = [record.from.as_ref(), record.ended.as_ref()];
-            of(&record.to).or_else(|| others.into_iter().flatten().find_map(of))
-        };
         let mut versions = Vec::new();
-        for version in others.into_iter().chain(failed).filter_map(told) {
+        for version in others.into_iter().chain(failed).flat_map(Record::named).filter_map(of) {
             if !versions.contains(&version) {
                 versions.push(version);
             }

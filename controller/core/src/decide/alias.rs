@@ -153,9 +153,9 @@ pub(super) fn is_taken_back(alias: &LiveAlias, number: TransitionNumber, left: &
 }
 
 /// Whether the alias's marker is that of a write by which the transition of this record gave it to its release. Who sends traffic back
-/// leaves another one.
+/// leaves another one; to `$LATEST` nobody does.
 pub(super) fn is_of(alias: &LiveAlias, ended: &Record) -> bool {
-    let began = ended.from.as_ref().map(|from| &from.release);
+    let began = ended.from.as_ref().filter(|from| from.version.is_some()).map(|from| &from.release);
     let is_its = |marker: &Marker| marker.transition == ended.number && marker.release == ended.to.release;
     began != Some(&ended.to.release) && alias.marker.as_ref().is_some_and(is_its)
 }

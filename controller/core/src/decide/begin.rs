@@ -122,13 +122,16 @@ fn moved_by_hand(
     // died right after the alias moved.
     let newest = records().next_back().or_else(|| head?.recent.first());
     let ended = newest.filter(|record| !record.kind.is_live());
-    let left = ended.and_then(|ended| ended.from.as_ref()).or_else(|| head.and_then(Head::left));
-    let closely = ended.is_some() || (left.is_some() && watches(subject));
+    let returned = ended.and_then(|ended| ended.from.as_ref()).or_else(|| head.and_then(Head::left));
+    let closely = ended.is_some() || (returned.is_some() && watches(subject));
     let alias = if closely { seen(&world.alias, Look::Alias)? } else { world.alias.found() };
+    // What has its traffic still was left there, as nothing else could get it.
+    let gave = alias.zip(ended).filter(|(alias, ended)| alias::is_of(alias, ended)).map(|(_, ended)| &ended.to);
+    let left = gave.filter(|to| to.version == found).or(returned);
     let next = record::next_number(world, first)?;
     let is_moved = left.is_some_and(|left| left.version != found) && !is_recorded;
     let is_taken_back = alias.zip(left).is_some_and(|(alias, left)| alias::is_taken_back(alias, next, left));
-    let is_undone = alias.zip(ended).is_some_and(|(alias, ended)| alias::is_of(alias, ended));
+    let is_undone = gave.is_some_and(|to| to.version != found);
     let shape = alias.map_or(Shape { version: found, additional: None }, Shape::from);
     Ok((is_moved || is_taken_back || is_undone).then(|| alias::edit(subject, shape)))
 }

@@ -291,6 +291,24 @@ fn an_alias_that_names_latest_again_is_told_of_where_the_release_before_did_not_
 }
 
 #[test]
+fn an_alias_that_no_abort_could_return_to_latest_is_nobodys_edit_until_a_hand_lets_it_name_latest() {
+    let latest = Deployed { version: None, ..deployed(1, &release('a')) };
+    for (named, expected) in [(Some(v(2)), vec![]), (None, vec!["the alias names `$LATEST`"])] {
+        for began in [release('a'), release('b')] {
+            let mut sim = Sim::at_rest();
+            sim.add_version(2, image('b'));
+            let from = Deployed { release: began.id, ..latest.clone() };
+            sim.append(record(2, Kind::Aborted, Some(from), deployed(2, &release('b')), commit('b'), [-8, -8]));
+            let alias = sim.alias.as_mut().unwrap();
+            (alias.version, alias.marker) = (named, Some(marker(2, &release('b'))));
+            sim.git_wants('c');
+            sim.tick();
+            assert_eq!(edits(&sim.state.as_ref().unwrap().said), expected);
+        }
+    }
+}
+
+#[test]
 fn what_history_ends_with_is_set_back_by_itself_where_git_wants_that_beside_a_share_by_hand() {
     let mut sim = mostly_on_version_7();
     sim.service.sync_policy.self_heal = true;

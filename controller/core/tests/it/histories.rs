@@ -119,6 +119,14 @@ fn a_release_has_the_versions_it_was_published_as_and_one_that_failed_last() {
 }
 
 #[test]
+fn a_rollback_to_one_version_of_a_release_knows_the_other_that_it_ended() {
+    let ended = Some(deployed(4, &release('b')));
+    let back = Record { ended, ..of_kind(Kind::RolledBack, promoted(3, 2, 'b')) };
+    let head = history([promoted(1, 1, 'a'), promoted(2, 2, 'b'), back]);
+    assert_eq!(head.versions_of(&release('b').id), [v(2), v(4)]);
+}
+
+#[test]
 fn a_version_has_the_tag_it_was_called_last() {
     let head = history([promoted(1, 1, 'a'), promoted(2, 2, 'b')]);
     assert_eq!(head.tag_of(v(1)), Some(&tag('a')));
