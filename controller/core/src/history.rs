@@ -392,6 +392,12 @@ impl Head {
         self.live().any(|record| record.to.version == Some(version) && record.to.release == *release)
     }
 
+    /// Whether this very version was live, whatever release it was called.
+    #[must_use]
+    pub fn had_all_traffic(&self, deployed: &Deployed) -> bool {
+        self.live().any(|record| record.to.version == deployed.version && record.to.code == deployed.code)
+    }
+
     /// The releases to go back to from `bad`, the last that was live first; each once.
     pub fn good_before<'h>(&'h self, bad: &'h ReleaseId) -> impl Iterator<Item = &'h Deployed> {
         self.good().map(|record| &record.to).filter(move |to| to.release != *bad && to.version.is_some())

@@ -55,6 +55,9 @@ pub struct Rollout {
     pub strategy: Option<String>,
     /// Why the strategy is not followed, where it is not.
     pub direct: Option<Direct>,
+    /// Whether the new version passed a smoke test before it got traffic.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub smoke_tested: bool,
     /// What somebody changed by hand, where that is set back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heals: Option<String>,

@@ -1,4 +1,6 @@
 //! Tells an alias that is as the rollout left it from one that somebody else changed.
+use chrono::{DateTime, Utc};
+
 use super::{Look, Subject, World, promote, seen, shift, suspended, turn_back, waiting};
 use crate::history::{Deployed, Head, Record, Said};
 use crate::ids::{TransitionNumber, Version};
@@ -107,12 +109,12 @@ pub(super) fn stopped(subject: &Subject<'_>, state: &ServiceState, shape: Shape)
 
 /// The note of an edit that was found now.
 pub(super) fn edit(subject: &Subject<'_>, shape: Shape) -> Said {
-    Said {
-        what: EDIT.to_owned(),
-        actor: "somebody outside Tidegate".to_owned(),
-        reason: Some(format!("the alias names {}", described(shape))),
-        at: subject.now,
-    }
+    edit_of(format!("the alias names {}", described(shape)), subject.now)
+}
+
+/// The note of an edit, in words, that was found at that time.
+pub(super) fn edit_of(what: String, at: DateTime<Utc>) -> Said {
+    Said { what: EDIT.to_owned(), actor: "somebody outside Tidegate".to_owned(), reason: Some(what), at }
 }
 
 /// The note that somebody deleted the alias, found now.
@@ -126,18 +128,32 @@ pub(super) fn told_gone(subject: &Subject<'_>, state: &ServiceState) -> Option<S
     Some(with_note(state, note))
 }
 
-/// The state with a note of what somebody did to the alias before this release gave it anything, where nobody told of it yet: it is
-/// gone, or what a rollout of which nothing is stored any more gave it, under the number that this one has now, was taken back.
+/// The state with a note of what became of the alias before this release gave it anything, where nobody told of it yet: it is gone, or
+/// what a rollout of which nothing is stored any more gave it, under the number that this one has now, was taken back, or is there.
 pub(super) fn told_before(
     subject: &Subject<'_>,
     state: &ServiceState,
     alias: Option<&LiveAlias>,
 ) -> Option<ServiceState> {
     let Some(alias) = alias else { return told_gone(subject, state) };
+    if matches!(state.phase, Phase::Preparing { .. }) && is_of_lost(state, alias) {
+        let reason = format!("what was stored of a rollout was lost: it left {}", described(Shape::from(alias)));
+        let lost =
+            Said { what: "lost".to_owned(), actor: subject.actor.to_owned(), reason: Some(reason), at: subject.now };
+        return Some(with_note(state, lost));
+    }
     let is_of_another = alias.marker.as_ref().is_some_and(|marker| marker.release != state.release.id);
     state.from.as_ref().filter(|left| is_of_another && is_taken_back(alias, state.transition, left))?;
     let note = Some(edit(subject, Shape::from(alias))).filter(|edit| !is_noted(state, edit))?;
     Some(with_note(state, note))
+}
+
+/// Whether the alias shares traffic as a rollout of which nothing is stored any more gave it, under the number that this one has now.
+pub(super) fn is_of_lost(state: &ServiceState, alias: &LiveAlias) -> bool {
+    alias.marker.as_ref().is_some_and(|marker| {
+        let has = alias.additional.map(|other| other.basis_points);
+        marker.transition == state.transition && marker.weight.is_some() && marker.weight == has
+    })
 }
 
 /// Whether what the transition with this number gave the alias is there no more, by the marker that it left; `left` is where it began.

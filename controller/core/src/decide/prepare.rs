@@ -2,15 +2,17 @@
 use release_schema::{AliasName, BlueGreen, SmokeTest, Strategy};
 
 use super::publish::fail;
-use super::{Look, PUBLISH_DEADLINE, Subject, World, overdue, promote, seen, shift, suspended, undecryptable, waiting};
+use super::{
+    Look, PUBLISH_DEADLINE, Subject, World, alias, overdue, promote, seen, shift, suspended, undecryptable, waiting,
+};
 use crate::analysis::{AlarmState, Measure};
 use crate::ids::Version;
-use crate::live::{ConfigurationChange, LiveVersion, VersionState};
+use crate::live::{ConfigurationChange, LiveAlias, LiveVersion, VersionState};
 use crate::plan::{Action, Plan};
 use crate::release::Release;
 use crate::rollout;
 use crate::smoke::{self, Outcome};
-use crate::state::{Direct, Phase, Rollout, ServiceState};
+use crate::state::{Direct, Phase, Rollout, ServiceState, Shape};
 use crate::status::{PhaseName, WaitingOn};
 
 pub(super) fn plan(
@@ -142,6 +144,18 @@ pub(super) fn can_be_reused(subject: &Subject<'_>, candidate: &LiveVersion, rele
         && ConfigurationChange::between(&candidate.configuration, declared).is_none()
 }
 
+/// Git asks for a smoke test since the process died that stored the intent of the first traffic: nothing was given, so it is asked first.
+pub(super) fn untested(
+    subject: &Subject<'_>,
+    state: &ServiceState,
+    version: Version,
+    alias: &LiveAlias,
+) -> Option<Plan> {
+    let nothing_given = alias::stable(state) == Some(Shape::from(alias));
+    let asked = subject.service.smoke_test.is_some() && state.rollout.direct.is_none();
+    (asked && !state.rollout.smoke_tested && nothing_given).then(|| tested_again(subject, state, version, true))
+}
+
 /// It fell asleep since it passed its smoke test, as it waited for weeks: the smoke test wakes it, and says anew what it is worth.
 pub(super) fn tested_again(subject: &Subject<'_>, state: &ServiceState, version: Version, reused: bool) -> Plan {
     let anew = state.moved_to(Phase::Preparing { version, reused, smoke: None }, subject.now);
@@ -269,6 +283,7 @@ fn with_gates(
     };
     let rollout = Rollout {
         strategy: Some(subject.service.strategy.to_string()),
+        smoke_tested: passed_smoke_test(state),
         timeout: Some(candidate.configuration.timeout),
         red_before,
         ..state.rollout.clone()

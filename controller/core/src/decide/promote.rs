@@ -81,11 +81,7 @@ fn is_edited(state: &ServiceState, alias: &LiveAlias) -> bool {
     // Our own way back carries stable's marker.
     let undone = is_marked(state, alias);
     let heals = state.rollout.direct == Some(Direct::Healed);
-    // What a rollout of which nothing is stored any more gave, under this very number.
-    let is_lost = alias.marker.as_ref().is_some_and(|marker| {
-        let has = alias.additional.map(|other| other.basis_points);
-        marker.transition == state.transition && marker.weight.is_some() && marker.weight == has
-    });
+    let is_lost = alias::is_of_lost(state, alias);
     alias.version != expected || (!is_lost && ((alias.additional.is_some() && !heals) || undone))
 }
 
@@ -145,6 +141,9 @@ pub(super) fn promoting(
             Ok(Plan { actions: finish(subject, world, &arrived, version, None)?, standing: synced() })
         }
         Sight::Before(alias) => {
+            if let Some(again) = prepare::untested(subject, state, version, alias) {
+                return Ok(again);
+            }
             if let Some(restart) = shift::restart(subject, world, state, version, alias)? {
                 return Ok(restart);
             }

@@ -1,6 +1,6 @@
 //! Makes the history records of what a decision finishes.
 use super::turn_back::End;
-use super::{Look, Subject, World, seen};
+use super::{Look, Subject, World, alias, seen};
 use crate::SCHEMA_VERSION;
 use crate::history::{Deployed, Kind, Record};
 use crate::ids::{TransitionNumber, Version};
@@ -26,6 +26,8 @@ pub(super) fn finished(
     reason: Option<String>,
 ) -> Result<Vec<Action>, Look> {
     let Some(number) = state.unrecorded(seen(&world.head, Look::Head)?) else { return Ok(Vec::new()) };
+    // What was to be set back, and is not: nothing else tells of it.
+    let left = state.rollout.heals.as_deref().filter(|_| kind != Kind::Healed);
     let record = Record {
         schema_version: SCHEMA_VERSION,
         number,
@@ -45,7 +47,11 @@ pub(super) fn finished(
         finished: subject.now,
         tick: subject.tick.to_owned(),
         steps: state.rollout.results.clone(),
-        said: state.said.clone(),
+        said: left
+            .map(|what| alias::edit_of(what.to_owned(), state.started))
+            .into_iter()
+            .chain(state.said.clone())
+            .collect(),
     };
     Ok(vec![Action::AppendRecord(Box::new(record))])
 }

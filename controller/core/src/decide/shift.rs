@@ -43,10 +43,30 @@ pub(super) fn begin(
     if !expected && !subject.goes_over_edits() {
         return Ok(suspended(PhaseName::Preparing, alias::edited(Shape::from(alias))));
     }
+    if !expected && let Some(blocked) = rises_by_hand(world, state, alias)? {
+        return Ok(blocked);
+    }
     let told = alias::told_before(subject, state, Some(alias));
     let state = told.as_ref().unwrap_or(state);
     let told = if expected { state.clone() } else { alias::told(subject, state, alias) };
     to_step(subject, world, &told, version, 0, alias)
+}
+
+/// Somebody moved the alias, and what the release began from was never live: to give that more than it has would be as if it had
+/// earned it.
+fn rises_by_hand(world: &World, state: &ServiceState, alias: &LiveAlias) -> Result<Option<Plan>, Look> {
+    let Some(from) = state.from.as_ref().filter(|_| !alias::is_of_lost(state, alias)) else { return Ok(None) };
+    // What was there before any history, or since the last one ended, is taken over as it is.
+    let head = seen(&world.head, Look::Head)?.filter(|head| !head.is_unmanaged());
+    let (Some(version), Some(head)) = (from.version, head) else { return Ok(None) };
+    if head.had_all_traffic(from) {
+        return Ok(None);
+    }
+    let message = format!(
+        "the alias names {}, and version {version}, which the release begins from, has not been live: let it name that alone",
+        described(Shape::from(alias))
+    );
+    Ok(Some(suspended(PhaseName::Preparing, WaitingOn::Blocked { message })))
 }
 
 /// Somebody deleted the alias: it is created again on stable, so that there is something to share or to return to. `None` where
@@ -144,6 +164,9 @@ pub(super) fn shifting(
         }
         Sight::Before(alias) => alias,
     };
+    if let Some(again) = prepare::untested(subject, state, at.version, alias) {
+        return Ok(again);
+    }
     if let Some(restart) = restart(subject, world, state, at.version, alias)? {
         return Ok(restart);
     }

@@ -11,6 +11,7 @@ use tidegate_core::status::{PhaseName, WaitingOn};
 use crate::build::*;
 use crate::rollout::*;
 use crate::sim::Sim;
+use crate::smoke_tests::{answers, smoke_test};
 
 pub(crate) fn from_a() -> Option<Deployed> {
     Some(deployed(1, &release('a')))
@@ -220,11 +221,36 @@ fn what_history_ends_with_is_stable_where_somebody_shares_all_traffic_between_ot
         assert_eq!(sim.state.as_ref().unwrap().from, stable);
         sim.aws_finishes();
         sim.forced = true;
-        sim.tick();
+        let plan = sim.tick();
         let alias = sim.alias.as_ref().unwrap();
-        let canary = Some(Weighted { version: v(9), basis_points: 1_000 });
-        assert_eq!((alias.version, alias.additional), (stable.unwrap().version, canary));
+        let version = if exists { v(9) } else { v(8) };
+        assert_eq!((alias.version, alias.additional.unwrap().version), (stable.unwrap().version, version));
+        let on = plan.standing.waiting_on.map(|on| on.to_string()).unwrap_or_default();
+        assert_eq!(on.contains("and version 7, which the release begins from, has not been live"), !exists, "{on}");
     }
+}
+
+#[test]
+fn what_a_hand_gave_a_share_gets_no_more_where_history_ends_with_what_git_wants_and_that_sleeps() {
+    let mut sim = with_version_7();
+    sim.add_version(8, image('d'));
+    sim.version(1).state = VersionState::Inactive;
+    sim.move_by_hand(7, Some(Weighted { version: v(8), basis_points: 3_400 }));
+    sim.service = service_with(two_steps());
+    sim.forced = true;
+    sim.tick();
+    sim.aws_finishes();
+    let writes = sim.alias_writes;
+    let shared = WaitingOn::Blocked {
+        message: "the alias names version 7 with 34 % on version 8, and version 7, which the release begins from, has not been live: let it name that alone".to_owned(),
+    };
+    assert_eq!(sim.tick().standing.waiting_on, Some(shared));
+    assert_eq!(sim.alias_writes, writes);
+    sim.forced = false;
+    sim.move_by_hand(7, None);
+    sim.tick();
+    let canary = Some(Weighted { version: v(9), basis_points: 1_000 });
+    assert_eq!(sim.alias.as_ref().map(|alias| (alias.version, alias.additional)), Some((Some(v(7)), canary)));
 }
 
 #[test]
@@ -288,6 +314,21 @@ fn an_alias_that_names_latest_again_is_told_of_where_the_release_before_did_not_
     sim.tick();
     let next = sim.state.as_ref().unwrap();
     assert_eq!((next.release.id.clone(), edits(&next.said)), (release('d').id, vec!["the alias names `$LATEST`"]));
+}
+
+#[test]
+fn a_healing_that_fails_its_smoke_test_tells_what_it_was_to_set_back() {
+    let mut sim = mostly_on_version_7();
+    sim.move_by_hand(7, None);
+    sim.service.smoke_test = Some(smoke_test());
+    sim.invoked = answers(503);
+    sim.forced = true;
+    sim.tick();
+    sim.tick();
+    let failed = sim.records.last().unwrap();
+    assert_eq!(failed.kind, Kind::Failed);
+    let moved = "the alias names version 7 with sha256:cccccccccccc, and sha256:aaaaaaaaaaaa was released";
+    assert_eq!(edits(&failed.said), [moved]);
 }
 
 #[test]

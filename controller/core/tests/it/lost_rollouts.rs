@@ -1,5 +1,5 @@
 //! A rollout of which nothing is stored any more: alias, marker and history say how far it was.
-use release_schema::Configuration;
+use release_schema::{Configuration, Strategy};
 use tidegate_core::command::Word;
 use tidegate_core::decide::{Decision, Look, World, decide};
 use tidegate_core::history::{Kind, Record, Said};
@@ -40,6 +40,21 @@ fn made_again() -> ServiceState {
 
 fn share(sim: &Sim) -> Option<u16> {
     sim.alias.as_ref().unwrap().additional.map(|additional| additional.basis_points)
+}
+
+#[test]
+fn a_release_without_steps_tells_of_the_lost_rollout_that_it_goes_over() {
+    let mut sim = lost_in_the_first_step();
+    sim.service = service_with(Strategy::AllAtOnce);
+    sim.git_wants('c');
+    sim.tick();
+    sim.aws_finishes();
+    sim.tick();
+    let promoted = sim.records.last().unwrap();
+    assert_eq!((promoted.kind, promoted.to.version), (Kind::Promoted, Some(v(3))));
+    let said: Vec<_> = promoted.said.iter().map(|said| (said.what.as_str(), said.reason.as_deref().unwrap())).collect();
+    assert_eq!(said, [("lost", "what was stored of a rollout was lost: it left version 1 with 10 % on version 2")]);
+    assert_eq!(sim.alias.as_ref().map(|alias| (alias.version, alias.additional)), Some((Some(v(3)), None)));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::build::*;
 use crate::rare_orders::{phase, ticks};
 use crate::rollbacks::{live, told_to};
 use crate::rollout::*;
-use crate::sim::Sim;
+use crate::sim::{Crash, Sim};
 
 pub(crate) fn smoke_test() -> SmokeTest {
     SmokeTest {
@@ -43,6 +43,37 @@ fn a_smoke_test_is_invoked_before_any_traffic_and_its_answer_is_kept() {
     assert_eq!(result.answer.as_deref(), Some(r#"{\"statusCode\":200,\"body\":\"ok\"}"#));
     assert_eq!(sim.alias_writes, 0);
     assert_eq!(sim.tick().standing.phase, PhaseName::Shifting);
+}
+
+#[test]
+fn a_smoke_test_that_git_adds_before_any_traffic_is_run_although_the_first_step_is_stored() {
+    let to_first_step = [PhaseName::Shifting, PhaseName::Promoting];
+    for (strategy, first) in [two_steps(), blue_green(false, true, 5)].into_iter().zip(to_first_step) {
+        for was_there in [true, false] {
+            let mut sim = published(strategy.clone());
+            sim.invoked = answers(200);
+            sim.service.smoke_test = was_there.then(smoke_test);
+            ticks(&mut sim, usize::from(was_there));
+            // The intent is stored, and then the process dies.
+            sim.tick_until(Some(Crash::After(0))).1.unwrap_err();
+            assert_eq!((PhaseName::from(phase(&sim)), sim.alias_writes), (first, 0));
+            // With other words of the strategy it begins again, and not before that.
+            sim.service = service_with(if first == PhaseName::Shifting {
+                canary(vec![weight(20), pause(10)])
+            } else {
+                strategy.clone()
+            });
+            sim.service.smoke_test = Some(smoke_test());
+            sim.tick();
+            if !was_there {
+                assert_eq!((PhaseName::from(phase(&sim)), sim.alias_writes), (PhaseName::Preparing, 0));
+                let actions = sim.tick().actions;
+                assert!(matches!(actions[..], [Action::SmokeTest { .. }]), "{actions:?}");
+                sim.tick();
+            }
+            assert_eq!((PhaseName::from(phase(&sim)), sim.alias_writes), (first, 1));
+        }
+    }
 }
 
 #[test]

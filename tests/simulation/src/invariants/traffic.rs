@@ -94,9 +94,10 @@ pub(super) fn one_declared_step(moment: &Moment<'_>) -> Result<(), Violation> {
     if known.promoted_fully || given.is_some_and(|given| is <= given) {
         return Ok(());
     }
-    // Without steps there is but one way to go over a share that other steps gave, and a person said to.
+    // Without steps there is but one way to go over a share that other steps gave, and a person said to, or what gave it is lost.
     let goes_over = matches!(moment.running().and_then(|running| running.word), Some((_, "resume" | "sync")));
-    let at_once = goes_over && steps == [0, is] && known.followed.as_ref() != Some(&wanted.strategy);
+    let is_lost = moment.state().is_some_and(|state| state.said.iter().any(|said| said.what == "lost"));
+    let at_once = (goes_over || is_lost) && steps == [0, is] && known.followed.as_ref() != Some(&wanted.strategy);
     if steps.get(at.wrapping_sub(1)) != Some(&was) && !at_once && !begins_again(known, wanted, is) {
         return violation(format!("from {was} to {is} of 10000 is not one step of {steps:?}"));
     }
