@@ -152,7 +152,7 @@ pub(super) fn untested(
     alias: &LiveAlias,
 ) -> Option<Plan> {
     let nothing_given = alias::stable(state) == Some(Shape::from(alias));
-    let asked = subject.service.smoke_test.is_some() && state.rollout.direct.is_none();
+    let asked = subject.service.smoke_test.is_some();
     (asked && !state.rollout.smoke_tested && nothing_given).then(|| tested_again(subject, state, version, true))
 }
 
