@@ -18,6 +18,8 @@ const NO_EDIT: &str = "no edit";
 
 /// What a note is called that the alias is created again, before the release has traffic.
 const CREATED: &str = "created";
+/// How a note tells what an alias was made to name.
+const NAMES: &str = "the alias names ";
 
 /// How an alias looks to a rollout.
 pub(super) enum Sight<'a> {
@@ -109,7 +111,7 @@ pub(super) fn stopped(subject: &Subject<'_>, state: &ServiceState, shape: Shape)
 
 /// The note of an edit that was found now.
 pub(super) fn edit(subject: &Subject<'_>, shape: Shape) -> Said {
-    edit_of(format!("the alias names {}", described(shape)), subject.now)
+    edit_of(format!("{NAMES}{}", described(shape)), subject.now)
 }
 
 /// The note of an edit, in words, that was found at that time.
@@ -129,23 +131,51 @@ pub(super) fn told_gone(subject: &Subject<'_>, state: &ServiceState) -> Option<S
 }
 
 /// The state with a note of what became of the alias before this release gave it anything, where nobody told of it yet: it is gone, or
-/// what a rollout of which nothing is stored any more gave it, under the number that this one has now, was taken back, or is there.
+/// what a rollout of which nothing is stored any more gave it, under the number that this one has now, was taken back, or is there; or it
+/// was moved to where this one began.
 pub(super) fn told_before(
     subject: &Subject<'_>,
+    world: &World,
     state: &ServiceState,
     alias: Option<&LiveAlias>,
-) -> Option<ServiceState> {
-    let Some(alias) = alias else { return told_gone(subject, state) };
+) -> Result<Option<ServiceState>, Look> {
+    let Some(alias) = alias else { return Ok(told_gone(subject, state)) };
     if matches!(state.phase, Phase::Preparing { .. }) && is_of_lost(state, alias) {
         let reason = format!("what was stored of a rollout was lost: it left {}", described(Shape::from(alias)));
         let lost =
             Said { what: "lost".to_owned(), actor: subject.actor.to_owned(), reason: Some(reason), at: subject.now };
-        return Some(with_note(state, lost));
+        return Ok(Some(with_note(state, lost)));
     }
     let is_of_another = alias.marker.as_ref().is_some_and(|marker| marker.release != state.release.id);
-    state.from.as_ref().filter(|left| is_of_another && is_taken_back(alias, state.transition, left))?;
-    let note = Some(edit(subject, Shape::from(alias))).filter(|edit| !is_noted(state, edit))?;
-    Some(with_note(state, note))
+    let is_undone =
+        state.from.as_ref().is_some_and(|left| is_of_another && is_taken_back(alias, state.transition, left));
+    if !is_undone && !is_moved_after(world, state, alias)? {
+        return Ok(None);
+    }
+    let note = Some(edit(subject, Shape::from(alias))).filter(|edit| !is_noted(state, edit));
+    Ok(note.map(|note| with_note(state, note)))
+}
+
+/// Whether the release before this one sent its traffic back, as its marker says, and the alias names another version: where a read was
+/// out of date as this one began, that looked like what the other had left there.
+fn is_moved_after(world: &World, state: &ServiceState, alias: &LiveAlias) -> Result<bool, Look> {
+    let began = state.from.as_ref().map(|from| &from.release);
+    let Some(marker) = alias.marker.as_ref().filter(|marker| began != Some(&marker.release)) else { return Ok(false) };
+    if marker.transition >= state.transition {
+        return Ok(false);
+    }
+    let newest = seen(&world.head, Look::Head)?.and_then(|head| head.recent.first());
+    let left = newest.filter(|newest| !newest.kind.is_live() && newest.number == marker.transition);
+    let left = left.and_then(|ended| ended.from.as_ref()).filter(|left| left.release == marker.release);
+    Ok(left.is_some_and(|left| left.version.is_some() && left.version != alias.version))
+}
+
+/// Whether the alias is no longer as this record tells that it was found: the transition ended before it wrote it.
+pub(super) fn is_moved_since(alias: &LiveAlias, ended: &Record) -> bool {
+    let is_written = alias.marker.as_ref().is_some_and(|marker| marker.transition >= ended.number);
+    let told = ended.said.iter().rfind(|said| said.what == EDIT).and_then(|said| said.reason.as_deref());
+    let found = told.and_then(|told| told.strip_prefix(NAMES));
+    !is_written && found.is_some_and(|found| found != described(Shape::from(alias)))
 }
 
 /// Whether the alias shares traffic as a rollout of which nothing is stored any more gave it, under the number that this one has now.

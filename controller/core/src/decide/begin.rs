@@ -132,8 +132,12 @@ fn moved_by_hand(
     let is_moved = left.is_some_and(|left| left.version != found) && !is_recorded;
     let is_taken_back = alias.zip(left).is_some_and(|(alias, left)| alias::is_taken_back(alias, next, left));
     let is_undone = gave.is_some_and(|to| to.version != found);
+    // A healing tells of what it was to set back in words of its own.
+    let last = head.and_then(Head::last_live).map(|last| &last.to.release);
+    let told = alias.zip(ended.filter(|ended| last != Some(&ended.to.release)));
+    let is_moved_since = told.is_some_and(|(alias, ended)| alias::is_moved_since(alias, ended));
     let shape = alias.map_or(Shape { version: found, additional: None }, Shape::from);
-    Ok((is_moved || is_taken_back || is_undone).then(|| alias::edit(subject, shape)))
+    Ok((is_moved || is_taken_back || is_undone || is_moved_since).then(|| alias::edit(subject, shape)))
 }
 
 /// Whether the strategy watches the new version once it has all traffic.

@@ -63,7 +63,7 @@ pub(super) fn at_once(
         let anew = alias::found_again(subject, world, state, edit)?;
         return Ok(anew.unwrap_or_else(|| suspended(PhaseName::Preparing, alias::edited(Shape::from(edit)))));
     }
-    let told = alias::told_before(subject, state, alias);
+    let told = alias::told_before(subject, world, state, alias)?;
     let state = told.as_ref().unwrap_or(state);
     let mut actions: Vec<Action> = told.iter().map(|told| Action::SaveState(Box::new(told.clone()))).collect();
     actions.push(match alias {
@@ -102,7 +102,7 @@ pub(super) fn switch(
     if edited && !subject.goes_over_edits() {
         return Ok(suspended(PhaseName::Preparing, alias::edited(Shape::from(alias))));
     }
-    let told = alias::told_before(subject, state, Some(alias)).filter(|_| from_preparing);
+    let told = if from_preparing { alias::told_before(subject, world, state, Some(alias))? } else { None };
     let state = told.as_ref().unwrap_or(state);
     let state = if edited { &alias::told(subject, state, alias) } else { state };
     let bake = prepare::bake(subject, state);

@@ -46,7 +46,7 @@ pub(super) fn begin(
     if !expected && let Some(blocked) = rises_by_hand(world, state, alias)? {
         return Ok(blocked);
     }
-    let told = alias::told_before(subject, state, Some(alias));
+    let told = alias::told_before(subject, world, state, Some(alias))?;
     let state = told.as_ref().unwrap_or(state);
     let told = if expected { state.clone() } else { alias::told(subject, state, alias) };
     to_step(subject, world, &told, version, 0, alias)

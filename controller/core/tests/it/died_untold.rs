@@ -157,3 +157,33 @@ fn a_release_that_began_while_aws_said_that_nothing_serves_goes_on_from_what_doe
     let told = sim.records[1].said.iter().filter(|said| said.what == "edit").count();
     assert_eq!((live(&sim), told), ((Some(v(2)), false), 2));
 }
+
+/// How many edits are told of, in what is stored or under its number.
+fn edits(sim: &Sim) -> usize {
+    let told = sim.records.iter().filter(|record| record.number == TransitionNumber(3)).flat_map(|record| &record.said);
+    told.chain(sim.state.iter().flat_map(|state| &state.said)).filter(|said| said.what == "edit").count()
+}
+
+#[test]
+fn a_hand_that_moved_the_alias_behind_an_answer_out_of_date_is_told_of_before_anything_has_its_traffic() {
+    for strategy in [release_schema::Strategy::AllAtOnce, two_steps(), blue_green(false, true, 10)] {
+        let mut sim = holding();
+        told_to(&mut sim, Word::Abort, "5xx");
+        ticks(&mut sim, 2);
+        let left = sim.alias.as_ref().unwrap().marker.clone();
+        assert_eq!(left, Some(marker(2, &release('a'))));
+        sim.move_by_hand(2, None);
+        // What the answer tells, from before the release was aborted: it has all traffic still.
+        sim.alias.as_mut().unwrap().marker = Some(marker(2, &release('b')));
+        sim.service = service_with(strategy);
+        sim.git_wants('c');
+        sim.tick();
+        assert_eq!((sim.state.as_ref().unwrap().from.clone(), edits(&sim)), (Some(deployed(2, &release('b'))), 0));
+        sim.alias.as_mut().unwrap().marker = left;
+        let writes = sim.alias_writes;
+        sim.aws_finishes();
+        ticks(&mut sim, 3);
+        assert!(sim.alias_writes > writes);
+        assert_eq!(edits(&sim), 1);
+    }
+}

@@ -147,6 +147,27 @@ fn what_a_person_made_live_is_told_once_and_moving_it_back_is_told_as_well() {
 }
 
 #[test]
+fn what_a_person_made_live_beside_stable_is_told_and_setting_that_back_is_told_as_well() {
+    let mut sim = with_version_7();
+    sim.move_by_hand(7, Some(Weighted { version: v(1), basis_points: 4_900 }));
+    sim.git_wants('b');
+    sim.tick();
+    sim.aws_finishes();
+    told(&mut sim, Word::Abort, None);
+    let failed = sim.records.last().unwrap();
+    let shared = vec!["the alias names version 7 with 49 % on version 1"];
+    assert_eq!((failed.from.clone(), edits(&failed.said)), (from_a(), shared.clone()));
+    let mut moved = sim.clone();
+    moved.move_by_hand(1, None);
+    for (mut sim, expected) in [(sim, shared), (moved, vec!["the alias names version 1"])] {
+        sim.git_wants('d');
+        sim.tick();
+        let begun = sim.state.as_ref().unwrap();
+        assert_eq!((begun.release.id.clone(), edits(&begun.said)), (release('d').id, expected));
+    }
+}
+
+#[test]
 fn a_person_takes_weights_back_that_were_set_at_rest() {
     let mut sim = with_version_7();
     sim.move_by_hand(1, on_version_7());
