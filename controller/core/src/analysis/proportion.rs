@@ -251,6 +251,13 @@ mod tests {
         }
     }
 
+    /// Computed with fractions of whole numbers.
+    #[test]
+    fn what_is_all_but_impossible_is_not_rounded_to_nothing() {
+        let p = seen(30, 50).p_exceeds(0.01);
+        assert!((p / 3.880_002_895_656_905e-47 - 1.0).abs() < 1e-5, "{p}");
+    }
+
     #[test]
     fn one_proportion_is_right_for_a_day_of_a_busy_function() {
         // A million errors are expected of a hundred million; the normal distribution is exact enough there.
@@ -274,9 +281,13 @@ mod tests {
     fn two_proportions_without_a_margin_are_fishers_exact_test() {
         close(seen(3, 4).p_exceeds_other(seen(1, 4), 0.0), 17.0 / 70.0);
         close(seen(10, 13).p_exceeds_other(seen(2, 17), 0.0), 0.000_465_181_3);
-        for (events, of, other_events, other_of) in
-            [(3, 50, 1, 900), (5, 60, 0, 40), (300, 4000, 1, 50), (9, 9, 100, 200)]
-        {
+        for (events, of, other_events, other_of) in [
+            (3, 50, 1, 900),
+            (5, 60, 0, 40),
+            (300, 4000, 1, 50),
+            (9, 9, 100, 200),
+            (990_000, 1_000_000, 989_600, 1_000_000),
+        ] {
             let table = statrs::distribution::Hypergeometric::new(of + other_of, events + other_events, of).unwrap();
             let p = seen(events, of).p_exceeds_other(seen(other_events, other_of), 0.0);
             close(p, table.sf(events - 1));

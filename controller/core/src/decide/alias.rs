@@ -156,26 +156,35 @@ pub(super) fn told_before(
     Ok(note.map(|note| with_note(state, note)))
 }
 
-/// Whether the release before this one sent its traffic back, as its marker says, and the alias names another version: where a read was
-/// out of date as this one began, that looked like what the other had left there.
+/// Whether the alias is no longer as a release before this one left it, as its marker says, and nobody told of that. Where it sent its
+/// traffic back, and a read was out of date as this one began, that looked like what it had left there.
 fn is_moved_after(world: &World, state: &ServiceState, alias: &LiveAlias) -> Result<bool, Look> {
-    let began = state.from.as_ref().map(|from| &from.release);
-    let Some(marker) = alias.marker.as_ref().filter(|marker| began != Some(&marker.release)) else { return Ok(false) };
-    if marker.transition >= state.transition {
+    let Some(marker) = alias.marker.as_ref().filter(|marker| marker.transition < state.transition) else {
+        return Ok(false);
+    };
+    let has = alias.additional.map(|other| other.basis_points);
+    let is_taken = marker.weight.is_some() && marker.weight != has;
+    if !is_taken && state.from.as_ref().is_some_and(|from| from.release == marker.release) {
         return Ok(false);
     }
     let newest = seen(&world.head, Look::Head)?.and_then(|head| head.recent.first());
-    let left = newest.filter(|newest| !newest.kind.is_live() && newest.number == marker.transition);
-    let left = left.and_then(|ended| ended.from.as_ref()).filter(|left| left.release == marker.release);
+    if is_taken {
+        return Ok(newest.and_then(found) != Some(described(Shape::from(alias)).as_str()));
+    }
+    let ended = newest.filter(|newest| !newest.kind.is_live() && newest.number == marker.transition);
+    let left = ended.and_then(|ended| ended.from.as_ref()).filter(|left| left.release == marker.release);
     Ok(left.is_some_and(|left| left.version.is_some() && left.version != alias.version))
 }
 
 /// Whether the alias is no longer as this record tells that it was found: the transition ended before it wrote it.
 pub(super) fn is_moved_since(alias: &LiveAlias, ended: &Record) -> bool {
     let is_written = alias.marker.as_ref().is_some_and(|marker| marker.transition >= ended.number);
-    let told = ended.said.iter().rfind(|said| said.what == EDIT).and_then(|said| said.reason.as_deref());
-    let found = told.and_then(|told| told.strip_prefix(NAMES));
-    !is_written && found.is_some_and(|found| found != described(Shape::from(alias)))
+    !is_written && found(ended).is_some_and(|found| found != described(Shape::from(alias)))
+}
+
+/// What the alias was found to name, as this record tells.
+fn found(record: &Record) -> Option<&str> {
+    record.said.iter().rfind(|said| said.what == EDIT)?.reason.as_deref()?.strip_prefix(NAMES)
 }
 
 /// Whether the alias shares traffic as a rollout of which nothing is stored any more gave it, under the number that this one has now.

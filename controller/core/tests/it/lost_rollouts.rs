@@ -10,6 +10,7 @@ use tidegate_core::state::{Phase, ServiceState};
 use tidegate_core::status::{Health, PhaseName, WaitingOn};
 
 use crate::build::*;
+use crate::edits::edits;
 use crate::rollbacks::kinds;
 use crate::rollout::*;
 use crate::sim::{Crash, Sim};
@@ -145,6 +146,38 @@ fn a_lost_rollout_whose_weight_somebody_took_back_is_told_by_the_release_that_be
         let begun = sim.state.as_ref().unwrap();
         let said: Vec<&str> = begun.said.iter().map(|said| said.what.as_str()).collect();
         assert_eq!((begun.transition, said), (n(2), expected));
+    }
+}
+
+#[test]
+fn a_share_of_a_lost_rollout_that_somebody_took_back_after_the_next_release_ended_is_told_once() {
+    for waits in [true, false] {
+        let mut sim = lost_in_the_first_step();
+        (sim.head, sim.recorded) = (None, None);
+        sim.records.clear();
+        sim.git_wants('c');
+        sim.forced = true;
+        sim.tick();
+        sim.forced = false;
+        let begins = |sim: &mut Sim, letter, strategy| {
+            sim.service = service_with(strategy);
+            sim.git_wants(letter);
+            for _ in 0..4 {
+                sim.tick();
+                sim.aws_finishes();
+            }
+        };
+        if waits {
+            begins(&mut sim, 'd', blue_green(false, true, 10));
+            let on = WaitingOn::EditedMidway { found: Some(v(1)), weight: Some(1_000) };
+            assert_eq!(sim.tick().standing.waiting_on, Some(on));
+        }
+        sim.move_by_hand(1, None);
+        begins(&mut sim, 'e', Strategy::AllAtOnce);
+        begins(&mut sim, 'f', Strategy::AllAtOnce);
+        let told: Vec<_> = sim.records.iter().map(|record| edits(&record.said).len()).collect();
+        let expected = if waits { vec![0, 0, 0, 1, 0] } else { vec![0, 0, 1, 0] };
+        assert_eq!((told, share(&sim)), (expected, None));
     }
 }
 
