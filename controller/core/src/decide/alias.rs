@@ -159,7 +159,8 @@ pub(super) fn told_before(
 /// Whether the alias is no longer as a release before this one left it, as its marker says, and nobody told of that. Where it sent its
 /// traffic back, and a read was out of date as this one began, that looked like what it had left there.
 fn is_moved_after(world: &World, state: &ServiceState, alias: &LiveAlias) -> Result<bool, Look> {
-    let Some(marker) = alias.marker.as_ref().filter(|marker| marker.transition < state.transition) else {
+    // Where all of history was lost its numbers begin anew, below those of markers.
+    let Some(marker) = alias.marker.as_ref().filter(|marker| marker.transition != state.transition) else {
         return Ok(false);
     };
     let has = alias.additional.map(|other| other.basis_points);

@@ -5,6 +5,7 @@ use tidegate_core::decide::{Decision, Look, World, decide};
 use tidegate_core::history::{Kind, Record, Said};
 use tidegate_core::ids::TransitionNumber;
 use tidegate_core::live::Weighted;
+use tidegate_core::marker::Marker;
 use tidegate_core::plan::{Action, Plan};
 use tidegate_core::state::{Phase, ServiceState};
 use tidegate_core::status::{Health, PhaseName, WaitingOn};
@@ -151,10 +152,11 @@ fn a_lost_rollout_whose_weight_somebody_took_back_is_told_by_the_release_that_be
 
 #[test]
 fn a_share_of_a_lost_rollout_that_somebody_took_back_after_the_next_release_ended_is_told_once() {
-    for waits in [true, false] {
+    for (waits, number) in [(true, 2), (false, 2), (true, 5)] {
         let mut sim = lost_in_the_first_step();
         (sim.head, sim.recorded) = (None, None);
         sim.records.clear();
+        sim.alias.as_mut().unwrap().marker = Some(Marker { weight: Some(1_000), ..marker(number, &release('b')) });
         sim.git_wants('c');
         sim.forced = true;
         sim.tick();
