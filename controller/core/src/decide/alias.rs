@@ -163,8 +163,7 @@ fn is_moved_after(world: &World, state: &ServiceState, alias: &LiveAlias) -> Res
     let Some(marker) = alias.marker.as_ref().filter(|marker| marker.transition != state.transition) else {
         return Ok(false);
     };
-    let has = alias.additional.map(|other| other.basis_points);
-    let is_taken = marker.weight.is_some() && marker.weight != has;
+    let is_taken = marker.weight.is_some() && alias.additional.is_none();
     if !is_taken && state.from.as_ref().is_some_and(|from| from.release == marker.release) {
         return Ok(false);
     }
@@ -172,7 +171,7 @@ fn is_moved_after(world: &World, state: &ServiceState, alias: &LiveAlias) -> Res
     if is_taken {
         return Ok(newest.and_then(found) != Some(described(Shape::from(alias)).as_str()));
     }
-    let ended = newest.filter(|newest| !newest.kind.is_live() && newest.number == marker.transition);
+    let ended = newest.filter(|newest| !newest.kind.is_live());
     let left = ended.and_then(|ended| ended.from.as_ref()).filter(|left| left.release == marker.release);
     Ok(left.is_some_and(|left| left.version.is_some() && left.version != alias.version))
 }

@@ -187,3 +187,20 @@ fn a_hand_that_moved_the_alias_behind_an_answer_out_of_date_is_told_of_before_an
         assert_eq!(edits(&sim), 1);
     }
 }
+
+#[test]
+fn an_alias_that_is_where_an_aborted_release_left_it_is_nobodys_edit_where_git_declares_more_of_it_since() {
+    let mut sim = holding();
+    told_to(&mut sim, Word::Abort, "5xx");
+    ticks(&mut sim, 2);
+    sim.service.configuration.memory_size = Some(sim.latest().configuration.memory_size);
+    sim.wanted = Ok(release_with('c', &sim.service.configuration));
+    sim.tick();
+    let from = sim.state.as_ref().unwrap().from.clone().unwrap();
+    assert_eq!((from.version, from.release == release('a').id), (Some(v(1)), false));
+    let writes = sim.alias_writes;
+    sim.aws_finishes();
+    ticks(&mut sim, 3);
+    assert!(sim.alias_writes > writes);
+    assert_eq!(edits(&sim), 0);
+}
