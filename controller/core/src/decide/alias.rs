@@ -18,6 +18,7 @@ const NO_EDIT: &str = "no edit";
 
 /// What a note is called that the alias is created again, before the release has traffic.
 const CREATED: &str = "created";
+
 /// How a note tells what an alias was made to name.
 const NAMES: &str = "the alias names ";
 
@@ -163,20 +164,22 @@ fn is_moved_after(world: &World, state: &ServiceState, alias: &LiveAlias) -> Res
     let Some(marker) = alias.marker.as_ref().filter(|marker| marker.transition != state.transition) else {
         return Ok(false);
     };
-    let is_taken = marker.weight.is_some() && alias.additional.is_none();
-    if !is_taken && state.from.as_ref().is_some_and(|from| from.release == marker.release) {
+    let newest =
+        || -> Result<Option<&Record>, Look> { Ok(seen(&world.head, Look::Head)?.and_then(|head| head.recent.first())) };
+    if marker.weight.is_some() && alias.additional.is_none() {
+        // The share that it gave is gone: its record told of that, or nobody did.
+        return Ok(newest()?.and_then(found) != Some(described(Shape::from(alias)).as_str()));
+    }
+    if state.from.as_ref().is_some_and(|from| from.release == marker.release) {
         return Ok(false);
     }
-    let newest = seen(&world.head, Look::Head)?.and_then(|head| head.recent.first());
-    if is_taken {
-        return Ok(newest.and_then(found) != Some(described(Shape::from(alias)).as_str()));
-    }
-    let ended = newest.filter(|newest| !newest.kind.is_live());
+    // It sent its traffic back, to where it began.
+    let ended = newest()?.filter(|newest| !newest.kind.is_live());
     let left = ended.and_then(|ended| ended.from.as_ref()).filter(|left| left.release == marker.release);
     Ok(left.is_some_and(|left| left.version.is_some() && left.version != alias.version))
 }
 
-/// Whether the alias is no longer as this record tells that it was found: the transition ended before it wrote it.
+/// Whether a transition that ended before it wrote the alias tells, in its record, of another than there is now.
 pub(super) fn is_moved_since(alias: &LiveAlias, ended: &Record) -> bool {
     let is_written = alias.marker.as_ref().is_some_and(|marker| marker.transition >= ended.number);
     !is_written && found(ended).is_some_and(|found| found != described(Shape::from(alias)))

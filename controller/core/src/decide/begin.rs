@@ -104,7 +104,8 @@ fn intent(
 }
 
 /// A release that goes over an alias that somebody moved tells of it: another version serves than the one that the newest
-/// transition left there, the alias is gone, or what is gone is what a transition without a record gave.
+/// transition left there, the alias is gone, what is gone is what a transition without a record gave, or one that ended before it wrote
+/// the alias told of another.
 fn moved_by_hand(
     subject: &Subject<'_>,
     world: &World,

@@ -6,6 +6,7 @@ use tidegate_core::plan::Action;
 use tidegate_core::status::SyncStatus;
 
 use crate::build::*;
+use crate::edits::edits;
 use crate::rare_orders::{died_while_promoting, ticks, to};
 use crate::rollbacks::{BACK, b_is_live, kinds, live, release_live, told_to};
 use crate::rollout::*;
@@ -114,8 +115,7 @@ fn a_hand_that_took_back_what_a_tick_gave_right_before_it_died_is_told_of_howeve
         sim.tick();
         ends(&mut sim);
         ticks(&mut sim, 4);
-        let told: Vec<_> =
-            sim.records.iter().flat_map(|record| &record.said).filter(|said| said.what == "edit").collect();
+        let told: Vec<_> = sim.records.iter().flat_map(|record| edits(&record.said)).collect();
         assert_eq!((live(&sim), told.len()), ((Some(v(3)), false), 1), "{told:?}");
     }
 }
@@ -154,14 +154,14 @@ fn a_release_that_began_while_aws_said_that_nothing_serves_goes_on_from_what_doe
     // What somebody deletes now is something else than what seemed to be gone.
     sim.alias = None;
     sim.tick();
-    let told = sim.records[1].said.iter().filter(|said| said.what == "edit").count();
-    assert_eq!((live(&sim), told), ((Some(v(2)), false), 2));
+    let told = edits(&sim.records[1].said);
+    assert_eq!((live(&sim), told.len()), ((Some(v(2)), false), 2));
 }
 
-/// How many edits are told of, in what is stored or under its number.
-fn edits(sim: &Sim) -> usize {
-    let told = sim.records.iter().filter(|record| record.number == TransitionNumber(3)).flat_map(|record| &record.said);
-    told.chain(sim.state.iter().flat_map(|state| &state.said)).filter(|said| said.what == "edit").count()
+/// How many edits transition 3 tells of, under way or recorded.
+fn told_edits(sim: &Sim) -> usize {
+    let recorded = sim.records.iter().filter(|record| record.number == TransitionNumber(3)).map(|record| &record.said);
+    recorded.chain(sim.state.as_ref().map(|state| &state.said)).map(|said| edits(said).len()).sum()
 }
 
 #[test]
@@ -178,13 +178,13 @@ fn a_hand_that_moved_the_alias_behind_an_answer_out_of_date_is_told_of_before_an
         sim.service = service_with(strategy);
         sim.git_wants('c');
         sim.tick();
-        assert_eq!((sim.state.as_ref().unwrap().from.clone(), edits(&sim)), (Some(deployed(2, &release('b'))), 0));
+        assert_eq!((sim.state.as_ref().unwrap().from.clone(), told_edits(&sim)), (Some(deployed(2, &release('b'))), 0));
         sim.alias.as_mut().unwrap().marker = left;
         let writes = sim.alias_writes;
         sim.aws_finishes();
         ticks(&mut sim, 3);
         assert!(sim.alias_writes > writes);
-        assert_eq!(edits(&sim), 1);
+        assert_eq!(told_edits(&sim), 1);
     }
 }
 
@@ -202,5 +202,5 @@ fn an_alias_that_is_where_an_aborted_release_left_it_is_nobodys_edit_where_git_d
     sim.aws_finishes();
     ticks(&mut sim, 3);
     assert!(sim.alias_writes > writes);
-    assert_eq!(edits(&sim), 0);
+    assert_eq!(told_edits(&sim), 0);
 }

@@ -42,4 +42,5 @@ mod superseding;
 mod texts;
 mod unmanaged;
 mod verifying;
+mod verifying_any;
 mod words;

@@ -1,25 +1,24 @@
 //! Whoever changes, removes, swaps, copies or adds something in a history is found, and what they touched is named.
 use std::collections::BTreeMap;
 
-use proptest::prelude::*;
 use tidegate_core::history::{Head, Kind, Record, RecordHash, hash_bytes};
 use tidegate_core::ids::TransitionNumber;
 use tidegate_core::marker::Marker;
-use tidegate_core::verify::{Alias, Evidence, Finding, Last, Place, Testimony, Verification, verify};
+use tidegate_core::verify::{Alias, Evidence, Finding, Last, Testimony, Verification, verify};
 
 use crate::build::*;
 
 /// A service's history as it lies in the bucket, and its alias.
 #[derive(Clone)]
-struct History {
-    records: BTreeMap<TransitionNumber, Vec<u8>>,
-    strays: Vec<String>,
-    head: Option<Vec<u8>>,
-    alias: Alias,
-    under_way: Option<TransitionNumber>,
+pub(crate) struct History {
+    pub(crate) records: BTreeMap<TransitionNumber, Vec<u8>>,
+    pub(crate) strays: Vec<String>,
+    pub(crate) head: Option<Vec<u8>>,
+    pub(crate) alias: Alias,
+    pub(crate) under_way: Option<TransitionNumber>,
 }
 
-fn n(number: u64) -> TransitionNumber {
+pub(crate) fn n(number: u64) -> TransitionNumber {
     TransitionNumber(number)
 }
 
@@ -34,12 +33,12 @@ fn promoted(number: u64) -> Record {
     record(number, Kind::Promoted, from, to, commit(letter(number)), [0, 1])
 }
 
-fn marked(number: u64) -> Alias {
+pub(crate) fn marked(number: u64) -> Alias {
     Alias::Marked(marker(number, &release(letter(number))))
 }
 
 impl History {
-    fn of(count: u64) -> Self {
+    pub(crate) fn of(count: u64) -> Self {
         Self::made_of((1..=count).map(promoted), marked(count))
     }
 
@@ -67,19 +66,19 @@ impl History {
         })
     }
 
-    fn findings(&self) -> Vec<Finding> {
+    pub(crate) fn findings(&self) -> Vec<Finding> {
         self.verified().findings
     }
 
-    fn hash(&self, number: u64) -> RecordHash {
+    pub(crate) fn hash(&self, number: u64) -> RecordHash {
         hash_bytes(&self.records[&n(number)])
     }
 
-    fn put(&mut self, number: u64, bytes: Vec<u8>) {
+    pub(crate) fn put(&mut self, number: u64, bytes: Vec<u8>) {
         self.records.insert(n(number), bytes);
     }
 
-    fn take(&mut self, number: u64) -> Vec<u8> {
+    pub(crate) fn take(&mut self, number: u64) -> Vec<u8> {
         self.records.remove(&n(number)).unwrap()
     }
 }
@@ -442,86 +441,4 @@ fn a_number_without_end_ends_the_search_at_once() {
             Finding::Missing { first: n(4), last: n(u64::MAX - 1), expected: None },
         ]
     );
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn a_byte_that_is_changed_anywhere_in_a_record_names_that_record(
-        count in 1_u64..30, which in any::<proptest::sample::Index>(), at in any::<proptest::sample::Index>(), flip in 1_u8..=255,
-    ) {
-        let mut history = History::of(count);
-        let number = which.index(usize::try_from(count).unwrap()) as u64 + 1;
-        let expected = history.hash(number);
-        let mut bytes = history.take(number);
-        let index = at.index(bytes.len());
-        bytes[index] ^= flip;
-        let found = hash_bytes(&bytes);
-        history.put(number, bytes);
-        let findings = history.findings();
-        prop_assert!(findings.contains(&Finding::Changed { number: n(number), expected, found }), "{findings:#?}");
-        // Where it was the hash in it that was changed, the one before cannot be told from a changed one.
-        let others = findings.iter().filter(|finding| finding.place() != Place::Record(n(number)));
-        for other in others {
-            let before = matches!(other, Finding::Unproven { number: before, .. } if before.next() == n(number));
-            prop_assert!(before, "{findings:#?}");
-        }
-    }
-
-    #[test]
-    fn a_record_that_is_removed_is_named_and_nothing_else_is(count in 1_u64..30, which in any::<proptest::sample::Index>()) {
-        let mut history = History::of(count);
-        let number = which.index(usize::try_from(count).unwrap()) as u64 + 1;
-        let expected = Some(history.hash(number));
-        history.take(number);
-        prop_assert_eq!(history.findings(), [Finding::Missing { first: n(number), last: n(number), expected }]);
-    }
-
-    #[test]
-    fn two_records_that_are_swapped_are_both_named(count in 2_u64..30, one in 0_u64..30, by in 1_u64..29) {
-        let (one, other) = (one % count + 1, (one + by % (count - 1) + 1) % count + 1);
-        prop_assume!(one != other);
-        let mut history = History::of(count);
-        let (a, b) = (history.take(one), history.take(other));
-        history.put(one, b);
-        history.put(other, a);
-        let findings = history.findings();
-        let named: Vec<(u64, u64)> = findings.iter().filter_map(|finding| match finding {
-            Finding::Reordered { number, holds, .. } => Some((number.0, holds.0)),
-            _ => None,
-        }).collect();
-        let (high, low) = (one.max(other), one.min(other));
-        prop_assert_eq!(named, [(high, low), (low, high)]);
-        prop_assert_eq!(findings.len(), 2);
-    }
-
-    #[test]
-    fn a_tail_cut_off_with_its_head_is_named_from_its_first_record_to_its_last(count in 1_u64..30, kept in 0_u64..30) {
-        prop_assume!(kept < count);
-        let cut = History { alias: marked(count), ..History::of(kept) };
-        prop_assert_eq!(cut.findings(), [Finding::CutOff { first: n(kept + 1), last: n(count) }]);
-    }
-
-    #[test]
-    fn a_byte_that_is_changed_in_the_head_is_found_where_it_says_something_else(
-        count in 1_u64..30, at in any::<proptest::sample::Index>(), flip in 1_u8..=255,
-    ) {
-        let history = History::of(count);
-        let before = history.head.clone().unwrap();
-        let mut bytes = before.clone();
-        let index = at.index(bytes.len());
-        bytes[index] ^= flip;
-        let value = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).ok();
-        prop_assume!(value(&bytes) != value(&before));
-        // A time may be written in more than one way.
-        let head = |bytes: &[u8]| serde_json::from_slice::<Head>(bytes).ok();
-        prop_assume!(head(&bytes) != head(&before));
-        // A newer build's head is refused by whoever reads it, in its own words.
-        let version = |bytes: &[u8]| value(bytes).and_then(|value| value.get("schemaVersion")?.as_u64());
-        prop_assume!(version(&bytes).is_none_or(|version| version <= 1));
-        let findings = History { head: Some(bytes), ..history }.findings();
-        prop_assert!(!findings.is_empty());
-        prop_assert!(findings.iter().all(|finding| finding.place() == Place::Head), "{findings:#?}");
-    }
 }
