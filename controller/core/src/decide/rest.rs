@@ -111,7 +111,7 @@ fn beside<'w>(world: &World, head: Option<&'w Head>, wanted: &Release) -> Result
     if last.version.is_none_or(|version| version == other.version) {
         return Ok(Some(last));
     }
-    if alias.version == last.version || head.is_unmanaged() {
+    if alias.version == last.version {
         return Ok(None);
     }
     existing(world, last)

@@ -140,10 +140,15 @@ fn moved_since<'a>(world: &'a World, alias: Option<&'a LiveAlias>) -> Option<(&'
 
 /// Whether somebody moved the alias of a service that has no release with traffic: it is not where the last transition left it.
 fn is_moved(world: &World, head: &Head, alias: &LiveAlias) -> bool {
-    let left = match &world.state {
-        Some(state) if state.phase.has_traffic() => return false,
+    if world.state.as_ref().is_some_and(|state| state.phase.has_traffic()) {
+        return false;
+    }
+    let last = head.last_live();
+    // What is stored is over where its record says that it went live.
+    let under_way = world.state.as_ref().filter(|state| last.is_none_or(|last| last.number < state.transition));
+    let left = match under_way {
         Some(state) => state.from.as_ref(),
-        None => head.last_live().map(|record| &record.to),
+        None => last.map(|record| &record.to),
     };
     // A write of ours whose record is missing still.
     let is_ours = alias.marker.as_ref().is_some_and(|marker| marker.transition > head.number);

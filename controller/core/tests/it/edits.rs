@@ -9,6 +9,7 @@ use tidegate_core::plan::{Action, Plan};
 use tidegate_core::status::{PhaseName, WaitingOn};
 
 use crate::build::*;
+use crate::rare_orders::ticks;
 use crate::rollout::*;
 use crate::sim::Sim;
 use crate::smoke_tests::{answers, smoke_test};
@@ -149,6 +150,7 @@ fn what_a_person_made_live_is_told_once_and_moving_it_back_is_told_as_well() {
 #[test]
 fn what_a_person_made_live_beside_stable_is_told_and_setting_that_back_is_told_as_well() {
     let mut sim = with_version_7();
+    sim.alias.as_mut().unwrap().marker = Some(marker(1, &release('a')));
     sim.move_by_hand(7, Some(Weighted { version: v(1), basis_points: 4_900 }));
     sim.git_wants('b');
     sim.tick();
@@ -165,6 +167,24 @@ fn what_a_person_made_live_beside_stable_is_told_and_setting_that_back_is_told_a
         let begun = sim.state.as_ref().unwrap();
         assert_eq!((begun.release.id.clone(), edits(&begun.said)), (release('d').id, expected));
     }
+}
+
+#[test]
+fn what_a_release_went_over_before_it_returned_its_traffic_is_told_once() {
+    let mut sim = holding();
+    sim.add_version(7, release('c').code);
+    sim.move_by_hand(7, None);
+    sim.tick();
+    told(&mut sim, Word::Resume, None);
+    ticks(&mut sim, 2);
+    told(&mut sim, Word::Abort, None);
+    ticks(&mut sim, 2);
+    let aborted = sim.records.last().unwrap();
+    assert_eq!((aborted.kind, edits(&aborted.said)), (Kind::Aborted, vec!["the alias names version 7"]));
+    sim.git_wants('d');
+    sim.tick();
+    let begun = sim.state.as_ref().unwrap();
+    assert_eq!((begun.from.clone(), edits(&begun.said)), (from_a(), vec![]));
 }
 
 #[test]

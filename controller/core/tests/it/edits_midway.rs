@@ -2,13 +2,16 @@
 use tidegate_core::command::Word;
 use tidegate_core::decide::{Decision, Look, World, decide};
 use tidegate_core::history::Kind;
-use tidegate_core::ids::RevisionId;
+use tidegate_core::ids::{RevisionId, TransitionNumber};
 use tidegate_core::live::{LiveAlias, Seen, Weighted};
 use tidegate_core::plan::{Action, Standing};
+use tidegate_core::state::Phase;
 use tidegate_core::status::{PhaseName, WaitingOn};
 
 use crate::build::*;
 use crate::edits::{alias_revision, edits, from_a, on_version_7};
+use crate::rare_orders::ticks;
+use crate::rollbacks::BACK;
 use crate::rollout::*;
 use crate::sim::{Crash, Sim};
 
@@ -344,4 +347,25 @@ fn an_alias_that_was_deleted_during_a_release_is_created_on_the_new_version() {
     let said: Vec<_> = sim.records[1].said.iter().filter_map(|said| said.reason.as_deref()).collect();
     assert_eq!(said, ["the alias is gone"]);
     sim.assert_converged();
+}
+
+#[test]
+fn an_alias_that_a_write_has_not_reached_is_nobodys_edit_however_the_release_ends() {
+    for ends in [
+        (|sim: &mut Sim| sim.git_wants('c')) as fn(&mut Sim),
+        |sim| says(sim, Word::Abort, None),
+        |sim| {
+            says(sim, BACK, Some("5xx"));
+        },
+    ] {
+        let mut sim = published(two_steps());
+        sim.tick_until(Some(Crash::After(0))).1.unwrap_err();
+        assert!(matches!(sim.state.as_ref().unwrap().phase, Phase::Shifting { .. }));
+        ends(&mut sim);
+        sim.tick();
+        sim.word = None;
+        ticks(&mut sim, 2);
+        let ended = sim.records.iter().find(|record| record.number == TransitionNumber(2)).unwrap();
+        assert_eq!(edits(&ended.said), Vec::<&str>::new());
+    }
 }

@@ -1,5 +1,5 @@
 //! The chain of records, and what its newest end knows.
-use tidegate_core::history::{Head, Kind, Record, hash_bytes};
+use tidegate_core::history::{Deployed, Head, Kind, Record, hash_bytes};
 use tidegate_core::ids::{TransitionNumber, Version};
 
 use crate::build::*;
@@ -124,6 +124,41 @@ fn a_rollback_to_one_version_of_a_release_knows_the_other_that_it_ended() {
     let back = Record { ended, ..of_kind(Kind::RolledBack, promoted(3, 2, 'b')) };
     let head = history([promoted(1, 1, 'a'), promoted(2, 2, 'b'), back]);
     assert_eq!(head.versions_of(&release('b').id), [v(2), v(4)]);
+}
+
+#[test]
+fn a_rollback_took_traffic_from_what_it_ended_what_was_stable_and_what_it_holds_out() {
+    let back = Record {
+        from: Some(deployed(4, &release('d'))),
+        held: Some(release('c').id),
+        ..of_kind(Kind::RolledBack, promoted(4, 1, 'a'))
+    };
+    let records = [promoted(1, 1, 'a'), promoted(2, 2, 'b'), of_kind(Kind::Failed, promoted(3, 3, 'c')), back.clone()];
+    let head = history(records.into_iter().chain([promoted(5, 5, 'e')]));
+    let left: Vec<_> = head.left_by(&back).map(|left| left.version).collect();
+    assert_eq!(left, [Some(v(4)), Some(v(2)), Some(v(3))]);
+}
+
+#[test]
+fn a_version_that_no_record_tells_of_follows_what_was_published_before_its_attempt() {
+    let attempt = |number, letter| {
+        let to = Deployed { version: None, ..deployed(1, &release(letter)) };
+        Record { to, ..of_kind(Kind::Superseded, promoted(number, 1, letter)) }
+    };
+    let untold = |head: &Head, letter| head.untold_versions_of(&release(letter).id);
+    let head = history([promoted(1, 1, 'a'), attempt(2, 'b'), promoted(3, 3, 'c')]);
+    assert_eq!(untold(&head, 'b'), [v(2), v(3)], "or it is what was known next");
+    assert_eq!(untold(&head, 'c'), [], "all of `c` is told");
+    assert_eq!(untold(&head, 'd'), [], "there was no attempt at `d`");
+    let newest = history([promoted(1, 4, 'a'), attempt(2, 'b')]);
+    assert_eq!(untold(&newest, 'b'), [v(5), v(6), v(7)], "no more than three");
+}
+
+#[test]
+fn a_version_had_all_traffic_with_its_code_only() {
+    let head = history([promoted(1, 1, 'a'), of_kind(Kind::Failed, promoted(2, 2, 'b'))]);
+    let had = |version, letter| head.had_all_traffic(&deployed(version, &release(letter)));
+    assert_eq!([had(1, 'a'), had(2, 'b'), had(1, 'c'), had(3, 'a')], [true, false, false, false]);
 }
 
 #[test]

@@ -3,6 +3,7 @@ use release_schema::{Configuration, Strategy};
 use tidegate_core::command::Word;
 use tidegate_core::history::Kind;
 use tidegate_core::ids::{Commit, TransitionNumber};
+use tidegate_core::state::Phase;
 use tidegate_core::status::WaitingOn;
 
 use crate::build::*;
@@ -63,6 +64,36 @@ fn a_merge_before_the_rollback_does_not_bring_back_what_that_took_traffic_from()
     }
     sim.assert_converged();
     assert_eq!(live(&sim), (Some(v(2)), false));
+}
+
+#[test]
+fn what_is_held_out_in_its_place_keeps_the_hold_with_its_reminder_and_its_commit() {
+    let mut sim = c_failed();
+    told_to(&mut sim, Word::Rollback { to: None, remind_after: Some(3_600) }, "b is bad too");
+    held_back(&sim);
+    wants_since(&mut sim, 'b', -1);
+    let before = sim.state.clone().unwrap();
+    sim.tick();
+    let after = sim.state.clone().unwrap();
+    let Phase::Held { remind: Some(due), .. } = &before.phase else { panic!("{before:#?}") };
+    assert_eq!((after.phase, after.since), (before.phase.clone(), before.since));
+    assert_eq!((after.release, after.commit), (release('b'), sim.commit.clone()));
+    let due = *due;
+    sim.pass(60);
+    let reminded =
+        matches!(sim.decide().1.standing.waiting_on, Some(WaitingOn::Held { due: Some(at), .. }) if at == due);
+    assert!(reminded);
+}
+
+#[test]
+fn a_merge_in_the_second_of_the_rollback_is_none_after_it() {
+    let mut sim = c_is_held_out();
+    wants_since(&mut sim, 'b', 0);
+    assert_eq!(sim.commit.time, sim.records.last().unwrap().finished);
+    for _ in 0..4 {
+        sim.tick();
+    }
+    held_back(&sim);
 }
 
 #[test]
@@ -192,12 +223,15 @@ fn it_stays_out_where_a_hand_had_made_it_live_and_the_rollback_died_before_its_r
         assert_eq!(live(&sim), (Some(v(3)), false), "back to `c`, and `b` is held out");
         // `b`, in other words.
         let memory = sim.version(2).configuration.memory_size;
-        sim.service = service_with(strategy);
+        sim.service = service_with(strategy.clone());
         sim.service.configuration.memory_size = Some(memory);
         wants_since(&mut sim, 'b', -3);
         sim.wanted = Ok(release_with('b', &sim.service.configuration));
         let writes = sim.alias_writes;
-        for _ in 0..6 {
+        sim.tick();
+        // A canary looks at the alias before it begins.
+        assert!(strategy == Strategy::AllAtOnce || sim.records.last().unwrap().kind == Kind::RolledBack);
+        for _ in 0..5 {
             sim.aws_finishes();
             sim.tick();
         }

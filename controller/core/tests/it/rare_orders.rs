@@ -115,7 +115,8 @@ fn a_rollback_once_more_after_a_hand_gave_traffic_to_what_is_held_out_takes_it_b
             }
             told_to(&mut sim, BACK, "5xx again");
             assert_eq!((live(&sim), sim.registry.as_ref().unwrap().0), ((Some(v(1)), false), v(1)));
-            assert_eq!(sim.records.last().unwrap().said[0].what, "edit");
+            let told = sim.records.last().unwrap();
+            assert_eq!((told.said[0].what.as_str(), told.from.as_ref()), ("edit", Some(&deployed(2, &release('b')))));
             assert_eq!(sim.tick().standing.phase, PhaseName::RolledBack);
         }
     }
@@ -157,6 +158,23 @@ fn a_hand_lifts_no_hold_where_its_document_is_lost() {
     sim.state = None;
     ticks(&mut sim, 3);
     assert_eq!(kinds(&sim), [Kind::Adopted, Kind::Promoted, Kind::RolledBack]);
+}
+
+#[test]
+fn a_hand_lifts_no_hold_of_a_version_that_no_record_tells_of_where_its_document_is_lost() {
+    let mut sim = b_is_live();
+    sim.git_wants('c');
+    sim.tick();
+    sim.aws_finishes();
+    told_to(&mut sim, BACK, "5xx");
+    let recorded = kinds(&sim);
+    sim.add_version(3, image('c'));
+    sim.move_by_hand(3, None);
+    sim.state = None;
+    let plan = sim.tick();
+    ticks(&mut sim, 3);
+    assert_eq!((plan.standing.phase, kinds(&sim)), (PhaseName::RolledBack, recorded));
+    assert_eq!(live(&sim), (Some(v(3)), false), "what a hand did is a person's to take back");
 }
 
 #[test]

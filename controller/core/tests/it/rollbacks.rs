@@ -9,6 +9,7 @@ use tidegate_core::state::Phase;
 use tidegate_core::status::{Health, HoldReason, PhaseName, WaitingOn};
 
 use crate::build::*;
+use crate::rare_orders::died_while_promoting;
 use crate::rollout::*;
 use crate::sim::{Crash, Sim};
 
@@ -375,4 +376,34 @@ fn a_hold_that_git_lifted_by_going_back_is_told_once_whatever_died_after_that() 
     sim.tick();
     assert_eq!(kinds(&sim), [Kind::Adopted, Kind::Promoted, Kind::RolledBack, Kind::Adopted]);
     sim.assert_converged();
+}
+
+#[test]
+fn a_hold_that_git_lifted_is_told_also_where_another_tick_recorded_something_since() {
+    let mut sim = b_is_live();
+    told_to(&mut sim, BACK, "5xx");
+    let late = Record { previous: None, ..sim.records[1].clone() };
+    sim.append(Record { number: TransitionNumber(4), kind: Kind::Superseded, ..late });
+    sim.git_wants('a');
+    sim.tick();
+    let newest = sim.records.last().unwrap();
+    assert_eq!(
+        (newest.kind, newest.reason.as_deref()),
+        (Kind::Adopted, Some("commit aaaaaaaaaaaa lifts the hold of v-b"))
+    );
+}
+
+#[test]
+fn a_rollback_of_what_no_hand_touched_tells_of_no_edit() {
+    let at_rest = b_is_live();
+    let recorded_and_died = died_while_promoting(1);
+    let died = died_while_promoting(0);
+    let mut lost = died.clone();
+    lost.state = None;
+    for (what, mut sim) in [("rest", at_rest), ("recorded", recorded_and_died), ("died", died), ("lost", lost)] {
+        told_to(&mut sim, BACK, "5xx");
+        let told = sim.records.last().unwrap();
+        assert_eq!((told.kind, live(&sim)), (Kind::RolledBack, (Some(v(1)), false)), "{what}");
+        assert_eq!(told.said.iter().filter(|said| said.what == "edit").count(), 0, "{what}: {:?}", told.said);
+    }
 }
