@@ -4,6 +4,7 @@ use tidegate_core::plan::{Action, Plan, Standing};
 use tidegate_core::status::{Health, HoldReason, PhaseName, SyncStatus, WaitingOn};
 
 use crate::build::*;
+use crate::rollout::holding;
 use crate::sim::{Crash, Sim};
 
 fn git_is_down() -> HoldReason {
@@ -38,6 +39,15 @@ fn no_alias_is_moved_on_hold_and_the_service_does_not_stand_as_if_it_were() {
     reverted.settle(4);
     reverted.git_wants('a');
     assert_eq!(on_hold(reverted).decide().1, held(PhaseName::Preparing));
+}
+
+#[test]
+fn a_step_that_is_over_stays_the_step_that_it_is_on_hold() {
+    let mut sim = holding();
+    sim.pass(30);
+    assert_eq!(on_hold(sim.clone()).decide().1.standing, held(PhaseName::Holding).standing);
+    sim.tick();
+    assert!(sim.alias.unwrap().additional.is_some_and(|other| other.basis_points == 5_000), "it was over");
 }
 
 #[test]

@@ -67,6 +67,18 @@ fn a_merge_before_the_rollback_does_not_bring_back_what_that_took_traffic_from()
 }
 
 #[test]
+fn a_rollback_that_died_before_its_record_came_from_what_was_live_and_not_from_what_it_holds_out() {
+    let mut sim = c_failed();
+    says(&mut sim, BACK, Some("b is bad too"));
+    sim.tick_until(Some(Crash::After(0))).1.unwrap_err();
+    sim.word = None;
+    sim.tick();
+    let told = sim.records.last().unwrap();
+    assert_eq!((told.kind, told.held.as_ref()), (Kind::RolledBack, Some(&release('c').id)));
+    assert_eq!((told.from.as_ref(), &told.to), (Some(&deployed(2, &release('b'))), &deployed(1, &release('a'))));
+}
+
+#[test]
 fn what_is_held_out_in_its_place_keeps_the_hold_with_its_reminder_and_its_commit() {
     let mut sim = c_failed();
     told_to(&mut sim, Word::Rollback { to: None, remind_after: Some(3_600) }, "b is bad too");

@@ -1,7 +1,7 @@
 //! Back to what was good: from every state, with one write, and what is held out stays out.
 use tidegate_core::command::Word;
 use tidegate_core::decide::Look;
-use tidegate_core::history::{Kind, Record};
+use tidegate_core::history::{Deployed, Kind, Record};
 use tidegate_core::ids::TransitionNumber;
 use tidegate_core::live::VersionState;
 use tidegate_core::plan::Action;
@@ -405,5 +405,30 @@ fn a_rollback_of_what_no_hand_touched_tells_of_no_edit() {
         let told = sim.records.last().unwrap();
         assert_eq!((told.kind, live(&sim)), (Kind::RolledBack, (Some(v(1)), false)), "{what}");
         assert_eq!(told.said.iter().filter(|said| said.what == "edit").count(), 0, "{what}: {:?}", told.said);
+    }
+}
+
+#[test]
+fn a_rollback_tells_what_it_ended_where_that_is_not_what_it_came_from() {
+    let mut publishing = b_is_live();
+    publishing.git_wants('c');
+    publishing.tick_until(Some(Crash::After(0))).1.unwrap_err();
+    let mut published = b_is_live();
+    published.service = service_with(two_steps());
+    published.git_wants('c');
+    published.tick();
+    published.aws_finishes();
+    let mut shares = published.clone();
+    shares.tick();
+    let c = deployed(3, &release('c'));
+    let b = deployed(2, &release('b'));
+    for (mut sim, from, ended) in [
+        (publishing, b.clone(), Some(Deployed { version: None, ..c.clone() })),
+        (published, b, Some(c.clone())),
+        (shares, c, None),
+    ] {
+        told_to(&mut sim, BACK, "5xx");
+        let told = sim.records.last().unwrap();
+        assert_eq!((told.from.as_ref(), &told.ended), (Some(&from), &ended), "{told:#?}");
     }
 }
