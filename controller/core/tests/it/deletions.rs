@@ -8,7 +8,7 @@ use tidegate_core::smoke::Invoked;
 use tidegate_core::state::Phase;
 
 use crate::build::*;
-use crate::rare_orders::{git_down, phase, ticks};
+use crate::rare_orders::{died_while_promoting, git_down, phase, ticks};
 use crate::rollbacks::{BACK, b_is_live, kinds, live, release_live, told_to};
 use crate::rollout::*;
 use crate::sim::{Crash, Sim};
@@ -413,4 +413,14 @@ fn what_a_lost_rollout_has_still_stays_where_nothing_good_exists_and_git_is_foll
     sim.forced = false;
     sim.assert_converged();
     assert_eq!(kinds(&sim)[2..], [Kind::Superseded, Kind::Promoted]);
+}
+
+#[test]
+fn a_release_whose_alias_was_deleted_right_after_its_record_is_over_and_tells_no_registry() {
+    let mut sim = died_while_promoting(1);
+    let registry = sim.registry.clone();
+    sim.alias = None;
+    sim.tick();
+    assert_eq!((sim.state.clone(), sim.registry.clone()), (None, registry));
+    assert_eq!(kinds(&sim), [Kind::Adopted, Kind::Promoted]);
 }

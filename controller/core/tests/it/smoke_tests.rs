@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 
 use release_schema::{SmokeTest, Strategy};
 use tidegate_core::command::Word;
+use tidegate_core::decide::PUBLISH_DEADLINE;
 use tidegate_core::history::Kind;
 use tidegate_core::live::VersionState;
 use tidegate_core::plan::{Action, Plan};
@@ -156,10 +157,12 @@ fn a_smoke_test_that_cannot_be_run_is_tried_again_until_the_deadline() {
     let again = sim.tick();
     let on = WaitingOn::SmokeTest { message: "Rate exceeded".to_owned() };
     assert_eq!((again.actions.len(), again.standing.waiting_on), (1, Some(on)));
-    // The last time that it may be tried.
-    sim.at(15);
+    // The last second in which it may have been tried.
+    let last = sim.state.as_ref().unwrap().since + PUBLISH_DEADLINE;
+    sim.at((last - at(0)).num_minutes());
+    sim.tick();
     assert_eq!(sim.decide().1.actions.len(), 1);
-    sim.at(16);
+    sim.pass(1);
     sim.tick();
     let reason = "the smoke test could not be run for 15 minutes: Rate exceeded";
     assert_eq!(sim.tick().standing, failed(reason));
