@@ -173,7 +173,9 @@ fn who_gives_the_alias_what_the_release_is_about_to_is_told() {
         superseded.tick();
         let told = edits(&superseded.records.last().unwrap().said);
         assert_eq!(told, ["the alias names version 2"], "{:?}", superseded.records);
-        for _ in 0..10 {
+        switch.tick();
+        assert_eq!(switch.state.is_some(), bake > 0, "only a bake goes on from there");
+        for _ in 0..9 {
             switch.tick();
         }
         let record = switch.records.last().unwrap();
