@@ -228,7 +228,12 @@ fn a_return_to_a_version_that_somebody_deleted_goes_to_the_one_before_or_stays_a
         // AWS refuses the alias.
         sim.tick_until(Some(Crash::Before(1))).1.unwrap_err();
         sim.word = None;
-        sim.tick();
+        let plan = sim.tick();
+        let stored = plan
+            .actions
+            .first()
+            .and_then(|first| if let Action::SaveState(state) = first { state.from.as_ref()?.version } else { None });
+        assert_eq!(stored, (!is_alone).then(|| v(1)), "where it goes instead is stored before it does");
         let ended = sim.records.last().unwrap();
         let said: Vec<_> = ended.said.iter().filter_map(|said| said.reason.as_deref()).collect();
         assert_eq!((ended.kind, phase(&sim).is_over()), (Kind::Aborted, true));
@@ -423,4 +428,18 @@ fn a_release_whose_alias_was_deleted_right_after_its_record_is_over_and_tells_no
     sim.tick();
     assert_eq!((sim.state.clone(), sim.registry.clone()), (None, registry));
     assert_eq!(kinds(&sim), [Kind::Adopted, Kind::Promoted]);
+}
+
+#[test]
+fn a_first_release_that_is_aborted_right_after_its_tick_died_ends_where_it_is() {
+    let mut sim = Sim::unpublished(image('d'), release('a'));
+    ticks(&mut sim, 1);
+    let (plan, result) = sim.tick_until(Some(Crash::After(0)));
+    result.unwrap_err();
+    assert!(matches!(plan.actions[0], Action::CreateAlias { .. }), "{plan:#?}");
+    let plan = told(&mut sim, Word::Abort, Some("5xx"));
+    assert_eq!((live(&sim), kinds(&sim)), ((Some(v(1)), false), vec![Kind::Aborted]));
+    let returns =
+        |action: &Action| matches!(action, Action::SaveState(state) if matches!(state.phase, Phase::Returning { .. }));
+    assert!(!plan.actions.iter().any(returns), "there is nothing to return to: {plan:#?}");
 }
