@@ -297,3 +297,17 @@ fn a_resume_while_git_is_down_is_heard_and_goes_no_step_further() {
         assert_eq!(sim.state.as_ref().unwrap().paused, None);
     }
 }
+
+#[test]
+fn what_is_aborted_before_its_traffic_is_paused_no_more_and_counts_from_then() {
+    let mut sim = Sim::wanting('b');
+    sim.tick();
+    told(&mut sim, Word::Pause, Some("lunch"));
+    assert!(sim.state.as_ref().unwrap().paused.is_some());
+    sim.pass(3);
+    let now = at(sim.minute());
+    told(&mut sim, Word::Abort, Some("5xx"));
+    let state = sim.state.as_ref().unwrap();
+    assert!(matches!(state.phase, Phase::Aborted { .. }), "{state:#?}");
+    assert_eq!((state.paused.as_ref(), state.since), (None, now));
+}
