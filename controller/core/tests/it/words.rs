@@ -8,8 +8,9 @@ use tidegate_core::state::{Before, Phase, ServiceState};
 use tidegate_core::status::{Health, HoldReason, PhaseName, WaitingOn};
 
 use crate::build::*;
+use crate::rare_orders::ticks;
 use crate::rollout::*;
-use crate::sim::Sim;
+use crate::sim::{Crash, Sim};
 
 #[test]
 fn an_alias_that_somebody_changed_holds_the_rollout_until_a_person_decides() {
@@ -306,8 +307,18 @@ fn what_is_aborted_before_its_traffic_is_paused_no_more_and_counts_from_then() {
     assert!(sim.state.as_ref().unwrap().paused.is_some());
     sim.pass(3);
     let now = at(sim.minute());
+    let mut died = sim.clone();
     told(&mut sim, Word::Abort, Some("5xx"));
-    let state = sim.state.as_ref().unwrap();
-    assert!(matches!(state.phase, Phase::Aborted { .. }), "{state:#?}");
-    assert_eq!((state.paused.as_ref(), state.since), (None, now));
+    says(&mut died, Word::Abort, Some("5xx"));
+    died.tick_until(Some(Crash::After(0))).1.unwrap_err();
+    died.word = None;
+    assert!(died.state.as_ref().unwrap().paused.is_some(), "its end is in history alone");
+    died.aws_finishes();
+    ticks(&mut died, 3);
+    assert_eq!(sim.state.as_ref().unwrap().since, now);
+    for sim in [sim, died] {
+        let state = sim.state.unwrap();
+        assert!(matches!(state.phase, Phase::Aborted { .. }), "{state:#?}");
+        assert_eq!(state.paused, None);
+    }
 }
