@@ -12,6 +12,7 @@ use tidegate_core::status::{Health, PhaseName, WaitingOn};
 
 use crate::build::*;
 use crate::edits::edits;
+use crate::rare_orders::ticks;
 use crate::rollbacks::kinds;
 use crate::rollout::*;
 use crate::sim::{Crash, Sim};
@@ -320,6 +321,19 @@ fn a_weight_that_a_hand_gives_at_rest_is_no_lost_rollout_when_git_wants_somethin
     assert_eq!(sim.tick().standing.phase, PhaseName::Publishing);
     assert_eq!((kinds(&sim), sim.alias_writes), (vec![Kind::Adopted, Kind::Promoted], writes));
     assert_eq!(sim.state.as_ref().unwrap().said, [], "it is told when it is gone over");
+}
+
+#[test]
+fn a_weight_that_a_hand_gives_again_to_what_returned_its_traffic_is_no_leftover_of_a_lost_rollout() {
+    let mut sim = holding();
+    sim.git_wants('a');
+    ticks(&mut sim, 3);
+    assert_eq!((sim.state.clone(), sim.records.last().unwrap().kind), (None, Kind::Superseded));
+    sim.move_by_hand(1, Some(on_2(1_000)));
+    sim.git_wants('c');
+    sim.tick();
+    assert_eq!(sim.records.last().unwrap().kind, Kind::Superseded, "no healing takes it back");
+    assert_eq!(sim.state.unwrap().release.id, release('c').id);
 }
 
 #[test]
