@@ -249,7 +249,7 @@ impl Controller {
             // A person waits for the answer.
             let budget = if wish.service.is_some() { &budgets.words } else { &budgets.sweep };
             let tick = Tick { accept, only: wish.service, repin: wish.repin, budget, ..ordinary };
-            Box::pin(tick::run(&tick)).await.map_err(|error| {
+            Box::pin(tick::run(tick)).await.map_err(|error| {
                 tracing::warn!(error = chain(&error), "there was no tick");
                 failure_of(name, &error)
             })

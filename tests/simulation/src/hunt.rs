@@ -117,9 +117,9 @@ fn in_stories(bug: Bug, forge: &Arc<Forge>) -> Result<Found, usize> {
             Ok(course) => course,
             Err(violation) => return Ok(Found { by: format!("{name}, without a fault"), violation, played }),
         };
-        for (minute, schedule) in races(&course) {
+        for (minute, schedule) in races(&sound, forge) {
             played += 1;
-            let play = |course| interleave::play(course, minute, place(course), &schedule, forge, false).violation;
+            let play = |course| interleave::play(course, minute, &schedule, forge, false).violation;
             if let Some(violation) = play(&course).filter(|_| soundly(|| play(&sound)).is_none()) {
                 return Ok(Found { by: format!("{name}: {schedule}"), violation, played });
             }
@@ -136,17 +136,13 @@ fn in_stories(bug: Bug, forge: &Arc<Forge>) -> Result<Found, usize> {
     Err(played)
 }
 
-/// The races of a story: a whole rollback after each call of the tick first, then a sample of all.
-fn races(course: &Course) -> Vec<(u32, Schedule)> {
-    let Some(minute) = course.story.overlap else { return Vec::new() };
-    let calls = course.calls.get(minute as usize).map_or(0, Vec::len);
-    let amid = (1..).take(calls).map(|calls| Schedule { order: [2, 0, 1], turns: vec![(0, calls)], stall: None });
-    let all = amid.chain(sampled(&interleave::schedules(course, minute), RACES));
-    all.map(|schedule| (minute, schedule)).collect()
-}
-
-fn place(course: &Course) -> Place {
-    course.story.endings.first().map(Ending::place).expect("a service")
+/// The races of a story: a whole rollback after each call of the tick first, then a sample of all that there are without a bug.
+fn races(sound: &Course, forge: &Arc<Forge>) -> Vec<(u32, Schedule)> {
+    let Some(minute) = sound.story.overlap else { return Vec::new() };
+    let calls = sound.calls.get(minute as usize).map_or(0, Vec::len);
+    let amid = (1..).take(calls).map(|calls| Schedule { turns: vec![(0, calls), (2, 1)], stall: None });
+    let all = interleave::explore(sound, minute, RACES, forge, 1).played;
+    amid.chain(all).map(|schedule| (minute, schedule)).collect()
 }
 
 /// The faults of a story, those of writes of a function first: each kind, and a call that is throttled for as often as the SDK

@@ -11,7 +11,7 @@ use planted::Bug;
 use simulation::exhaustive::{Course, Tally, by_invariant, sampled};
 use simulation::forge::Forge;
 use simulation::hunt::{self, Found};
-use simulation::interleave::{self, Schedule};
+use simulation::interleave::{self, Explored, Schedule};
 use simulation::plan::{Blow, Strike};
 use simulation::random::Scenario;
 use simulation::story::Story;
@@ -45,8 +45,8 @@ struct Arguments {
     /// Play the story with just this fault, and show each call: `MINUTE:CALL:KIND`, the kind by its number
     #[arg(long, value_name = "FAULT")]
     strike: Vec<String>,
-    /// Play the story's race in this order, as in `0:6,2:7/012`: who (tick, second tick, rollback) makes how many calls, and who
-    /// then ends first; show each call
+    /// Play the story's race in this order, as in `0:6,2:7`: who (tick 0, second tick 1, rollback 2) makes how many calls; the
+    /// last of them then ends before the others. `0:6!` stands still. Show each call
     #[arg(long, value_name = "SCHEDULE")]
     race: Option<Schedule>,
     /// Show each call of the first seed, and of what it was made into where that is smaller
@@ -142,8 +142,7 @@ fn exhaust(story: Story, arguments: &Arguments, forge: &Arc<Forge>) -> Option<Ta
         return Some(Tally::default());
     }
     if let (Some(schedule), Some(minute)) = (&arguments.race, course.story.overlap) {
-        let place = course.story.endings.first()?.place();
-        let outcome = interleave::play(&course, minute, place, schedule, forge, true);
+        let outcome = interleave::play(&course, minute, schedule, forge, true);
         outcome.journal.iter().for_each(|line| println!("{line}"));
         println!("{}", outcome.violation.map_or("all of it holds".to_owned(), |violation| violation.to_string()));
         return Some(Tally::default());
@@ -174,15 +173,13 @@ fn exhaust(story: Story, arguments: &Arguments, forge: &Arc<Forge>) -> Option<Ta
 /// Two ticks and a rollback in one minute, in many orders.
 fn overlap(course: &Course, arguments: &Arguments, forge: &Arc<Forge>) -> Tally {
     let Some(minute) = course.story.overlap else { return Tally::default() };
-    let all = interleave::schedules(course, minute);
-    let played = sampled(&all, arguments.schedules);
-    let (tally, broken) = interleave::play_all(course, minute, &played, forge, arguments.threads);
-    println!("  {} schedules of {}: {} violations", played.len(), all.len(), broken.len());
+    let explored = interleave::explore(course, minute, arguments.schedules, forge, arguments.threads);
+    let Explored { tally, played, broken } = explored;
+    println!("  {} schedules, {} known of left out: {} violations", played.len(), tally.left_out, broken.len());
     for (schedule, violation) in broken.iter().take(8) {
-        let schedule: &Schedule = schedule;
         println!("    `--race {}`: in minute {minute}, {schedule}\n      {violation}", schedule.code());
     }
-    Tally { left_out: all.len() - played.len(), ..tally }
+    tally
 }
 
 /// Worlds drawn from seeds; gives how many of them broke something.

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::facts::{Known, Running};
 use crate::forge::{self, Forge, Origin};
 use crate::gate::Gate;
-use crate::interleave::Schedule;
+use crate::interleave::{Choice, Schedule};
 use crate::invariants::{self, SECRET};
 use crate::process::{Order, Process, config};
 use crate::release::{Content, ENVIRONMENTS, Place, SERVICES, alarm, function};
@@ -315,7 +315,7 @@ impl World {
     }
 
     /// One minute, in which a second tick and a rollback run beside the tick, each in its own process.
-    pub async fn overlap(&mut self, minute: u32, events: &[Event], place: Place, schedule: &Schedule) {
+    pub async fn overlap(&mut self, minute: u32, events: &[Event], place: Place, schedule: &Schedule) -> Vec<Choice> {
         let began = Instant::now();
         self.watch.minute(minute);
         self.watch.note(|| format!("minute {minute}: {schedule}"));
@@ -326,14 +326,13 @@ impl World {
             self.order(sync(place.0), place.0, None),
             self.order(rollback(place, None), place.0, Some((place, "rollback"))),
         ];
+        let mut made = Vec::new();
         match schedule.stall {
             Some((who, calls)) => self.stalled(orders, who, calls).await,
-            None => {
-                let mut next = schedule.order();
-                self.together(orders, |who| next(who)).await;
-            }
+            None => self.together(orders, schedule.choose(&mut made)).await,
         }
         tokio::time::sleep_until(began + Duration::from_secs(60)).await;
+        made
     }
 
     /// One minute as ever, but that its ticks come twice, and calls of the two go on in the order that `random` says.

@@ -105,7 +105,7 @@ impl Controller {
         let store = Store::new(reached.home.s3.clone(), installation.state.clone());
         let origin = self.origin(installation, &reached);
         let tick = tick(name, installation, &reached, &store, &origin, caller);
-        Box::pin(ticking::targeted(&tick, hinted)).await.map_err(|error| {
+        Box::pin(ticking::targeted(tick, hinted)).await.map_err(|error| {
             tracing::warn!(error = chain(&error), hinted = hinted.by, "there was no tick");
             failure_of(name, &error)
         })

@@ -101,10 +101,16 @@ impl Lease {
         self.document.epoch
     }
 
-    /// Whether it can still be held: counted from before it was asked for, by this machine's own clock.
+    /// Whether it can still be held.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.granted.elapsed() < DURATION
+        tokio::time::Instant::now() < self.ends()
+    }
+
+    /// Until when it can be held: counted from before it was asked for, by this machine's own clock.
+    #[must_use]
+    pub fn ends(&self) -> tokio::time::Instant {
+        self.granted + DURATION
     }
 
     /// Gives it back, so that the next tick need not wait until it ends. Lost is fine: it ends by itself.

@@ -11,7 +11,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tidegate_core::SCHEMA_VERSION;
 use tidegate_core::history::Unproven;
+use tokio::time::Instant;
 
+use self::lease::Lease;
 use crate::aws::error::{CallError, Kind, failed};
 use crate::config::StateLocation;
 
@@ -23,6 +25,8 @@ const MAX_DOCUMENT_BYTES: usize = 32 << 20;
 pub struct Store {
     client: aws_sdk_s3::Client,
     location: StateLocation,
+    /// After this nothing is written.
+    until: Option<Instant>,
 }
 
 /// S3's token for what an object held when it was read.
@@ -56,6 +60,12 @@ pub enum Error {
     /// Somebody else wrote since it was read: read again, plan again.
     #[error("`{key}` was changed by somebody else meanwhile")]
     Raced {
+        /// The object.
+        key: String,
+    },
+    /// Somebody else may be at work by now: what was read may be out of date.
+    #[error("the lease ran out before `{key}` was written; the next tick goes on")]
+    LeaseOver {
         /// The object.
         key: String,
     },
@@ -101,7 +111,22 @@ impl Store {
     /// The documents at this place.
     #[must_use]
     pub const fn new(client: aws_sdk_s3::Client, location: StateLocation) -> Self {
-        Self { client, location }
+        Self { client, location, until: None }
+    }
+
+    /// The same for a tick: what it would write when its lease is over is refused here, even what has no precondition.
+    #[must_use]
+    pub fn under(&self, lease: &Lease) -> Self {
+        Self { until: Some(lease.ends()), ..self.clone() }
+    }
+
+    /// The key of what is to be written.
+    fn writable(&self, name: &str) -> Result<String, Error> {
+        let key = self.key(name);
+        match self.until {
+            Some(until) if Instant::now() >= until => Err(Error::LeaseOver { key }),
+            _ => Ok(key),
+        }
     }
 
     fn key(&self, name: &str) -> String {
@@ -175,7 +200,7 @@ impl Store {
     /// Writes a document, if things are as `condition` says.
     ///
     /// # Errors
-    /// [`Error::Raced`] where they are not; or S3 refuses or does not answer.
+    /// [`Error::Raced`] where they are not, [`Error::LeaseOver`] where it comes too late; or S3 refuses or does not answer.
     pub async fn put<T: Serialize + Sync>(&self, name: &str, value: &T, condition: If) -> Result<ETag, Error> {
         let mut bytes =
             serde_json::to_vec_pretty(value).map_err(|source| Error::Encode { key: self.key(name), source })?;
@@ -187,10 +212,10 @@ impl Store {
     /// is recognised by its bytes.
     ///
     /// # Errors
-    /// [`Error::Raced`] where they are not; or S3 refuses or does not answer.
+    /// [`Error::Raced`] where they are not, [`Error::LeaseOver`] where it comes too late; or S3 refuses or does not answer.
     pub async fn put_bytes(&self, name: &str, bytes: Vec<u8>, condition: If) -> Result<ETag, Error> {
         const OPERATION: &str = "s3:PutObject";
-        let key = self.key(name);
+        let key = self.writable(name)?;
         let body = ByteStream::from(bytes.clone());
         let call = self
             .client
@@ -229,9 +254,9 @@ impl Store {
     /// Writes a document over whatever it was: only for what is derived, such as the status.
     ///
     /// # Errors
-    /// Where S3 refuses or does not answer.
+    /// [`Error::LeaseOver`] where it comes too late; or S3 refuses or does not answer.
     pub async fn overwrite<T: Serialize + Sync>(&self, name: &str, value: &T) -> Result<(), Error> {
-        let key = self.key(name);
+        let key = self.writable(name)?;
         // Without spaces: it is the one document that is written each minute, and grows with the environment.
         let bytes = serde_json::to_vec(value).map_err(|source| Error::Encode { key: key.clone(), source })?;
         self.client
@@ -249,9 +274,10 @@ impl Store {
     /// Deletes what was read. That it is gone already is fine: the answer to our own delete may have been lost.
     ///
     /// # Errors
-    /// [`Error::Raced`] where it is something else by now; or S3 refuses or does not answer.
+    /// [`Error::Raced`] where it is something else by now, [`Error::LeaseOver`] where it comes too late; or S3 refuses or does
+    /// not answer.
     pub async fn delete(&self, name: &str, etag: &ETag) -> Result<(), Error> {
-        let key = self.key(name);
+        let key = self.writable(name)?;
         let call = self.client.delete_object().bucket(&self.location.bucket).key(&key).if_match(&etag.0);
         match call.send().await.map_err(failed("s3:DeleteObject", &self.describe(&key))) {
             Ok(_) => Ok(()),

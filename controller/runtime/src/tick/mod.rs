@@ -167,21 +167,23 @@ pub enum Error {
 ///
 /// # Errors
 /// Where it could not be run as a whole; what concerns one service is in the report.
-pub async fn run(tick: &Tick<'_>) -> Result<TickReport, Error> {
+pub async fn run(tick: Tick<'_>) -> Result<TickReport, Error> {
     let began = Instant::now();
-    let lease = match turn::whole(tick).await {
+    let lease = match turn::whole(&tick).await {
         Ok(lease) => lease,
         // Who holds it is at work, and tells.
         Err(held @ NoLease::Held { .. }) => return Err(held.into()),
         Err(error) => {
-            tell_failure(tick, None).await;
+            tell_failure(&tick, None).await;
             return Err(error.into());
         }
     };
+    let store = tick.store.under(&lease);
+    let tick = Tick { store: &store, ..tick };
     let mut before = Before::default();
-    let outcome = under_lease(tick, &lease, &mut before, began).await;
+    let outcome = under_lease(&tick, &lease, &mut before, began).await;
     if let Err(Error::NothingWanted(_) | Error::Store(_)) = &outcome {
-        tell_failure(tick, before.last_success.map(|last| lease.now() - last)).await;
+        tell_failure(&tick, before.last_success.map(|last| lease.now() - last)).await;
     }
     if let Err(error) = lease.release(tick.store).await {
         tracing::warn!(%error, "the lease could not be given back: it ends by itself");
@@ -223,7 +225,10 @@ async fn under_lease(tick: &Tick<'_>, lease: &Lease, before: &mut Before, began:
     let visits = slice::visits(tick, lease.now(), &known);
     let planned = plan(tick, lease.now(), &known, visits).await;
     let mut services = execute(tick, lease, &known, planned).await;
-    registry::write(tick).await;
+    // It has no precondition; what is not told now is told by the next tick.
+    if lease.holds() {
+        registry::write(tick).await;
+    }
     if let (Some(service), Some(said)) = (tick.only, repinned)
         && let Some(report) = services.get_mut(service)
     {

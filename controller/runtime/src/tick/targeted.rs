@@ -79,10 +79,12 @@ fn told(by: &BTreeSet<&Named>) -> String {
 ///
 /// # Errors
 /// Where it could not be run as a whole; what concerns one service is in the report.
-pub async fn targeted(tick: &Tick<'_>, hinted: &Hinted) -> Result<TickReport, Error> {
+pub async fn targeted(tick: Tick<'_>, hinted: &Hinted) -> Result<TickReport, Error> {
     let began = Instant::now();
-    let lease = turn::hinted(tick).await?;
-    let outcome = under_lease(tick, hinted, &lease, began).await;
+    let lease = turn::hinted(&tick).await?;
+    let store = tick.store.under(&lease);
+    let tick = Tick { store: &store, ..tick };
+    let outcome = under_lease(&tick, hinted, &lease, began).await;
     if let Err(error) = lease.release(tick.store).await {
         tracing::warn!(%error, "the lease could not be given back: it ends by itself");
     }

@@ -1,7 +1,8 @@
 //! Every reference story goes without a fault, and with a sample of its faults.
 use simulation::exhaustive::{Course, sampled};
 use simulation::forge::Forge;
-use simulation::{interleave, stories};
+use simulation::interleave::{self, Schedule};
+use simulation::stories;
 
 /// Single faults of each story that are played here.
 const SINGLES: usize = 8;
@@ -22,14 +23,26 @@ fn share_of(name: &str) {
     plans.extend(sampled(&pairs, PAIRS));
     let mut tally = course.play_all(&plans, &forge, 1);
     if let Some(minute) = course.story.overlap {
-        let schedules = sampled(&interleave::schedules(&course, minute), SCHEDULES);
-        let (raced, broken) = interleave::play_all(&course, minute, &schedules, &forge, 1);
-        assert!(broken.is_empty(), "{broken:#?}");
-        tally = tally.and(raced);
+        let explored = interleave::explore(&course, minute, SCHEDULES, &forge, 1);
+        assert!(explored.broken.is_empty(), "{:#?}", explored.broken);
+        tally = tally.and(explored.tally);
     }
     println!("{name}: {} of {} plans, {} calls", tally.plans, single.len() + pairs.len(), tally.calls);
     let told: Vec<String> = tally.violations.iter().map(|(plan, violation)| format!("{plan}: {violation}")).collect();
     assert!(told.is_empty(), "{told:#?}");
+}
+
+#[test]
+fn who_stood_still_for_longer_than_a_lease_writes_nothing() {
+    let forge = Forge::start();
+    let story = stories::named("race-for-all").expect("the story");
+    let minute = story.overlap.expect("a minute");
+    let course = Course::run(story, &forge).unwrap_or_else(|violation| panic!("without a fault: {violation}"));
+    let calls = u32::try_from(course.calls[minute as usize].len()).unwrap();
+    for stall in (0..2).flat_map(|who| (0..calls).map(move |calls| Schedule::stall(who, calls))) {
+        let outcome = interleave::play(&course, minute, &stall, &forge, false);
+        assert!(outcome.violation.is_none(), "{stall}: {:?}", outcome.violation);
+    }
 }
 
 macro_rules! stories {
