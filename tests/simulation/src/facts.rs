@@ -59,6 +59,8 @@ pub struct Known {
     pub untold: bool,
     /// Since when an edit of the alias by a person is not answered.
     pub edited: Option<DateTime<Utc>>,
+    /// Whether a person ever changed the alias, or lost what tells how it was left.
+    pub touched: bool,
     /// Whether a person said that the rollout is to go on, since the last step.
     pub promoted: bool,
     /// Whether a person said that all steps are to be gone over.

@@ -131,6 +131,16 @@ pub(super) fn told_gone(subject: &Subject<'_>, state: &ServiceState) -> Option<S
     Some(with_note(state, note))
 }
 
+/// The note that the alias is there after all, where what was told last is that it is gone: AWS's answer was out of date, or a person
+/// undid it. What this transition created again has its own marker.
+pub(super) fn there(subject: &Subject<'_>, state: &ServiceState, alias: &LiveAlias) -> Option<Said> {
+    let last = last_noted(state)?;
+    let was_gone = last.what == CREATED || last.reason == gone(subject).reason;
+    let back = turn_back::stable(state).map(|(_, marker)| marker);
+    let is_created = alias.marker.is_some() && [back, Some(state.marker())].contains(&alias.marker);
+    (was_gone && !is_created).then(|| unedited(subject, "the alias is there"))
+}
+
 /// The state with a note of what became of the alias before this release gave it anything, where nobody told of it yet: it is gone, or
 /// what a rollout of which nothing is stored any more gave it, under the number that this one has now, was taken back, or is there; or it
 /// was moved to where this one began.
@@ -141,6 +151,16 @@ pub(super) fn told_before(
     alias: Option<&LiveAlias>,
 ) -> Result<Option<ServiceState>, Look> {
     let Some(alias) = alias else { return Ok(told_gone(subject, state)) };
+    let there = there(subject, state, alias).map(|note| with_note(state, note));
+    Ok(told_found(subject, world, there.as_ref().unwrap_or(state), alias)?.or(there))
+}
+
+fn told_found(
+    subject: &Subject<'_>,
+    world: &World,
+    state: &ServiceState,
+    alias: &LiveAlias,
+) -> Result<Option<ServiceState>, Look> {
     if matches!(state.phase, Phase::Preparing { .. }) && is_of_lost(state, alias) {
         let reason = format!("what was stored of a rollout was lost: it left {}", described(Shape::from(alias)));
         let lost =
@@ -278,10 +298,13 @@ pub(super) fn found_again(
 
 /// The state with a note that what seemed to be somebody's edit is none.
 fn no_edit(subject: &Subject<'_>, state: &ServiceState, reason: &str) -> Plan {
-    let actor = subject.actor.to_owned();
-    let note = Said { what: NO_EDIT.to_owned(), actor, reason: Some(reason.to_owned()), at: subject.now };
-    let actions = vec![Action::SaveState(Box::new(with_note(state, note)))];
+    let actions = vec![Action::SaveState(Box::new(with_note(state, unedited(subject, reason))))];
     Plan { actions, ..waiting(PhaseName::from(&state.phase), WaitingOn::NextTick) }
+}
+
+fn unedited(subject: &Subject<'_>, reason: &str) -> Said {
+    let actor = subject.actor.to_owned();
+    Said { what: NO_EDIT.to_owned(), actor, reason: Some(reason.to_owned()), at: subject.now }
 }
 
 /// Where a rollout has the alias, or is about to have it; and the alias as its last write found it.
@@ -307,16 +330,31 @@ pub(super) fn gone_over(subject: &Subject<'_>, state: &ServiceState, alias: &Liv
     let (target, before) = aimed(state)?;
     let shape = Shape::from(alias);
     let has_arrived = shape == target && promote::is_marked(state, alias);
-    let is_ours = has_arrived || has_not_arrived(state, before, alias) || state.edited == Some(shape);
-    Some(edit(subject, shape)).filter(|edit| !is_ours && !is_noted(state, edit))
+    let is_ours = has_arrived || has_not_arrived(state, before, alias) || is_ahead(state, target, alias);
+    let is_known = state.edited == Some(shape);
+    Some(edit(subject, shape)).filter(|edit| !is_ours && !is_known && !is_noted(state, edit))
+}
+
+/// The alias is where the transition comes to after what is stored: a tick wrote it since that was read. Its marker says so, and
+/// whoever changes weights leaves the marker.
+fn is_ahead(state: &ServiceState, target: Shape, alias: &LiveAlias) -> bool {
+    let (shape, all) = (Shape::from(alias), state.phase.version().map(Shape::all));
+    let has_landed = all == Some(shape) && alias.marker == Some(state.marker());
+    let weight = |shape: Shape| shape.additional.map(|other| other.basis_points);
+    let rises = target.additional.is_some() && weight(shape) > weight(target);
+    has_landed || turn_back::is_back(state, alias) || (rises && is_as_written(state, alias))
 }
 
 /// Whether it is the edit that was noted last. What was noted before the phase that has traffic, before the alias was as the rollout
 /// left it, or before it was created again, is another one.
 fn is_noted(state: &ServiceState, edit: &Said) -> bool {
     let since = if state.phase.has_traffic() { state.since } else { state.started };
-    let last = state.said.iter().rfind(|said| [EDIT, NO_EDIT, CREATED].contains(&said.what.as_str()));
-    last.is_some_and(|last| last.reason == edit.reason && last.at >= since)
+    last_noted(state).is_some_and(|last| last.reason == edit.reason && last.at >= since)
+}
+
+/// What was told last of the alias.
+fn last_noted(state: &ServiceState) -> Option<&Said> {
+    state.said.iter().rfind(|said| [EDIT, NO_EDIT, CREATED].contains(&said.what.as_str()))
 }
 
 /// The state with the edit noted that a person's word goes over, unless it is the one that was noted last.

@@ -96,6 +96,10 @@ fn go_on(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<P
     let mut state = state.clone();
     let mut actions = Vec::new();
     let back = back(world, &state)?;
+    if let Some(there) = world.alias.found().and_then(|alias| alias::there(subject, &state, alias)) {
+        state.said.push(there);
+        actions.push(Action::SaveState(Box::new(state.clone())));
+    }
     // What somebody moved since is gone over, and that is stored first.
     let moved = world.alias.found().filter(|alias| !is_back(&state, alias) && !alias::is_as_written(&state, alias));
     let found = moved.map(|alias| (alias, Before::from(alias)));
@@ -135,7 +139,8 @@ fn back(world: &World, state: &ServiceState) -> Result<Option<Action>, Look> {
     })
 }
 
-fn is_back(state: &ServiceState, alias: &LiveAlias) -> bool {
+/// Whether this transition sent all traffic back.
+pub(super) fn is_back(state: &ServiceState, alias: &LiveAlias) -> bool {
     stable(state).is_some_and(|(version, marker)| {
         Shape::from(alias) == Shape::all(version) && alias.marker.as_ref() == Some(&marker)
     })

@@ -371,3 +371,66 @@ fn an_alias_that_a_write_has_not_reached_is_nobodys_edit_however_the_release_end
         assert_eq!(edits(&ended.said), Vec::<&str>::new());
     }
 }
+
+/// The plan's write of the alias is refused, because the alias is there.
+fn finds_it_gone(sim: &mut Sim) {
+    let there = sim.alias.take();
+    let (plan, refused) = sim.tick_until(Some(Crash::Before(1)));
+    assert!(matches!(plan.actions[1], Action::CreateAlias { .. } | Action::RecreateAlias { .. }), "{plan:?}");
+    refused.unwrap_err();
+    (sim.alias, sim.word) = (there, None);
+    sim.settle(8);
+}
+
+#[test]
+fn an_answer_that_the_alias_is_gone_is_taken_back_where_it_is_there() {
+    let mut returning = holding();
+    says(&mut returning, Word::Abort, None);
+    for mut sim in [published(canary(vec![weight(50)])), published(blue_green(false, true, 1)), returning] {
+        finds_it_gone(&mut sim);
+        let said = &sim.records.last().unwrap().said;
+        let notes: Vec<&str> = said.iter().map(|said| said.what.as_str()).collect();
+        assert_eq!(edits(said), ["the alias is gone"]);
+        assert!(notes.ends_with(&["no edit"]), "{notes:?}");
+    }
+}
+
+/// What a rollback tells of edits that read what was stored before this happened, and the alias after it.
+fn rolled_back_amid(happens: impl FnOnce(&mut Sim)) -> Vec<String> {
+    let mut sim = holding();
+    let read = sim.state.clone();
+    happens(&mut sim);
+    sim.state = read;
+    told(&mut sim, BACK, Some("5xx"));
+    let record = sim.records.last().unwrap();
+    assert_eq!(record.kind, Kind::RolledBack);
+    edits(&record.said).into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn what_a_tick_wrote_since_a_rollback_read_what_is_stored_is_no_edit() {
+    let ticks_until = |sim: &mut Sim, moved: fn(&LiveAlias) -> bool| {
+        while !sim.alias.as_ref().is_some_and(moved) {
+            sim.tick_until(Some(Crash::After(1))).1.unwrap_err();
+        }
+    };
+    let next_step = rolled_back_amid(|sim| {
+        sim.pass(30);
+        ticks_until(sim, |alias| alias.additional.is_some_and(|other| other.basis_points == 5_000));
+    });
+    let all = rolled_back_amid(|sim| {
+        says(sim, Word::Promote(FULL), None);
+        ticks_until(sim, |alias| alias.version == Some(v(2)));
+        sim.word = None;
+    });
+    let returned = rolled_back_amid(|sim| {
+        says(sim, Word::Abort, None);
+        ticks_until(sim, |alias| alias.additional.is_none());
+        sim.word = None;
+    });
+    assert_eq!((next_step, all, returned), (vec![], vec![], vec![]));
+    let edited = rolled_back_amid(|sim| sim.move_by_hand(1, Some(on_2(9_000))));
+    assert_eq!(edited, ["the alias names version 1 with 90 % on version 2"]);
+    let earlier = rolled_back_amid(|sim| sim.move_by_hand(1, Some(on_2(100))));
+    assert_eq!(earlier, ["the alias names version 1 with 1 % on version 2"]);
+}

@@ -65,7 +65,7 @@ pub const fn text(invariant: u8) -> &'static str {
         9 => "every write is conditional where AWS lets it be, and a tick without the lease writes nothing",
         10 => "a fault in one service changes nothing of another but a bounded delay",
         11 => "missing, invalid or partial input leads to no forward or destructive write",
-        12 => "edits by people are recorded before anything answers them",
+        12 => "edits by people, and nothing else, are recorded as such before anything answers them",
         13 => "what is served is what was pinned, and commits descend from those applied before",
         14 => "no secret appears anywhere",
         15 => "calls, memory and time stay within their budgets",
@@ -246,7 +246,7 @@ pub(crate) fn document<T: serde::de::DeserializeOwned>(aws: &LocalAws, name: &st
 type Check = fn(&Moment<'_>) -> Result<(), Violation>;
 
 /// What holds after every call of a controller that may change something.
-const AFTER: [Check; 15] = [
+const AFTER: [Check; 16] = [
     traffic::only_published_and_active,
     traffic::one_declared_step,
     traffic::explicit_weights,
@@ -257,6 +257,7 @@ const AFTER: [Check; 15] = [
     records::intent_before_effect,
     records::chained_without_gaps,
     records::edits_are_recorded_first,
+    records::no_edit_is_made_up,
     limits::a_rollback_is_one_call,
     writes::no_second_try_after_a_refusal,
     writes::nothing_forward_without_valid_input,
@@ -337,6 +338,7 @@ pub(crate) fn learn(moment: &Moment<'_>) -> Option<Known> {
         known.untold = ours && was.is_none();
         let is_edit = !ours && !is_undone && !is_untold;
         (known.promoted, known.edited) = (false, is_edit.then(|| moment.now()));
+        known.touched |= !ours;
         let all = is.as_ref().filter(|alias| alias.additional.is_none()).and_then(|alias| alias.version.parse().ok());
         match all {
             Some(version) if ours => {

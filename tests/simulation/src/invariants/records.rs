@@ -121,3 +121,19 @@ pub(super) fn edits_are_recorded_first(moment: &Moment<'_>) -> Result<(), Violat
     let what = format!("`{}` was edited at {edited}, and nothing that is stored tells", moment.resource);
     Err(Violation::of(12, what))
 }
+
+/// Invariant 12: No record tells of an edit that nobody made. What a read out of date was taken for is taken back by then.
+pub(super) fn no_edit_is_made_up(moment: &Moment<'_>) -> Result<(), Violation> {
+    let is_record = moment.call.operation == "PutObject" && moment.succeeded() && moment.resource.contains("/history/");
+    if !is_record || moment.known().is_none_or(|known| known.touched) {
+        return Ok(());
+    }
+    let Ok(Record { said, .. }) = serde_json::from_slice(&moment.call.body) else { return Ok(()) };
+    match said.iter().rev().find(|said| ["edit", "no edit"].contains(&said.what.as_str())) {
+        Some(last) if last.what == "edit" => {
+            let reason = last.reason.as_deref().unwrap_or_default();
+            Err(Violation::of(12, format!("`{}` tells of an edit that nobody made: {reason}", moment.resource)))
+        }
+        _ => Ok(()),
+    }
+}

@@ -247,6 +247,11 @@ impl World {
         for key in self.aws.object_keys(BUCKET, &format!("{PREFIX}{name}")) {
             people.s3.delete_object().bucket(BUCKET).key(key).send().await.expect("a delete");
         }
+        self.watch.learn(|facts| {
+            let lost = facts.functions.iter_mut();
+            let lost = lost.filter(|(place, _)| **place == (environment, service) || document == Document::All);
+            lost.for_each(|(_, known)| known.touched = true);
+        });
         match document {
             // Nobody knows any more that these were published for a release.
             Document::State => {
