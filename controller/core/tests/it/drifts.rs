@@ -201,6 +201,29 @@ fn what_is_no_drift() {
     let mut unseen = Sim::unseen();
     unseen.audit = true;
     assert_eq!(kinds(&unseen), Vec::<&str>::new(), "what was never released");
+
+    let mut pinned = audited();
+    pinned.tag = Seen::Found(format!("sha256:{}", "a".repeat(64)).parse().unwrap());
+    assert_eq!(kinds(&pinned), Vec::<&str>::new(), "a tag that names what was released");
+
+    let mut sharing = crate::rollout::holding();
+    sharing.audit = true;
+    assert_eq!(kinds(&sharing), Vec::<&str>::new(), "the share of a canary");
+
+    let mut waiting = audited();
+    waiting.service.sync_policy.automated = false;
+    waiting.service.configuration.memory_size = Some(512);
+    waiting.wanted = Ok(release_with('a', &waiting.service.configuration));
+    assert_eq!(kinds(&waiting), Vec::<&str>::new(), "what Git wants, and nobody has released yet");
+}
+
+#[test]
+fn who_owns_one_field_owns_no_other() {
+    let mut sim = audited();
+    sim.service.ignored = ["tag".parse().unwrap()].into();
+    sim.latest().code = Some(image('d'));
+    (sim.tag, sim.registry) = (Seen::Missing, None);
+    assert_eq!(kinds(&sim), ["latest", "registry"]);
 }
 
 #[test]
@@ -231,6 +254,12 @@ fn the_alias_says_whose_doing_it_likely_is() {
     assert_eq!(whose(&sim), Some(Whose::Older { transition: TransitionNumber(1) }));
     marker(&mut sim, Some(crate::build::marker(9, &release('c'))));
     assert_eq!(whose(&sim), Some(Whose::Newer { transition: TransitionNumber(9) }));
+    let told =
+        [Whose::OtherDescription, Whose::Older { transition: TransitionNumber(1) }].map(|whose| whose.to_string());
+    assert_eq!(
+        told,
+        ["by a tool that replaced the alias's description", "by something that put back the alias of transition 1"]
+    );
     sim.alias = Some(LiveAlias { additional: Some(Weighted { version: v(7), basis_points: 1 }), ..first });
     sim.audit = true;
     assert_eq!(whose(&sim), Some(Whose::KeptDescription));
@@ -312,7 +341,7 @@ fn somebody_who_keeps_changing_it_back_is_answered_ever_more_slowly() {
     let mut sim = healing_itself(Sim::at_rest());
     sim.add_version(7, release('c').code);
     let mut healed = Vec::new();
-    for _ in 0..60 {
+    for _ in 0..=60 {
         if sim.alias.as_ref().unwrap().version == Some(v(1)) {
             sim.move_by_hand(7, None);
         }
@@ -326,7 +355,8 @@ fn somebody_who_keeps_changing_it_back_is_answered_ever_more_slowly() {
             assert_eq!(plan.standing.health, Health::Degraded);
         }
     }
-    assert_eq!(healed, [0, 1, 3, 7, 15, 31]);
+    // After an hour the first of them counts no more.
+    assert_eq!(healed, [0, 1, 3, 7, 15, 31, 60]);
     sim.forced = true;
     sim.tick();
     assert_eq!(sim.records.last().unwrap().kind, Kind::Healed, "a person's word waits for nothing");

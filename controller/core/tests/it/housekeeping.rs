@@ -268,6 +268,32 @@ fn a_record_that_is_gone_proves_nothing() {
     assert_eq!(inventory.kept[&v(1)], Kept::NotOurs);
 }
 
+/// Twelve old versions, of which the second was published so many seconds after its transition began; that took from `began` to
+/// `ended` minutes after noon. What the next one, a rollback, came from is the third record's.
+fn published_at(seconds: i64, kind: Kind, rolled_back_from: Option<u64>) -> Service {
+    let mut service = old(12);
+    let noon = day(2, 0);
+    service.versions[1].at = noon + chrono::Duration::seconds(seconds);
+    service.records[1].kind = kind;
+    if let Some(from) = rolled_back_from {
+        service.records[1].to = deployed(1);
+        (service.records[2].kind, service.records[2].from) = (Kind::RolledBack, Some(deployed(from)));
+    }
+    service
+}
+
+#[test]
+fn clocks_of_s3_and_lambda_may_be_seconds_apart() {
+    let is_ours = |service: &Service| service.inventory().kept.get(&v(2)) != Some(&Kept::NotOurs);
+    // The record began at noon, and ended ten minutes later.
+    for (seconds, ours) in [(-6, false), (-5, true), (3, true), (603, true), (605, true), (606, false)] {
+        assert_eq!(is_ours(&published_at(seconds, Kind::Promoted, None)), ours, "{seconds}");
+        let ended_by_a_rollback = published_at(seconds, Kind::Superseded, Some(2));
+        assert_eq!(is_ours(&ended_by_a_rollback), ours || seconds == 606, "{seconds}, and was rolled back");
+    }
+    assert!(!is_ours(&published_at(3, Kind::Superseded, Some(5))), "the rollback was of something else");
+}
+
 #[test]
 fn what_takes_too_many_reads_waits() {
     // Every second day somebody publishes by hand: nothing of it is Tidegate's, and each has to be looked at.

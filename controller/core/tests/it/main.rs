@@ -29,6 +29,7 @@ mod progress;
 mod promoting;
 mod publishing;
 mod rare_orders;
+mod registries;
 mod reports;
 mod resting;
 mod reverts;

@@ -250,3 +250,9 @@ fn what_somebody_changed_is_drift_and_what_nobody_asked_for_is_a_standstill() {
         assert_eq!((on.is_drift(), on.is_standstill()), (is_drift, is_standstill), "{on:?}");
     }
 }
+
+#[test]
+fn what_a_release_is_of_is_told_as_aws_names_it() {
+    assert_eq!(said(source(&image('a'))), format!("registry/flight-service@sha256:{}", "a".repeat(64)));
+    assert_eq!(said(source(&zip('a'))), "s3://artifacts/flight-service.zip (version 3sL4kqtJlcpXroDTDmJ)");
+}
