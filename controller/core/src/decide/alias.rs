@@ -19,6 +19,9 @@ const NO_EDIT: &str = "no edit";
 /// What a note is called that the alias is created again, before the release has traffic.
 const CREATED: &str = "created";
 
+/// How a note tells that an alias that was taken for edited is not.
+const AS_LEFT: &str = "the alias is as the rollout left it";
+
 /// How a note tells what an alias was made to name.
 const NAMES: &str = "the alias names ";
 
@@ -271,7 +274,7 @@ fn untouched(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Resu
         return Ok(None);
     }
     let anew = ServiceState { edited: None, ..state.moved_to(state.phase.clone(), subject.now) };
-    Ok(Some(no_edit(subject, &anew, "the alias is as the rollout left it")))
+    Ok(Some(no_edit(subject, &anew, AS_LEFT)))
 }
 
 /// Nothing served when the release began, by what AWS answered, and now the alias is as history left it: what it answered was out of
@@ -325,24 +328,47 @@ fn aimed(state: &ServiceState) -> Option<(Shape, Option<&Before>)> {
     })
 }
 
-/// The note of an edit that a rollout which ends goes over, where nobody told of it yet.
+/// The note of an edit that a rollout which ends goes over, where nobody told of it yet; or that what was told last is none.
 pub(super) fn gone_over(subject: &Subject<'_>, state: &ServiceState, alias: &LiveAlias) -> Option<Said> {
-    let (target, before) = aimed(state)?;
-    let shape = Shape::from(alias);
-    let has_arrived = shape == target && promote::is_marked(state, alias);
-    let is_ours = has_arrived || has_not_arrived(state, before, alias) || is_ahead(state, target, alias);
-    let is_known = state.edited == Some(shape);
-    Some(edit(subject, shape)).filter(|edit| !is_ours && !is_known && !is_noted(state, edit))
+    aimed(state)?;
+    if is_ours(state, alias) {
+        return state.edited.map(|_| unedited(subject, AS_LEFT));
+    }
+    let edit = edit(subject, Shape::from(alias));
+    (state.edited != Some(Shape::from(alias)) && !is_noted(state, &edit)).then_some(edit)
+}
+
+/// Whether the alias is as a rollout with traffic left it, whatever is stored of that.
+fn is_ours(state: &ServiceState, alias: &LiveAlias) -> bool {
+    let Some((target, before)) = aimed(state) else { return false };
+    let has_arrived = Shape::from(alias) == target && promote::is_marked(state, alias);
+    has_arrived || has_not_arrived(state, before, alias) || is_ahead(state, target, alias)
 }
 
 /// The alias is where the transition comes to after what is stored: a tick wrote it since that was read. Its marker says so, and
 /// whoever changes weights leaves the marker.
 fn is_ahead(state: &ServiceState, target: Shape, alias: &LiveAlias) -> bool {
-    let (shape, all) = (Shape::from(alias), state.phase.version().map(Shape::all));
-    let has_landed = all == Some(shape) && alias.marker == Some(state.marker());
     let weight = |shape: Shape| shape.additional.map(|other| other.basis_points);
-    let rises = target.additional.is_some() && weight(shape) > weight(target);
-    has_landed || turn_back::is_back(state, alias) || (rises && is_as_written(state, alias))
+    let rises = target.additional.is_some() && weight(Shape::from(alias)) > weight(target);
+    has_all(state, alias) || turn_back::is_back(state, alias) || (rises && is_as_written(state, alias))
+}
+
+/// A write of this transition gave its version all traffic.
+fn has_all(state: &ServiceState, alias: &LiveAlias) -> bool {
+    state.phase.version().map(Shape::all) == Some(Shape::from(alias)) && alias.marker == Some(state.marker())
+}
+
+/// Whether a release that returns has the alias as its writes, or one before it, left it.
+pub(super) fn is_left_so(state: &ServiceState, alias: &LiveAlias) -> bool {
+    turn_back::is_back(state, alias) || is_as_written(state, alias) || has_all(state, alias)
+}
+
+/// The note that what a return went over was no edit, where it told of one and finds the alias as the rollout left it: the answer that
+/// it went by was out of date.
+pub(super) fn unmoved(subject: &Subject<'_>, state: &ServiceState, alias: &LiveAlias) -> Option<Said> {
+    let was_edited = last_noted(state).is_some_and(|last| last.what == EDIT && last.at >= state.since);
+    let is_its_own = promote::is_marked(state, alias) && is_left_so(state, alias);
+    (was_edited && is_its_own).then(|| unedited(subject, AS_LEFT))
 }
 
 /// Whether it is the edit that was noted last. What was noted before the phase that has traffic, before the alias was as the rollout
@@ -357,10 +383,14 @@ fn last_noted(state: &ServiceState) -> Option<&Said> {
     state.said.iter().rfind(|said| [EDIT, NO_EDIT, CREATED].contains(&said.what.as_str()))
 }
 
-/// The state with the edit noted that a person's word goes over, unless it is the one that was noted last.
+/// The state with the edit noted that a person's word goes over, unless it is the one that was noted last; or that it is none.
 pub(super) fn told(subject: &Subject<'_>, state: &ServiceState, alias: &LiveAlias) -> ServiceState {
-    let edit = Some(edit(subject, Shape::from(alias))).filter(|edit| !is_noted(state, edit));
-    let said = state.said.iter().cloned().chain(edit).collect();
+    let note = if is_ours(state, alias) {
+        state.edited.map(|_| unedited(subject, AS_LEFT))
+    } else {
+        Some(edit(subject, Shape::from(alias))).filter(|edit| !is_noted(state, edit))
+    };
+    let said = state.said.iter().cloned().chain(note).collect();
     ServiceState { said, ..state.clone() }
 }
 

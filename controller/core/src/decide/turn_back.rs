@@ -96,14 +96,16 @@ fn go_on(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<P
     let mut state = state.clone();
     let mut actions = Vec::new();
     let back = back(world, &state)?;
-    if let Some(there) = world.alias.found().and_then(|alias| alias::there(subject, &state, alias)) {
-        state.said.push(there);
+    let found = world.alias.found();
+    let no_edit = |alias| alias::there(subject, &state, alias).or_else(|| alias::unmoved(subject, &state, alias));
+    if let Some(no_edit) = found.and_then(no_edit) {
+        state.said.push(no_edit);
         actions.push(Action::SaveState(Box::new(state.clone())));
     }
     // What somebody moved since is gone over, and that is stored first.
-    let moved = world.alias.found().filter(|alias| !is_back(&state, alias) && !alias::is_as_written(&state, alias));
-    let found = moved.map(|alias| (alias, Before::from(alias)));
-    if let Some((alias, now)) = found.filter(|(_, now)| before.as_ref() != Some(now)) {
+    let moved = found.filter(|alias| !alias::is_left_so(&state, alias));
+    let moved = moved.map(|alias| (alias, Before::from(alias)));
+    if let Some((alias, now)) = moved.filter(|(_, now)| before.as_ref() != Some(now)) {
         state.said.push(alias::edit(subject, Shape::from(alias)));
         if let Phase::Returning { before, .. } = &mut state.phase {
             *before = Some(now);

@@ -434,3 +434,42 @@ fn what_a_tick_wrote_since_a_rollback_read_what_is_stored_is_no_edit() {
     let earlier = rolled_back_amid(|sim| sim.move_by_hand(1, Some(on_2(100))));
     assert_eq!(earlier, ["the alias names version 1 with 1 % on version 2"]);
 }
+
+#[test]
+fn an_answer_out_of_date_that_looked_like_an_edit_is_taken_back_whatever_a_person_says() {
+    let resume = Word::Resume;
+    for word in [BACK, Word::Abort, resume] {
+        let mut sim = holding();
+        let there = sim.alias.clone();
+        sim.move_by_hand(1, None);
+        sim.tick();
+        assert_eq!(sim.state.as_ref().unwrap().edited, Some(shape(None)));
+        sim.alias = there;
+        told(&mut sim, word, Some("5xx"));
+        let said = if word == resume { &sim.state.as_ref().unwrap().said } else { &sim.records.last().unwrap().said };
+        assert_eq!(edits(said), ["the alias names version 1"], "{word:?}");
+        let last = said.iter().rfind(|said| said.what.contains("edit")).unwrap();
+        assert_eq!(last.reason.as_deref(), Some("the alias is as the rollout left it"), "{word:?}");
+    }
+}
+
+#[test]
+fn a_return_that_began_by_an_answer_out_of_date_takes_back_that_it_told_of_an_edit() {
+    let mut baking = published(blue_green(false, true, 60));
+    let left = baking.alias.clone();
+    baking.tick();
+    baking.tick();
+    assert!(matches!(baking.state.as_ref().unwrap().phase, Phase::Baking { .. }));
+    for mut sim in [holding(), baking] {
+        let there = std::mem::replace(&mut sim.alias, left.clone());
+        says(&mut sim, Word::Abort, None);
+        let (plan, refused) = sim.tick_until(Some(Crash::Before(1)));
+        assert!(matches!(plan.actions[1], Action::Return { .. }), "{plan:?}");
+        refused.unwrap_err();
+        (sim.alias, sim.word) = (there, None);
+        sim.tick();
+        let record = sim.records.last().unwrap();
+        assert_eq!((record.kind, edits(&record.said)), (Kind::Aborted, vec!["the alias names version 1"]));
+        assert_eq!(record.said.last().map(|said| said.what.as_str()), Some("no edit"), "{:?}", record.said);
+    }
+}
