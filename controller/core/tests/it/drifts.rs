@@ -215,6 +215,8 @@ fn what_is_no_drift() {
     waiting.service.configuration.memory_size = Some(512);
     waiting.wanted = Ok(release_with('a', &waiting.service.configuration));
     assert_eq!(kinds(&waiting), Vec::<&str>::new(), "what Git wants, and nobody has released yet");
+    let (_, world) = seen(&audited());
+    assert_eq!(drift::of(&waiting.subject(), &world), [], "nor is it one of `$LATEST`");
 }
 
 #[test]

@@ -473,3 +473,20 @@ fn a_return_that_began_by_an_answer_out_of_date_takes_back_that_it_told_of_an_ed
         assert_eq!(record.said.last().map(|said| said.what.as_str()), Some("no edit"), "{:?}", record.said);
     }
 }
+
+#[test]
+fn who_puts_the_alias_of_an_earlier_step_back_is_told_of() {
+    let mut sim = holding();
+    let first = sim.alias.clone();
+    told(&mut sim, Word::Promote(STEP), None);
+    sim.tick();
+    let mut in_full = sim.clone();
+    told(&mut in_full, Word::Promote(FULL), None);
+    for mut sim in [sim, in_full] {
+        assert_ne!(sim.alias, first);
+        sim.alias.clone_from(&first);
+        told(&mut sim, BACK, Some("5xx"));
+        let record = sim.records.last().unwrap();
+        assert_eq!(edits(&record.said), ["the alias names version 1 with 10 % on version 2"]);
+    }
+}
