@@ -2,7 +2,7 @@
 use release_schema::Strategy;
 
 use super::rest::after;
-use super::{Look, Subject, World, alias, heal, prepare, publish, record, rest, seen};
+use super::{Look, Subject, World, alias, edits, heal, prepare, publish, record, rest, seen};
 use crate::SCHEMA_VERSION;
 use crate::history::{Deployed, Head, Said};
 use crate::ids::{ReleaseId, Version};
@@ -113,7 +113,7 @@ fn moved_by_hand(
     first: &[Action],
 ) -> Result<Option<Said>, Look> {
     let Some(serving) = world.serving.found() else {
-        return Ok(head.and_then(Head::last_live).map(|_| alias::gone(subject)));
+        return Ok(head.and_then(Head::last_live).map(|_| edits::gone(subject)));
     };
     let found = serving.version;
     let records =
@@ -136,9 +136,9 @@ fn moved_by_hand(
     // A healing tells of what it was to set back in words of its own.
     let last = head.and_then(Head::last_live).map(|last| &last.to.release);
     let told = alias.zip(ended.filter(|ended| last != Some(&ended.to.release)));
-    let is_moved_since = told.is_some_and(|(alias, ended)| alias::is_moved_since(alias, ended));
+    let is_moved_since = told.is_some_and(|(alias, ended)| edits::is_moved_since(alias, ended));
     let shape = alias.map_or(Shape { version: found, additional: None }, Shape::from);
-    Ok((is_moved || is_taken_back || is_undone || is_moved_since).then(|| alias::edit(subject, shape)))
+    Ok((is_moved || is_taken_back || is_undone || is_moved_since).then(|| edits::edit(subject, shape)))
 }
 
 /// Whether the strategy watches the new version once it has all traffic.

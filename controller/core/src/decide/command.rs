@@ -105,7 +105,7 @@ fn promote(
     heard: ServiceState,
     advance: Advance,
 ) -> Result<Plan, Stop> {
-    if let Some(on) = state.edited.map(super::alias::edited) {
+    if let Some(on) = state.edited.map(super::edits::edited) {
         return Err(Stop::Refuse(format!("it cannot be promoted: {on}")));
     }
     if let Some(on) = paused(state) {
@@ -144,7 +144,7 @@ pub(super) fn resume(subject: &Subject<'_>, world: &World, state: ServiceState) 
         None => None,
     };
     let state = match alias {
-        Some(alias) => super::alias::told(subject, &state, alias),
+        Some(alias) => super::edits::told(subject, &state, alias),
         None => state,
     };
     go_on(subject, world, resumed(state, alias))

@@ -3,7 +3,7 @@
 //! Traffic under the marker of a transition that has no record is a release under way, whatever became of its document.
 use release_schema::Strategy;
 
-use super::{Look, Subject, World, alias, record, rest, seen, unknown, waiting};
+use super::{Look, Subject, World, alias, edits, record, rest, seen, unknown, waiting};
 use crate::SCHEMA_VERSION;
 use crate::history::{Deployed, Head, Kind, Record, Said};
 use crate::ids::{TransitionNumber, Version};
@@ -141,7 +141,7 @@ pub(super) fn state(subject: &Subject<'_>, world: &World, first: &[Action]) -> R
     let strategy = step.map(|_| subject.service.strategy.to_string());
     let state = orphan.in_phase(subject, wanted, stable, phase, strategy);
     Ok(Some(match orphan.edited() {
-        Some(shape) => alias::stopped(subject, &state, shape),
+        Some(shape) => edits::stopped(subject, &state, shape),
         None => state,
     }))
 }
@@ -235,7 +235,7 @@ fn given_back(
         finished: subject.now,
         tick: subject.tick.to_owned(),
         steps: Vec::new(),
-        said: edited.map(|shape| alias::edit(subject, shape)).into_iter().collect(),
+        said: edited.map(|shape| edits::edit(subject, shape)).into_iter().collect(),
     };
     let told = Action::AppendRecord(Box::new(record));
     if edited.is_none() {

@@ -5,6 +5,7 @@
 mod alias;
 mod begin;
 mod command;
+mod edits;
 mod heal;
 mod hold;
 mod lost;
@@ -260,7 +261,7 @@ fn under_way(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Resu
         return Ok(done);
     }
     if let Some(edited) = state.edited.filter(|_| !subject.goes_over_edits()) {
-        return alias::held(subject, world, state, edited);
+        return edits::held(subject, world, state, edited);
     }
     let Ok(wanted) = subject.wanted else {
         return Ok(blocked(subject, PhaseName::from(&state.phase)));

@@ -1,9 +1,9 @@
 //! Gives the alias to the new version, reads that back, watches it where the strategy says so, and finishes the transition.
-use super::alias::{self, Sight, sight};
+use super::edits::{Sight, sight};
 use super::shift::{self, decided, looked_at, went_over};
 use super::turn_back::{self, End};
 use super::watch::{Watch, Watched, watch};
-use super::{Look, Subject, World, blocked, command, overdue, prepare, record, seen, suspended, waiting};
+use super::{Look, Subject, World, alias, blocked, command, edits, overdue, prepare, record, seen, suspended, waiting};
 use crate::history::Kind;
 use crate::ids::Version;
 use crate::live::{LiveAlias, Seen};
@@ -60,10 +60,10 @@ pub(super) fn at_once(
     let alias = seen(&world.alias, Look::Alias)?;
     let edit = alias.filter(|alias| is_edited(state, alias));
     if let Some(edit) = edit.filter(|_| !subject.goes_over_edits()) {
-        let anew = alias::found_again(subject, world, state, edit)?;
-        return Ok(anew.unwrap_or_else(|| suspended(PhaseName::Preparing, alias::edited(Shape::from(edit)))));
+        let anew = edits::found_again(subject, world, state, edit)?;
+        return Ok(anew.unwrap_or_else(|| suspended(PhaseName::Preparing, edits::edited(Shape::from(edit)))));
     }
-    let told = alias::told_before(subject, world, state, alias)?;
+    let told = edits::told_before(subject, world, state, alias)?;
     let state = told.as_ref().unwrap_or(state);
     let mut actions: Vec<Action> = told.iter().map(|told| Action::SaveState(Box::new(told.clone()))).collect();
     actions.push(match alias {
@@ -100,11 +100,11 @@ pub(super) fn switch(
     let from_preparing = matches!(state.phase, Phase::Preparing { .. });
     let edited = from_preparing && is_edited(state, alias);
     if edited && !subject.goes_over_edits() {
-        return Ok(suspended(PhaseName::Preparing, alias::edited(Shape::from(alias))));
+        return Ok(suspended(PhaseName::Preparing, edits::edited(Shape::from(alias))));
     }
-    let told = if from_preparing { alias::told_before(subject, world, state, Some(alias))? } else { None };
+    let told = if from_preparing { edits::told_before(subject, world, state, Some(alias))? } else { None };
     let state = told.as_ref().unwrap_or(state);
-    let state = if edited { &alias::told(subject, state, alias) } else { state };
+    let state = if edited { &edits::told(subject, state, alias) } else { state };
     let bake = prepare::bake(subject, state);
     let moved = state.moved_to(Phase::Promoting { version, before: Before::from(alias) }, subject.now);
     let mut actions = vec![Action::SaveState(Box::new(moved.clone())), give_all(&moved, version, alias)];
@@ -132,12 +132,12 @@ pub(super) fn promoting(
         Sight::Otherwise(plan) => overdue(subject, world, state, state.since, plan),
         Sight::Arrived(alias) if bake.is_some() => {
             let phase = Phase::Baking { version, switched: state.since };
-            let baking = alias::arrived(subject, state, alias).moved_to(phase, subject.now);
+            let baking = edits::arrived(subject, state, alias).moved_to(phase, subject.now);
             let actions = vec![Action::SaveState(Box::new(baking))];
             Ok(Plan { actions, ..waiting(PhaseName::Baking, WaitingOn::NextTick) })
         }
         Sight::Arrived(alias) => {
-            let arrived = alias::arrived(subject, state, alias);
+            let arrived = edits::arrived(subject, state, alias);
             Ok(Plan { actions: finish(subject, world, &arrived, version, None)?, standing: synced() })
         }
         Sight::Before(alias) => {

@@ -1,6 +1,6 @@
 //! Makes the history records of what a decision finishes.
 use super::turn_back::End;
-use super::{Look, Subject, World, alias, seen};
+use super::{Look, Subject, World, edits, seen};
 use crate::SCHEMA_VERSION;
 use crate::history::{Deployed, Kind, Record};
 use crate::ids::{TransitionNumber, Version};
@@ -48,7 +48,7 @@ pub(super) fn finished(
         tick: subject.tick.to_owned(),
         steps: state.rollout.results.clone(),
         said: left
-            .map(|what| alias::edit_of(what.to_owned(), state.started))
+            .map(|what| edits::edit_of(what.to_owned(), state.started))
             .into_iter()
             .chain(state.said.clone())
             .collect(),

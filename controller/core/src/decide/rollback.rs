@@ -3,7 +3,7 @@
 //! The alias is the intent here: whatever dies after that write, the next tick finds its marker and completes the rest.
 use chrono::{DateTime, Duration, Utc};
 
-use super::alias::gone_over;
+use super::edits::gone_over;
 use super::{Look, Stop, Subject, World, hold, lost, record, seen};
 use crate::SCHEMA_VERSION;
 use crate::history::{Deployed, Head, Kind, Record, Said};
@@ -96,8 +96,8 @@ pub(super) fn plan(subject: &Subject<'_>, world: &World, asked: Asked<'_>) -> Re
     let actor = asked.said.actor.clone();
     let edit = world.state.as_ref().zip(alias).and_then(|(state, alias)| gone_over(subject, state, alias));
     let moved = alias.filter(|alias| is_moved(world, head, alias));
-    let edit = edit.or_else(|| moved.map(|alias| super::alias::edit(subject, Shape::from(alias))));
-    let edit = edit.or_else(|| alias.is_none().then(|| super::alias::gone(subject)));
+    let edit = edit.or_else(|| moved.map(|alias| super::edits::edit(subject, Shape::from(alias))));
+    let edit = edit.or_else(|| alias.is_none().then(|| super::edits::gone(subject)));
     let done = RolledBack { number, from, to, held, marked: None, reason, actor, remind, edit };
     let standing = standing(subject, &done);
     actions.extend(after(subject, world, done, version));

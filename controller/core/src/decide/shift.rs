@@ -1,9 +1,10 @@
 //! Shifts traffic step by step: a weight is written, read back, held and judged, and the next one follows.
-use super::alias::{Sight, described, sight, stable};
+use super::alias::{described, stable};
+use super::edits::{Sight, sight};
 use super::rest::existing;
 use super::turn_back::{self, End};
 use super::watch::{Watch, Watched, watch};
-use super::{Look, Subject, World, alias, command, overdue, prepare, promote, seen, suspended, waiting};
+use super::{Look, Subject, World, alias, command, edits, overdue, prepare, promote, seen, suspended, waiting};
 use crate::history::{Kind, StepResult};
 use crate::ids::Version;
 use crate::live::{LiveAlias, VersionState, Weighted};
@@ -41,14 +42,14 @@ pub(super) fn begin(
     };
     let expected = stable == Shape::from(alias);
     if !expected && !subject.goes_over_edits() {
-        return Ok(suspended(PhaseName::Preparing, alias::edited(Shape::from(alias))));
+        return Ok(suspended(PhaseName::Preparing, edits::edited(Shape::from(alias))));
     }
     if !expected && let Some(blocked) = rises_by_hand(world, state, alias)? {
         return Ok(blocked);
     }
-    let told = alias::told_before(subject, world, state, Some(alias))?;
+    let told = edits::told_before(subject, world, state, Some(alias))?;
     let state = told.as_ref().unwrap_or(state);
-    let told = if expected { state.clone() } else { alias::told(subject, state, alias) };
+    let told = if expected { state.clone() } else { edits::told(subject, state, alias) };
     to_step(subject, world, &told, version, 0, alias)
 }
 
@@ -76,8 +77,8 @@ pub(super) fn on_stable(subject: &Subject<'_>, world: &World, state: &ServiceSta
     if existing(world, from)?.is_none() {
         return Ok(None);
     }
-    let told = alias::told_gone(subject, state).unwrap_or_else(|| state.clone());
-    let created = alias::created(subject, &told, version);
+    let told = edits::told_gone(subject, state).unwrap_or_else(|| state.clone());
+    let created = edits::created(subject, &told, version);
     let actions = vec![Action::SaveState(Box::new(created)), Action::CreateAlias { version, marker }];
     Ok(Some(Plan { actions, ..waiting(PhaseName::Preparing, WaitingOn::NextTick) }))
 }
@@ -158,7 +159,7 @@ pub(super) fn shifting(
         Sight::Arrived(alias) => {
             let At { version, step, weight } = at;
             let held =
-                alias::arrived(subject, state, alias).moved_to(Phase::Holding { version, step, weight }, subject.now);
+                edits::arrived(subject, state, alias).moved_to(Phase::Holding { version, step, weight }, subject.now);
             let actions = vec![Action::SaveState(Box::new(held))];
             return Ok(Plan { actions, ..waiting(PhaseName::Holding, WaitingOn::NextTick) });
         }

@@ -1,6 +1,6 @@
 //! Ends a release before it is live for good: traffic goes back to stable first, then it is recorded.
 use super::rest::existing;
-use super::{Look, Subject, World, alias, promote, record, seen, waiting};
+use super::{Look, Subject, World, alias, edits, promote, record, seen, waiting};
 use crate::history::{Deployed, Kind, Said};
 use crate::live::{LiveAlias, Seen};
 use crate::marker::Marker;
@@ -27,9 +27,9 @@ pub(super) fn begin(subject: &Subject<'_>, world: &World, state: &ServiceState, 
     if let Some(done) = promote::recorded(subject, world, state)? {
         return Ok(done);
     }
-    let without = if alias.is_none() { alias::told_gone(subject, state) } else { None };
+    let without = if alias.is_none() { edits::told_gone(subject, state) } else { None };
     let state = without.as_ref().unwrap_or(state);
-    let edit = alias.and_then(|alias| alias::gone_over(subject, state, alias));
+    let edit = alias.and_then(|alias| edits::gone_over(subject, state, alias));
     let phase = Phase::Returning { version, ending: kind, reason, actor, before: alias.map(Before::from) };
     let said = state.said.iter().cloned().chain(edit).collect();
     let returning = ServiceState { phase, since: subject.now, edited: None, paused: None, said, ..state.clone() };
@@ -97,7 +97,7 @@ fn go_on(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<P
     let mut actions = Vec::new();
     let back = back(world, &state)?;
     let found = world.alias.found();
-    let no_edit = |alias| alias::there(subject, &state, alias).or_else(|| alias::unmoved(subject, &state, alias));
+    let no_edit = |alias| edits::there(subject, &state, alias).or_else(|| edits::unmoved(subject, &state, alias));
     if let Some(no_edit) = found.and_then(no_edit) {
         state.said.push(no_edit);
         actions.push(Action::SaveState(Box::new(state.clone())));
@@ -106,14 +106,14 @@ fn go_on(subject: &Subject<'_>, world: &World, state: &ServiceState) -> Result<P
     let moved = found.filter(|alias| !alias::is_left_so(&state, alias));
     let moved = moved.map(|alias| (alias, Before::from(alias)));
     if let Some((alias, now)) = moved.filter(|(_, now)| before.as_ref() != Some(now)) {
-        state.said.push(alias::edit(subject, Shape::from(alias)));
+        state.said.push(edits::edit(subject, Shape::from(alias)));
         if let Phase::Returning { before, .. } = &mut state.phase {
             *before = Some(now);
         }
         actions.push(Action::SaveState(Box::new(state.clone())));
     }
     if world.alias == Seen::Missing
-        && let Some(told) = alias::told_gone(subject, &state)
+        && let Some(told) = edits::told_gone(subject, &state)
     {
         actions.push(Action::SaveState(Box::new(told.clone())));
         state = told;
