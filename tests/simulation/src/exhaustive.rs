@@ -140,7 +140,7 @@ impl Course {
         Outcome { violation: outcome.violation.or(felt), ..outcome }
     }
 
-    /// Plays these on as many threads, and tells of each as it ends.
+    /// Plays these on as many threads.
     #[must_use]
     pub fn play_all(&self, plans: &[Vec<Strike>], forge: &Arc<Forge>, threads: usize) -> Tally {
         let (next, tally) = (AtomicUsize::new(0), Mutex::new(Tally::default()));

@@ -17,6 +17,9 @@ pub use schedule::{Choice, Schedule};
 /// How often one that could have gone on gives way to another, at most.
 const CHANGES: usize = 3;
 
+/// Who is told what came of all schedules so far, and how many known ones are to come.
+pub type Heard<'a> = dyn Fn(&Tally, usize) + Sync + 'a;
+
 /// What came of the schedules of a story.
 #[derive(Debug, Default)]
 pub struct Explored {
@@ -33,16 +36,23 @@ pub struct Explored {
 /// Where those are more than `most`, a sample.
 ///
 /// What a schedule comes to says which others there are: from each call on which it did not decide, each other command
-/// could go on.
+/// could go on. After each that was played, `heard` gets what came of all so far, and how many are known that are still to come.
 #[must_use]
-pub fn explore(course: &Course, minute: u32, most: usize, forge: &Arc<Forge>, threads: usize) -> Explored {
+pub fn explore(
+    course: &Course,
+    minute: u32,
+    most: usize,
+    forge: &Arc<Forge>,
+    threads: usize,
+    heard: &Heard<'_>,
+) -> Explored {
     let mut explored = Explored::default();
     let mut wave: Vec<Schedule> = (0..3).map(|who| Schedule::of([who])).collect();
     while !wave.is_empty() {
         // A quarter for each of those that differ in the first, second, and third change, and for the rest.
         let share = sampled(&wave, most.div_ceil(4).min(most - explored.played.len()));
         explored.tally.left_out += wave.len() - share.len();
-        wave = played(course, minute, &share, forge, threads, &mut explored);
+        wave = played(course, minute, &share, forge, threads, heard, &mut explored);
         wave.sort();
         explored.played.extend(share);
     }
@@ -57,12 +67,15 @@ fn played(
     schedules: &[Schedule],
     forge: &Arc<Forge>,
     threads: usize,
+    heard: &Heard<'_>,
     explored: &mut Explored,
 ) -> Vec<Schedule> {
+    let (before, bug) = (explored.tally.plans, planted::planted());
     let (next, results) = (AtomicUsize::new(0), Mutex::new((explored, Vec::new())));
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
+                planted::plant(bug);
                 while let Some(schedule) = schedules.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let (outcome, made) = overlapped(course, minute, schedule, forge, false);
                     let further = further(schedule, &made);
@@ -76,6 +89,7 @@ fn played(
                         explored.tally.violations.push((plan, violation.clone()));
                         explored.broken.push((schedule.clone(), violation));
                     }
+                    heard(&explored.tally, before + schedules.len() - explored.tally.plans + found.len());
                 }
             });
         }

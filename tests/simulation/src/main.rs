@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use planted::Bug;
@@ -16,6 +16,9 @@ use simulation::plan::{Blow, Strike};
 use simulation::random::Scenario;
 use simulation::story::Story;
 use simulation::{shrink, stories, tell};
+
+/// After so long something is told, also where there is nothing new.
+const A_MINUTE: Duration = Duration::from_secs(60);
 
 /// Play the simulation
 #[derive(Parser)]
@@ -173,7 +176,16 @@ fn exhaust(story: Story, arguments: &Arguments, forge: &Arc<Forge>) -> Option<Ta
 /// Two ticks and a rollback in one minute, in many orders.
 fn overlap(course: &Course, arguments: &Arguments, forge: &Arc<Forge>) -> Tally {
     let Some(minute) = course.story.overlap else { return Tally::default() };
-    let explored = interleave::explore(course, minute, arguments.schedules, forge, arguments.threads);
+    let told = Mutex::new(Instant::now());
+    let tell = |tally: &Tally, to_come: usize| {
+        let told = &mut *told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.elapsed() >= A_MINUTE {
+            *told = Instant::now();
+            let broken = tally.violations.len();
+            println!("  {} schedules so far, {to_come} known that are to come: {broken} violations", tally.plans);
+        }
+    };
+    let explored = interleave::explore(course, minute, arguments.schedules, forge, arguments.threads, &tell);
     let Explored { tally, played, broken } = explored;
     println!("  {} schedules, {} known of left out: {} violations", played.len(), tally.left_out, broken.len());
     for (schedule, violation) in broken.iter().take(8) {
@@ -186,9 +198,11 @@ fn overlap(course: &Course, arguments: &Arguments, forge: &Arc<Forge>) -> Tally 
 fn live(seeds: u64, arguments: &Arguments, forge: &Arc<Forge>) -> (Tally, usize) {
     let next = AtomicU64::new(0);
     let results = Mutex::new((Tally::default(), Vec::new()));
+    let bug = planted::planted();
     std::thread::scope(|scope| {
         for _ in 0..arguments.threads {
             scope.spawn(|| {
+                planted::plant(bug);
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     if number >= seeds {

@@ -1,4 +1,7 @@
 //! Every reference story goes without a fault, and with a sample of its faults.
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use planted::Bug;
 use simulation::exhaustive::{Course, sampled};
 use simulation::forge::Forge;
 use simulation::interleave::{self, Schedule};
@@ -23,7 +26,7 @@ fn share_of(name: &str) {
     plans.extend(sampled(&pairs, PAIRS));
     let mut tally = course.play_all(&plans, &forge, 1);
     if let Some(minute) = course.story.overlap {
-        let explored = interleave::explore(&course, minute, SCHEDULES, &forge, 1);
+        let explored = interleave::explore(&course, minute, SCHEDULES, &forge, 1, &|_, _| {});
         assert!(explored.broken.is_empty(), "{:#?}", explored.broken);
         tally = tally.and(explored.tally);
     }
@@ -43,6 +46,25 @@ fn who_stood_still_for_longer_than_a_lease_writes_nothing() {
         let outcome = interleave::play(&course, minute, &stall, &forge, false);
         assert!(outcome.violation.is_none(), "{stall}: {:?}", outcome.violation);
     }
+}
+
+/// The bug stands on the threads that play, or a race with `--plant` would show nothing.
+#[test]
+fn races_are_played_with_the_bug_that_is_planted() {
+    let forge = Forge::start();
+    let story = stories::named("race").expect("the story");
+    let minute = story.overlap.expect("a minute");
+    let (heard, bug) = (AtomicUsize::new(0), Bug::LeaseTakenFromOthers);
+    let explored = |bug| {
+        planted::plant(bug);
+        let course = Course::run(story.clone(), &forge).unwrap_or_else(|violation| panic!("no fault: {violation}"));
+        interleave::explore(&course, minute, 60, &forge, 1, &|_, _| _ = heard.fetch_add(1, Ordering::Relaxed))
+    };
+    let (sound, planted) = (explored(None), explored(Some(bug)));
+    planted::plant(None);
+    assert!(sound.broken.is_empty(), "{:?}", sound.broken);
+    assert!(planted.broken.iter().any(|(_, violation)| violation.invariant == 9), "{:?}", planted.broken);
+    assert_eq!(heard.into_inner(), sound.played.len() + planted.played.len(), "each is told of");
 }
 
 macro_rules! stories {
